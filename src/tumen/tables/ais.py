@@ -1,0 +1,1 @@
+"""What AIS tells: positions and the events walked out of them."""

@@ -1,0 +1,1 @@
+"""What images tell: detections, berth states, chips."""
