@@ -1,0 +1,272 @@
+"""A case as of a day with its results: computes what changed, keeps the rest.
+
+Takes a case and the steps of `run.py`; gives every table of the chain, from the store where
+nothing it depends on has changed. A step's key is the hash of its inputs, settings, seed and
+code, so one changed row computes only what stands on it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import tumen
+from tumen.case import Case
+from tumen.case.record import Record, content_id
+from tumen.evidence import Evidence, Node
+from tumen.run import STEPS, Inputs, RunError, Step
+from tumen.store import RunRecord, StepRecord, Store, code_version, stamp, step_key, table_hash
+from tumen.tables import DIAGNOSTICS
+
+Tables = dict[str, pa.Table]
+
+
+@dataclass
+class Study:
+    """A case as of a day, with its results: `tumen.open("cases/najin").headline()`.
+
+    Attributes: `case`, the text as of the day; `store`, where results live.
+    """
+
+    case: Case
+    store: Store
+    workers: int = 1
+    dask: str | None = None
+    progress: Callable[[str, str], None] = field(default=lambda step, state: None)
+    _digests: dict[str, str] = field(default_factory=dict)
+    _steps: dict[str, StepRecord] = field(default_factory=dict)
+    _made_by: dict[str, str] = field(default_factory=dict)
+
+    # --- the chain ----------------------------------------------------------------------
+
+    def run(self, until: str | None = None) -> RunRecord:
+        """Do every step (or all up to `until`) and make the result the current answer.
+
+        Raises `RunError` where a step cannot be done with this case.
+        """
+        for step in STEPS:
+            self._do(step)
+            if step.name == until:
+                break
+        record = RunRecord(
+            as_of=self.case.settings.as_of.isoformat(),
+            tumen=tumen.__version__,
+            steps={name: s.key for name, s in self._steps.items()},
+            tables=dict(self._digests),
+        )
+        if until is None:
+            self.store.save_run(record)
+        return record
+
+    def table(self, name: str) -> pa.Table:
+        """A table of the chain or of the case; steps that are missing are done first.
+
+        Raises `KeyError` for a name that no step gives.
+        """
+        if name == "diagnostics":
+            return self._all_diagnostics()
+        if name not in self._digests:
+            if name in self._case_tables and name not in self._made_by:
+                return self._case_tables[name]
+            self._do_for(name)
+        found = self.store.get(self._digests[name])
+        if found is None:  # someone emptied the store since
+            self._digests.clear()
+            self._do_for(name)
+            found = self.store.get(self._digests[name])
+        assert found is not None
+        return found
+
+    def names(self) -> list[str]:
+        """Every table that this study can show."""
+        given = {g.split("@")[0] for s in STEPS for g in s.gives}
+        return sorted(given | set(self._case_tables))
+
+    def headline(self) -> dict[str, Any]:
+        """The answer as plain data: the stable face for machines (keys as in the README)."""
+        from tumen.headline import as_data
+
+        self.run()
+        tables = {n: self.table(n) for n in ("headline", "trades", "redlines", "options", "diagnostics")}
+        return as_data(tables, self.case.settings.as_of)
+
+    def count(self) -> Tables:
+        """Visits and voyages: the tables of the step `count`."""
+        return self._given_by("count")
+
+    def weigh(self) -> Tables:
+        """Containers and rounds, claims compared: the tables of the step `weigh`."""
+        return self._given_by("weigh")
+
+    def account(self) -> Tables:
+        """The two-way account: the tables of the step `account`."""
+        return self._given_by("account")
+
+    def judge(self) -> Tables:
+        """How the rest is being paid: the tables of the step `judge`."""
+        return self._given_by("judge")
+
+    # --- evidence -----------------------------------------------------------------------
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Resolves every evidence id of this study."""
+        if not self._steps:
+            self.run()
+        return Evidence(
+            tables=lambda name: self.store.get(self._digests[name]) if name in self._digests else self._case_tables.get(name),
+            names=[*self._digests, *(n for n in self._case_tables if n not in self._digests)],
+            steps=self._steps,
+            made_by=self._made_by,
+            records=list(self.case.evidence()),
+            sources=self._case_tables["sources"],
+        )
+
+    def why(self, figure: str) -> Node:
+        """The evidence of a headline figure (by name) or of any evidence id. Raises `UnknownEvidence`."""
+        for row in self.table("headline").to_pylist():
+            if row["figure"] == figure:
+                return self.evidence.node(row["evidence_id"])
+        for name, key in (("trades", "trade"), ("redlines", "redline"), ("options", "option")):
+            rows = [r for r in self.table(name).to_pylist() if r[key] == figure]
+            if rows:
+                return self.evidence.node(rows[-1]["evidence_id"])
+        return self.evidence.node(figure)
+
+    # --- one step -----------------------------------------------------------------------
+
+    @cached_property
+    def _case_tables(self) -> Tables:
+        return self.case.tables()
+
+    @cached_property
+    def _case_hashes(self) -> dict[str, str]:
+        return {name: table_hash(table) for name, table in self._case_tables.items()}
+
+    def _do_for(self, name: str) -> None:
+        for step in STEPS:
+            self._do(step)
+            if name in self._digests:
+                return
+        raise KeyError(name)
+
+    def _given_by(self, step_name: str) -> Tables:
+        self.run(until=step_name)
+        return {name.split("@")[0]: self._input(name)[0] for name, s in self._made_by.items() if s == step_name}
+
+    def _input(self, name: str) -> tuple[pa.Table, str]:
+        if name in self._digests:
+            digest = self._digests[name]
+            table = self.store.get(digest)
+            if table is None:
+                raise RunError(f"table {name} vanished from {self.store.folder}; run again")
+            return table, digest
+        if name in self._case_tables:
+            return self._case_tables[name], self._case_hashes[name]
+        raise RunError(f"no step gives the table '{name}'")
+
+    def _input_hash(self, name: str) -> str:
+        if name in self._digests:
+            return self._digests[name]
+        if name in self._case_hashes:
+            return self._case_hashes[name]
+        raise RunError(f"no step gives the table '{name}'")
+
+    def _do(self, step: Step) -> None:
+        settings = {part: plain(_part(self.case, part)) for part in step.reads}
+        seed = seed_for(self.case.settings.seed, step.name)
+        hashes = {name: self._input_hash(name) for name in step.needs}
+        as_of = self.case.settings.as_of.isoformat()
+        code = code_version(*step.code, "draws.py")
+        hashed = {part: content_id(part, value) for part, value in settings.items()}
+        key = step_key(step.name, code, hashed, seed, as_of, hashes)
+        record = self.store.done(key)
+        if record is None:
+            self.progress(step.title, "start")
+            record = self._compute(step, StepRecord(key, step.name, code, _brief(settings), seed, as_of, hashes))
+            self.progress(step.title, "done")
+        else:
+            self.progress(step.title, "kept")
+        self._steps[step.name] = record
+        self._digests.update(record.outputs)
+        self._made_by.update(dict.fromkeys(record.outputs, step.name))
+
+    def _compute(self, step: Step, record: StepRecord) -> StepRecord:
+        inputs = Inputs(
+            {name: self._input(name)[0] for name in step.needs}, self.case, record.seed, self.workers, self.dask
+        )
+        start = time.perf_counter()
+        made = step.work(inputs)
+        missing = {g for g in step.gives if g.split("@")[0] not in made}
+        if missing:
+            raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")
+        outputs = {}
+        for name in step.gives:
+            base = name.split("@")[0]
+            outputs[name] = self.store.put(stamp(base, made[base], record.evidence_id))
+        record = replace(record, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+        self.store.finish(record)
+        return record
+
+    def _all_diagnostics(self) -> pa.Table:
+        parts = [self.table(g) for s in STEPS for g in s.gives if g.split("@")[0] == "diagnostics"]
+        return pa.concat_tables([DIAGNOSTICS.empty(), *parts])
+
+
+def open_study(
+    folder: str | Path,
+    as_of: dt.date | str | None = None,
+    *,
+    store: str | Path | None = None,
+    workers: int = 1,
+    dask: str | None = None,
+) -> Study:
+    """Open a case folder as of a day (default: the case's own `as_of`).
+
+    Results go to the folder's `.tumen/` or to `store`. Raises `CaseError` with every fault of the case.
+    """
+    case = Case.load(Path(folder))
+    if isinstance(as_of, str):
+        as_of = dt.date.fromisoformat(as_of)
+    case = case.as_of(as_of or case.settings.as_of)
+    return Study(case, Store(Path(store) if store else Path(folder) / ".tumen"), workers=workers, dask=dask)
+
+
+def seed_for(seed: int, step: str) -> int:
+    """A seed of its own for each step, so that adding a step changes no other's draws."""
+    words = np.frombuffer(step.encode().ljust(4 * -(-len(step) // 4), b"\0"), dtype=np.uint32)
+    return int(np.random.SeedSequence([seed, *map(int, words)]).generate_state(1)[0])
+
+
+def plain(value: Any) -> Any:
+    """Case text as plain data, for hashing and for the record of a computation."""
+    if isinstance(value, Record):
+        return value.model_dump(mode="json")
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _part(case: Case, path: str) -> Any:
+    value: Any = case
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _brief(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings small enough to keep in the record; long lists are kept as their hash."""
+    return {k: v if len(str(v)) < 20_000 else {"content_hash": content_id(k, v)} for k, v in settings.items()}
+
+
+__all__ = ["RunError", "Study", "open_study", "plain", "seed_for"]
