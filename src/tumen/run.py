@@ -22,11 +22,15 @@ Tables = dict[str, pa.Table]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a step may look at: the tables that it declared, the case as of the day, its own seed."""
+    """What a step may look at: the tables that it declared, the case as of the day, its own seed.
+
+    `made_by` gives, for a table of an earlier step, the evidence id of the computation.
+    """
 
     tables: Tables
     case: Case
     seed: int
+    made_by: dict[str, str]
     workers: int = 1
     dask: str | None = None
 
@@ -59,5 +63,3 @@ class Step:
 
 class RunError(RuntimeError):
     """A step cannot be done with this case; the message says which and why."""
-
-

@@ -81,7 +81,9 @@ class Store:
             for part in ("objects", "steps", "runs", "tmp"):
                 (folder / part).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be made: {error.strerror}; give a folder that can be written") from error
+            raise StoreError(
+                f"{folder}: cannot be made: {error.strerror}; give a folder that can be written"
+            ) from error
         self._sweep()
 
     # --- tables -----------------------------------------------------------------------

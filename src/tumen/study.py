@@ -122,7 +122,9 @@ class Study:
         if not self._steps:
             self.run()
         return Evidence(
-            tables=lambda name: self.store.get(self._digests[name]) if name in self._digests else self._case_tables.get(name),
+            tables=lambda name: (
+                self.store.get(self._digests[name]) if name in self._digests else self._case_tables.get(name)
+            ),
             names=[*self._digests, *(n for n in self._case_tables if n not in self._digests)],
             steps=self._steps,
             made_by=self._made_by,
@@ -200,9 +202,9 @@ class Study:
         self._made_by.update(dict.fromkeys(record.outputs, step.name))
 
     def _compute(self, step: Step, record: StepRecord) -> StepRecord:
-        inputs = Inputs(
-            {name: self._input(name)[0] for name in step.needs}, self.case, record.seed, self.workers, self.dask
-        )
+        made_by = {n: self._steps[self._made_by[n]].evidence_id for n in step.needs if n in self._made_by}
+        tables = {name: self._input(name)[0] for name in step.needs}
+        inputs = Inputs(tables, self.case, record.seed, made_by, self.workers, self.dask)
         start = time.perf_counter()
         made = step.work(inputs)
         missing = {g for g in step.gives if g.split("@")[0] not in made}

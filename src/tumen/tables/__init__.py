@@ -10,6 +10,7 @@ from tumen.tables.imagery import *  # noqa: F403
 from tumen.tables.judge import *  # noqa: F403
 from tumen.tables.schema import TABLES, Column, Table, TableError
 from tumen.tables.see import *  # noqa: F403
+from tumen.tables.sightings import *  # noqa: F403
 from tumen.tables.weigh import *  # noqa: F403
 
 __all__ = ["TABLES", "Column", "Table", "TableError"]

@@ -1,7 +1,18 @@
 """What was seen: looks (also empty and clouded ones), sightings, places, the roster."""
 
 from tumen.tables.schema import (
-    COUNT, DATE, EVIDENCE_ID, FLAG, NAME, PARENTS, REAL, TEXT, TEXTS, TIME, Column, Table,
+    COUNT,
+    DATE,
+    EVIDENCE_ID,
+    FLAG,
+    NAME,
+    PARENTS,
+    REAL,
+    TEXT,
+    TEXTS,
+    TIME,
+    Column,
+    Table,
 )
 
 PLACES = Table(
@@ -68,7 +79,9 @@ LOOKS = Table(
         Column("vessel", TEXT, "hull or class named in the look", null="none named"),
         Column("p_vessel", REAL, "probability that the name is right", unit="0..1", null="none named"),
         Column("length_m", REAL, "measured length of the vessel", unit="m", null="not measured"),
-        Column("activity", TEXT, "berthed | loading | unloading | loaded | departed | anchored | absent", null="not told"),
+        Column(
+            "activity", TEXT, "berthed | loading | unloading | loaded | departed | anchored | absent", null="not told"
+        ),
         Column("stack_present", FLAG, "a stack of containers ashore", null="not told"),
         Column("stack_length_m", REAL, "length of the stack", unit="m", null="not measured"),
         Column("containers", REAL, "containers counted or estimated in the look", null="not counted"),
@@ -96,7 +109,12 @@ SIGHTINGS = Table(
         Column("what", TEXT, "vessel | stack | railcars | other | nothing"),
         Column("vessel", TEXT, "hull or class", null="not named"),
         Column("p_vessel", REAL, "probability that the name is right", unit="0..1", null="not named"),
-        Column("state", TEXT, "berthed | loading | unloading | loaded | departed | anchored | absent | ...", null="not told"),
+        Column(
+            "state",
+            TEXT,
+            "berthed | loading | unloading | loaded | departed | anchored | absent | ...",
+            null="not told",
+        ),
         Column("length_m", REAL, "measured length", unit="m", null="not measured"),
         Column("length_sd_m", REAL, "standard deviation of the length", unit="m", null="not measured"),
         Column("containers", REAL, "containers seen", null="not counted"),
@@ -123,7 +141,11 @@ CLAIMS = Table(
     "derived claim adds nothing to what it was derived from.",
     (
         Column("claim_id", TEXT, "identifier, unique in the case"),
-        Column("quantity", NAME, "visits | voyages | image_days | vessel_days | containers | rounds | tonnes | missiles | usd | share | ... "),
+        Column(
+            "quantity",
+            NAME,
+            "visits | voyages | image_days | vessel_days | containers | rounds | tonnes | missiles | usd | share | ... ",
+        ),
         Column("label", TEXT, "the quantity in the source's words (ours, shortened)"),
         Column("low", REAL, "lower value", null="not given"),
         Column("point", REAL, "single value", null="a range only"),

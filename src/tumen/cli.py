@@ -1,0 +1,317 @@
+"""The command line: one word per step, help that teaches, errors that name file and line.
+
+Exit codes: 0 done; 1 a fault in the user's data; 2 wrong use; 3 a source or service could not
+be reached.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from tumen import __version__
+
+if TYPE_CHECKING:
+    from tumen.study import Study
+
+DATA_FAULT, WRONG_USE, UNREACHABLE = 1, 2, 3
+
+app = typer.Typer(
+    name="tumen",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "From signs of a covert arms route to numbers and judgements that can be defended in print.\n\n"
+        "A **case** is a folder of plain text: looks, sightings, claims, prices, indicators, each row with its "
+        "source. Tumen reads it and answers: what was seen, what passed, what it was worth, what is owed, how it "
+        "is being repaid, what to do.\n\n"
+        "Start with `tumen new my-case`, edit the files, `tumen check my-case`, `tumen run my-case`, "
+        "`tumen brief my-case`. Ask `tumen why my-case rounds` where a number comes from."
+    ),
+)
+
+CaseFolder = Annotated[
+    Path, typer.Argument(metavar="CASE", help="Folder of the case, e.g. cases/najin.", show_default=False)
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="DATE", help="Use only what was published by this day (YYYY-MM-DD).", show_default=False
+    ),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes for heavy work.")]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Address of a Dask scheduler, instead of processes here."),
+]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Keep results here instead of CASE/.tumen.", show_default=False),
+]
+
+
+class Format(StrEnum):
+    """Output formats of `show`."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+class Language(StrEnum):
+    """Languages of the brief."""
+
+    en = "en"
+    ko = "ko"
+
+
+def main() -> None:
+    """Entry point: runs the command line and turns faults in data into one clear message each."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        _fail("stopped; what was stored is whole", 130)
+    except Exception as error:
+        _fail(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    from tumen.case import CaseError
+    from tumen.evidence import UnknownEvidence
+    from tumen.run import RunError
+    from tumen.store import StoreError
+
+    if isinstance(error, CaseError):
+        count = len(error.faults)
+        return f"{error}\n{count} fault{'s' if count != 1 else ''}; nothing was changed", DATA_FAULT
+    if isinstance(error, RunError | StoreError):
+        return str(error), DATA_FAULT
+    if isinstance(error, UnknownEvidence):
+        return f"{error.args[0]}: no figure, row or record of this case has this name or id", WRONG_USE
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"this needs a package that is not installed: {error.name}; see the README for the extras", WRONG_USE
+    if isinstance(error, ConnectionError | TimeoutError):
+        return f"could not be reached: {error}", UNREACHABLE
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}", DATA_FAULT
+    if isinstance(error, ValueError) and getattr(error, "is_data_fault", False):
+        return str(error), DATA_FAULT
+    raise error
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _day(text: str | None) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no date; expected YYYY-MM-DD", param_hint="--as-of") from None
+
+
+def _study(case: Path, as_of: str | None, store: Path | None, workers: int = 1, dask: str | None = None) -> Study:
+    from tumen.study import open_study
+
+    return open_study(case, _day(as_of), store=store, workers=workers, dask=dask)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"tumen {__version__}")
+        raise typer.Exit
+
+
+# --- the case ---------------------------------------------------------------------------
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; may not exist yet.")]) -> None:
+    """Start a case of your own: a small, complete, commented folder that already runs."""
+    from tumen.case.new import new_case
+
+    new_case(folder)
+    print(f"{folder}: a case to start from; read {folder}/README.md, then: tumen check {folder}")
+
+
+@app.command()
+def check(case: CaseFolder) -> None:
+    """Read the whole case and name every fault at once, as file:line: field: what is wrong, what was expected."""
+    from tumen.case import Case
+
+    loaded = Case.load(case)
+    for warning in loaded.warnings:
+        print(f"note: {warning}")
+    print(f"{case}: no faults. {loaded.inventory()}")
+
+
+@app.command()
+def add(
+    case: CaseFolder,
+    kind: Annotated[str, typer.Argument(help="What to add: sighting, look, claim or indicator.")],
+    fields: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE...", help="Cells of the new row.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+) -> None:
+    """Add one row to the case's text, after the same checks as `check`; shows the change first."""
+    from tumen.case.add import add_row
+
+    cells = {}
+    for item in fields:
+        if "=" not in item:
+            raise typer.BadParameter(f"'{item}': expected FIELD=VALUE", param_hint="FIELD=VALUE")
+        name, value = item.split("=", 1)
+        cells[name] = value
+    change = add_row(case, kind, cells)
+    print(change.diff)
+    if not yes:
+        typer.confirm("write this?", abort=True)
+    change.write()
+
+
+@app.command()
+def fmt(case: CaseFolder) -> None:
+    """Put the case's CSV files into their standard form (columns, order, quoting)."""
+    from tumen.case.format import format_case
+
+    for path in format_case(case):
+        print(f"{path}: rewritten")
+
+
+# --- the chain --------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    case: CaseFolder,
+    as_of: AsOf = None,
+    workers: Workers = 1,
+    dask: Dask = None,
+    store: StoreFolder = None,
+    brief: Annotated[bool, typer.Option(help="Also write the brief.")] = True,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the brief goes.", show_default=False)
+    ] = None,
+) -> None:
+    """Do the whole chain (see, count, weigh, account, judge, answer) and write the brief."""
+    study = _study(case, as_of, store, workers, dask)
+    with _shown_progress(study):
+        headline = study.headline()
+        pages = _write_brief(study, out, ["en"], False) if brief else []
+    _print_headline(study, headline)
+    for page in pages:
+        print(f"brief: {page}")
+
+
+@app.command()
+def show(
+    case: CaseFolder,
+    table: Annotated[
+        str, typer.Argument(help="Name of a table, e.g. headline, visits, balance, trades; 'tables' lists them.")
+    ],
+    format: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    as_of: AsOf = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here instead.")] = None,
+    draws: Annotated[bool, typer.Option("--draws", help="Give the joint draws themselves, not their summary.")] = False,
+    store: StoreFolder = None,
+) -> None:
+    """Print a table of the chain. Tables of draws are summarised unless --draws is given."""
+    from tumen import show as showing
+
+    study = _study(case, as_of, store)
+    if table == "tables":
+        for name, doc in showing.listing(study):
+            print(f"{name:24} {doc}")
+        return
+    if table not in study.names():
+        close = ", ".join(study.names())
+        _fail(f"'{table}' is no table of this case; expected one of: {close}", WRONG_USE)
+    with _shown_progress(study):
+        if table == "headline" and format is Format.json:
+            data: Any = study.headline()
+            showing.write_json(data, output)
+            return
+        made = study.table(table) if draws else showing.summarised(table, study.table(table))
+    showing.write(made, format.value, output, title=f"{table}, as of {study.case.settings.as_of}")
+
+
+@app.command()
+def why(
+    case: CaseFolder,
+    figure: Annotated[
+        str, typer.Argument(help="A figure (rounds, owed_usd, veto ...) or an evidence id from any table.")
+    ],
+    as_of: AsOf = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every record; without it long lists are cut and counted.")
+    ] = False,
+    format: Annotated[Format, typer.Option("--format", help="table (a tree) or json.")] = Format.table,
+    store: StoreFolder = None,
+) -> None:
+    """Print the tree from a figure down to the documents it stands on, with their Admiralty grades."""
+    from tumen import show as showing
+
+    study = _study(case, as_of, store)
+    with _shown_progress(study):
+        study.run()
+        node = study.why(figure)
+    if format is Format.json:
+        showing.write_json(showing.tree_data(study.evidence, node, full), None)
+    else:
+        showing.print_tree(study.evidence, node, full)
+
+
+@app.command()
+def brief(
+    case: CaseFolder,
+    lang: Annotated[Language, typer.Option("--lang", help="Language of the brief.")] = Language.en,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also a PDF.")] = False,
+    as_of: AsOf = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where it goes (default CASE/.tumen/brief).", show_default=False),
+    ] = None,
+    store: StoreFolder = None,
+) -> None:
+    """Write the brief: one page that needs no network, every figure linked to its evidence."""
+    study = _study(case, as_of, store)
+    with _shown_progress(study):
+        study.run()
+        pages = _write_brief(study, out, [lang.value], pdf)
+    for page in pages:
+        print(page)
+
+
+def _write_brief(study: Study, out: Path | None, langs: list[str], pdf: bool) -> list[Path]:
+    from tumen.publish import publish
+
+    return publish(study, out, langs=langs, pdf=pdf)
+
+
+def _shown_progress(study: Study) -> Any:
+    from tumen import show as showing
+
+    return showing.progress(study)
+
+
+def _print_headline(study: Study, headline: dict[str, Any]) -> None:
+    from tumen import show as showing
+
+    showing.print_headline(study, headline)
+
+
+if __name__ == "__main__":
+    main()

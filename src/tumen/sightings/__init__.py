@@ -1,0 +1,6 @@
+"""Who was where and when, and how sure: reports, images and AIS brought together."""
+
+from tumen.sightings.match import MatchSettings, match
+from tumen.sightings.merge import merge_reports
+
+__all__ = ["MatchSettings", "match", "merge_reports"]
