@@ -1,0 +1,115 @@
+"""The answer in figures: draws summed and summarised, once, at the very end.
+
+Takes the draw tables of count, weigh, account and front; gives HEADLINE, and its plain-data
+form, the stable face for machines.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tumen.draws import matrix, summary
+from tumen.tables import HEADLINE
+
+Tables = dict[str, pa.Table]
+
+FIGURES = (
+    "visits", "voyages", "containers", "rounds", "value_usd", "returned_usd", "owed_usd", "share_of_russian_fire",
+)  # fmt: skip
+
+
+def headline(tables: Tables, origins: Iterable[str], basis: str, as_of: dt.date, made_by: dict[str, str]) -> pa.Table:
+    """Build HEADLINE.
+
+    `tables` holds the draw tables visits, voyages, cargo, account_totals, front_totals;
+    `origins` are the ports of loading; `basis` is the value basis of the headline; `made_by`
+    gives for each table the evidence id of the computation that made it. A figure whose draws
+    are empty (no front in the case) is left out.
+    """
+    visits = tables["visits"].filter(
+        pc.is_in(tables["visits"].column("place").cast(pa.string()), pa.array(list(origins)))
+    )
+    seen, unseen = _total(visits, "seen"), _total(visits, "unseen")
+    cargo = tables["cargo"]
+    account = _where(tables["account_totals"], "basis", basis)
+    fire = _where(tables["front_totals"], "answer", "share_of_russian_fire")
+    missed = summary(unseen).median if len(unseen) else 0.0
+    words = basis.replace("_", " ")
+    found = {
+        "visits": (seen + unseen, "visits", "visits", f"port visits at {', '.join(origins)}, of which about {missed:.0f} no look caught"),
+        "voyages": (_total(tables["voyages"], "voyages"), "voyages", "voyages", "laden voyages on the route"),
+        "containers": (_total(_where(cargo, "commodity", "containers"), "quantity"), "containers", "cargo", "20-foot containers that left, by sea and rail"),
+        "rounds": (_total(_where(cargo, "commodity", "rounds"), "quantity"), "rounds", "cargo", "artillery rounds and rockets that left, all calibres"),
+        "value_usd": (_total(account, "value_usd"), "USD", "account_totals", f"worth of what was given, {words}, money of the day"),
+        "returned_usd": (_total(account, "returned_usd"), "USD", "account_totals", f"worth of what was seen or claimed to come back, {words}"),
+        "owed_usd": (_total(account, "owed_usd"), "USD", "account_totals", f"given less returned, {words}"),
+        "share_of_russian_fire": (_total(fire, "value"), "share", "front_totals", "share of the rounds fired by Russian forces that came this way"),
+    }  # fmt: skip
+    rows = []
+    for name in FIGURES:
+        draws, unit, table, text = found[name]
+        if not len(draws):
+            continue
+        median, low90, high90 = summary(draws)
+        maker = made_by.get(table)
+        rows.append(
+            {
+                "figure": name, "median": median, "low90": low90, "high90": high90, "unit": unit, "as_of": as_of,
+                "why": maker or "", "text": text, "parents": [maker] if maker else None,
+            }
+        )  # fmt: skip
+    return HEADLINE.build(rows)
+
+
+def _where(table: pa.Table, column: str, value: str) -> pa.Table:
+    return table.filter(pc.equal(table.column(column).cast(pa.string()), value))
+
+
+def _total(table: pa.Table, value: str) -> np.ndarray:
+    if not table.num_rows:
+        return np.empty(0)
+    return matrix(table, value)[0][:, 0]
+
+
+def as_data(tables: Tables, as_of: dt.date, simulated: bool = False) -> dict[str, Any]:
+    """The answer as plain data.
+
+    Keys: each figure with median, low90, high90, unit, as_of, why; `trades` by name with
+    probability, low90, high90, word, why; `redlines` and `options` as lists; `failed_checks`;
+    `simulated`. `why` is an evidence id that `tumen why` resolves.
+    """
+    data: dict[str, Any] = {}
+    for row in tables["headline"].to_pylist():
+        data[row["figure"]] = {k: row[k] for k in ("median", "low90", "high90", "unit", "text")}
+        data[row["figure"]] |= {"as_of": row["as_of"].isoformat(), "why": row["evidence_id"]}
+    data["trades"] = {t: _judgement(row) for t, row in _latest(tables["trades"]).items()}
+    data["redlines"] = [_open(r) for r in tables["redlines"].to_pylist()]
+    data["options"] = [_open(r) for r in tables["options"].to_pylist()]
+    failed = tables["diagnostics"].filter(pc.invert(tables["diagnostics"].column("passed")))
+    data["failed_checks"] = [_open(r) for r in failed.to_pylist()]
+    data["as_of"] = as_of.isoformat()
+    data["simulated"] = simulated
+    return data
+
+
+def _latest(trades: pa.Table) -> dict[str, dict[str, Any]]:
+    rows = sorted(trades.to_pylist(), key=lambda r: r["date"])
+    return {r["trade"]: r for r in rows}
+
+
+def _judgement(row: dict[str, Any]) -> dict[str, Any]:
+    keep = ("probability", "low90", "high90", "word", "text")
+    return {k: row[k] for k in keep} | {"as_of": row["date"].isoformat(), "why": row["evidence_id"]}
+
+
+def _open(row: dict[str, Any]) -> dict[str, Any]:
+    out = {k: v for k, v in row.items() if k not in ("evidence_id", "parents")}
+    return {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in out.items()} | {
+        "evidence_id": row["evidence_id"]
+    }
