@@ -1,0 +1,109 @@
+"""What every answer of the workbench carries, and what every request must pass.
+
+Headers after the OWASP Secure Headers Project; forms are guarded by a token bound to the
+session and by the browser's own `Sec-Fetch-Site`. Bodies are bounded before they are read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Everything a page needs comes from here; MapLibre's worker is a file of ours, tiles are data.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# A form holds one row of a case or 250 characters; a marked image region is smaller.
+MAX_BODY = 256 * 1024
+
+
+class Guard:
+    """ASGI middleware: headers out, host, origin and size in."""
+
+    def __init__(self, app: App, hosts: set[str], secure: bool = False) -> None:
+        self.app, self.hosts = app, hosts
+        self.headers = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
+        if secure:
+            self.headers.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refused = self._refusal(scope)
+        if refused is not None:
+            await self._answer(send, *refused)
+            return
+        await self.app(scope, self._bounded(receive), self._with_headers(scope, send))
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        # A page elsewhere may resolve its own name to this machine (DNS rebinding): the name must be ours.
+        if urlsplit("//" + headers.get("host", "")).hostname not in self.hosts:
+            return 421, "this host name is not served here"
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            return 413, f"too large; expected at most {MAX_BODY // 1024} kB"
+        if scope["method"] not in SAFE_METHODS:
+            if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+                return 403, "refused: the request comes from another site"
+            origin = headers.get("origin")
+            if origin not in (None, "null") and urlsplit(origin or "").netloc != headers.get("host"):
+                return 403, "refused: the request comes from another site"
+        return None
+
+    def _bounded(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY:
+                return {"type": "http.disconnect"}
+            return message
+
+        return bounded
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = list(self.headers)
+                if not scope["path"].startswith("/static/"):
+                    extra.append((b"cache-control", b"no-store"))
+                message["headers"] = [*message.get("headers", []), *extra]
+            await send(message)
+
+        return with_headers
+
+    async def _answer(self, send: Send, status: int, text: str) -> None:
+        body = text.encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.headers]})
+        await send({"type": "http.response.body", "body": body})
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare two tokens in constant time."""
+    return secrets.compare_digest(given.encode(), expected.encode())
