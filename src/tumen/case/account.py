@@ -176,8 +176,6 @@ class Price(Amount):
             raise ValueError(f"unit '{self.unit}'; expected CURRENCY/UNIT such as USD/round")
         if self.source == ASSUMPTION and not self.why:
             raise ValueError("an assumption without a reason; expected a reason in 'why'")
-        if self.source != ASSUMPTION and self.published is None:
-            raise ValueError("a sourced price without a date; expected 'published'")
         return self
 
     @property
@@ -509,27 +507,24 @@ def _check_circles(transfers: Sequence[Transfer], prices: Prices, faults: Faults
     edges: dict[str, list[str]] = {}
     places: dict[str, At] = {}
     for transfer in transfers:
-        edges.setdefault(transfer.id, []).extend([*transfer.derived_from, *transfer.covers])
+        edges.setdefault(transfer.id, []).extend(transfer.derived_from)
         places[transfer.id] = transfer.at
     for price in prices.price:
         edges.setdefault(price.name, []).extend(price.derived_from)
-        places[price.name] = price.at
+        places.setdefault(price.name, price.at)
     for valuation in prices.valuation:
         edges.setdefault(valuation.claim, []).extend(valuation.derived_from)
         places[valuation.claim] = valuation.at
-    for name in edges:
-        for target in edges[name]:
-            if target == "tumen" or target.startswith(("tumen:", "headline")):
-                faults.add(
-                    places[name], "derived_from", f"'{name}' rests on our own result '{target}'", "a source outside"
-                )
-    for circle in circles(edges):
-        faults.add(
-            places[circle[0]],
-            "derived_from",
-            f"circular: {' <- '.join([*circle, circle[0]])}",
-            "a chain that ends in a source",
-        )
+    for name, targets in edges.items():
+        for target in targets:
+            if target == "tumen" or target.startswith(("tumen:", "headline", "cargo:")):
+                wrong = f"'{name}' rests on our own result '{target}'"
+                faults.add(places[name], "derived_from", wrong, "a source outside")
+    covers = {t.id: t.covers for t in transfers}
+    for field, graph in (("derived_from", edges), ("covers", covers)):
+        for circle in circles(graph):
+            chain = " <- ".join([*circle, circle[0]])
+            faults.add(places[circle[0]], field, f"circular: {chain}", "a chain that ends in a source")
 
 
 def circles(edges: Mapping[str, Sequence[str]]) -> list[list[str]]:
