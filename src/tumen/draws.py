@@ -74,3 +74,24 @@ def _groups(table: pa.Table, by: Sequence[str]) -> tuple[np.ndarray, list[tuple[
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     return place[inverse], [labels[i] for i in order]
+
+
+def redraw(table: pa.Table, from_draw: np.ndarray) -> pa.Table:
+    """Re-index a draws table: draw d of the result is draw `from_draw[d]` of `table`.
+
+    Where later evidence has reweighted the worlds of an earlier step, this puts both back into the
+    same world. `from_draw`: shape (draws,), numbers of draws of `table`; a draw without rows stays so.
+
+    >>> t = pa.table({"draw": [0, 1, 1], "n": [5, 6, 7]})
+    >>> redraw(t, np.array([1, 0, 1])).to_pydict()
+    {'draw': [0, 0, 1, 2, 2], 'n': [6, 7, 5, 6, 7]}
+    """
+    old = table.column("draw").to_numpy()
+    order = np.argsort(old, kind="stable")
+    start = np.searchsorted(old[order], from_draw, side="left")
+    size = np.searchsorted(old[order], from_draw, side="right") - start
+    new = np.repeat(np.arange(len(from_draw)), size)
+    within = np.arange(len(new)) - np.repeat(np.cumsum(size) - size, size)
+    made = table.take(pa.array(order[np.repeat(start, size) + within]))
+    place = table.column_names.index("draw")
+    return made.set_column(place, table.schema.field(place), pa.array(new).cast(table.schema.field(place).type))
