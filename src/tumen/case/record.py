@@ -13,7 +13,7 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from tumen.case.faults import At
 
@@ -21,7 +21,7 @@ from tumen.case.faults import At
 class Record(BaseModel):
     """Base of all models of what an analyst writes; unknown fields are faults."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
     _at: At = PrivateAttr(default=At("", 0))
 
@@ -65,9 +65,7 @@ class PartialDate(str):
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(
-            cls._read, serialization=core_schema.to_string_ser_schema()
-        )
+        return core_schema.no_info_plain_validator_function(cls._read, serialization=core_schema.to_string_ser_schema())
 
     @classmethod
     def _read(cls, value: Any) -> PartialDate:
@@ -94,11 +92,57 @@ def _split(value: Any) -> Any:
     return value
 
 
+def _day(value: Any) -> Any:
+    # Pydantic alone would read a bare number as seconds since 1970.
+    if isinstance(value, dt.datetime) or not isinstance(value, dt.date | str):
+        raise ValueError(f"'{value}' is no day; expected YYYY-MM-DD")
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(value.strip()) if len(value.strip()) == 10 else _no_day(value)
+    except ValueError:
+        return _no_day(value)
+
+
+def _no_day(value: Any) -> Any:
+    raise ValueError(f"'{value}' is no day; expected YYYY-MM-DD")
+
+
+def _clock(value: Any) -> Any:
+    if isinstance(value, dt.time):
+        return value.strftime("%H:%M")
+    text = str(value).strip()
+    try:
+        if len(text) != 5:
+            raise ValueError
+        dt.time.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no time of day; expected HH:MM") from None
+    return text
+
+
+def _blank_or(read: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: None if _blank_to_none(value) is None else read(value))
+
+
+# Arrow counts are 32-bit; a larger one in a case is a slip of the keyboard.
+MAX_COUNT = 2**31 - 1
+
+Day = Annotated[dt.date, BeforeValidator(_day)]
+Clock = Annotated[str, BeforeValidator(_clock)]
+# An identifier stands in other files and on the command line, so it holds no spaces.
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]*$", max_length=80)]
+Words = Annotated[str, Field(min_length=1)]
+
 # Cells of a CSV: an empty one is None; a list is separated by semicolons.
 Blank = BeforeValidator(_blank_to_none)
 TextCell = Annotated[str | None, Blank]
 RealCell = Annotated[float | None, Blank]
-CountCell = Annotated[int | None, Blank]
+AmountCell = Annotated[Annotated[float, Field(ge=0)] | None, Blank]
+ShareCell = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Blank]
+CountCell = Annotated[Annotated[int, Field(ge=0, le=MAX_COUNT)] | None, Blank]
 FlagCell = Annotated[bool | None, Blank]
 DateCell = Annotated[PartialDate | None, Blank]
+ClockCell = Annotated[str | None, _blank_or(_clock)]
+IdCell = Annotated[Id | None, Blank]
 ListCell = Annotated[list[str], BeforeValidator(_split)]

@@ -1,0 +1,33 @@
+"""Cross-checks of the files that the rooms of the middle floor brought: loading, account, front, judge.
+
+Takes a read case; adds their faults to the same list, so that `check` names everything at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tumen.case.faults import Faults
+
+if TYPE_CHECKING:
+    from tumen.case.folder import Case
+
+
+def check(case: Case, faults: Faults, warnings: list[str]) -> None:
+    """Every check of every room."""
+    ids = {s.id for s in case.sources}
+    if case.loading is not None:
+        from tumen.case.loading import check_loading
+
+        check_loading(case.loading, ids, faults)
+    if case.transfers or case.prices is not None:
+        from tumen.case.account import check_account
+
+        check_account(case.transfers, case.prices, ids, faults)
+    if case.trades is not None or case.indicators or case.responses is not None:
+        from tumen.case.judge import check_judge
+
+        published = {s.id: s.published for s in case.sources}
+        check_judge(
+            case.trades, case.indicators, case.responses, ids, faults, published=published, outcomes=case.outcomes
+        )
