@@ -204,7 +204,7 @@ class Case:
         if not isinstance(value, Record):
             return value
         if not self.known_by(value, day):
-            late.append(f"{value.at.file}:{value.at.line}: leans on a source published after {day}; kept as a setting")
+            late.append(f"{value._at.file}:{value._at.line}: leans on a source published after {day}; kept as a setting")
         changed = {}
         for name in type(value).model_fields:
             inner = getattr(value, name)
@@ -258,8 +258,8 @@ class Case:
             yield Evidence(
                 record.evidence_id,
                 kind,
-                record.at.file,
-                record.at.line,
+                record._at.file,
+                record._at.line,
                 ids,
                 label(record),
                 {k: v for k, v in record.model_dump(mode="json").items() if v not in (None, [], {})},
@@ -322,7 +322,7 @@ def label(record: Record) -> str:
         value = getattr(record, name, None)
         if isinstance(value, str):
             return value
-    return f"{type(record).__name__} of {record.at.file}"
+    return f"{type(record).__name__} of {record._at.file}"
 
 
 def _walk(value: Any) -> Iterator[Record]:
