@@ -119,7 +119,7 @@ class Evidence:
         if self._rows is None:
             self._rows = {}
             for name in self._names:
-                declared = TABLES.get(name.split("@")[0])
+                declared = TABLES.get(_base(name))
                 if declared is None or declared.draws or "evidence_id" not in declared.schema.names:
                     continue
                 table = self._read(name)
@@ -131,7 +131,7 @@ class Evidence:
 
     def _row(self, evidence_id: str, name: str, row: dict[str, Any]) -> Node:
         parents = tuple(row.get("parents") or ())
-        base = name.split("@")[0]
+        base = _base(name)
         label = row.get("text") or ", ".join(str(row[k]) for k in TABLES[base].key if row.get(k) is not None)
         if not parents:
             step = self._by_name.get(self._made_by.get(name, ""))
@@ -149,7 +149,7 @@ class Evidence:
 
     def _input(self, evidence_id: str) -> Node:
         _, step, name = evidence_id.split(":", 2)
-        base = name.split("@")[0]
+        base = _base(name)
         maker = self._made_by.get(name)
         if maker is not None and maker in self._by_name and maker != step:
             children: tuple[str, ...] = (self._by_name[maker].evidence_id,)
@@ -184,6 +184,11 @@ class Evidence:
             url=row["url"] or "",
             detail={"why": row["why"], "seen": row["seen"], "kind": row["kind"], "source_id": name},
         )
+
+
+def _base(name: str) -> str:
+    """Declared name of a table: without 'case:' before it or '@step' behind it."""
+    return name.removeprefix("case:").split("@")[0]
 
 
 def _sources_of(row: dict[str, Any]) -> list[str]:

@@ -1,10 +1,12 @@
 """The order of the steps. Only this file knows it.
 
-    see -> count -> weigh -> front -> account -> judge -> answer -> headline
+    see -> count -> weigh -> settle -> front -> account -> judge -> answer -> headline
 
 Each step names the tables that it needs, the parts of the case that it reads, and the tables
-that it gives; its work is one call into a room of the middle floor. Rooms are imported when
-their step runs, so that a case without images needs no raster library.
+that it gives; its work is one call into a room of the middle floor. `case:NAME` is a table as
+the analyst wrote it; `NAME@STEP` is one step's own version of a table that a later step gives
+again. Rooms are imported when their step runs, so that a case without images needs no raster
+library.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tumen.case import Case
@@ -36,6 +40,13 @@ class Inputs:
 
     def __getitem__(self, name: str) -> pa.Table:
         return self.tables[name]
+
+    def required(self, attribute: str, file: str) -> Any:
+        """A part of the case that this step cannot do without. Raises `RunError` naming the file."""
+        part = getattr(self.case, attribute)
+        if part is None:
+            raise RunError(f"{self.case.folder}: {file} is missing; this step cannot be done without it")
+        return part
 
     @property
     def period(self) -> tuple[dt.date, dt.date]:
@@ -63,3 +74,133 @@ class Step:
 
 class RunError(RuntimeError):
     """A step cannot be done with this case; the message says which and why."""
+
+
+def _see(x: Inputs) -> Tables:
+    from tumen.sightings import merge_reports
+
+    return {"looks": x["case:looks"], "sightings": merge_reports(x["case:sightings"])}
+
+
+def _count(x: Inputs) -> Tables:
+    from tumen.traffic import count
+
+    return count(
+        x["looks"], x["case:claims"], x["case:places"], x["case:vessels"], x.case.settings.traffic, x.period, x.seed
+    )
+
+
+def _weigh(x: Inputs) -> Tables:
+    from tumen.cargo import weigh
+
+    loading = x.required("loading", "loading.toml")
+    return weigh(
+        x["voyages@count"], x["looks"], x["sightings"], x["case:claims"], x["case:vessels"], loading, x.period, x.seed
+    )
+
+
+def _settle(x: Inputs) -> Tables:
+    """Claims on cargo reweight the worlds of the count: put both into the same world."""
+    from tumen.draws import redraw
+
+    by = x["draw_map"].sort_by("draw").column("from_draw").to_numpy()
+    return {name: redraw(x[f"{name}@count"], np.asarray(by)) for name in ("visits", "voyages", "forecasts")}
+
+
+def _front(x: Inputs) -> Tables:
+    from tumen.ledger import front
+
+    return front(x["cargo"], x.required("front", "front.toml"), x["case:claims"], x.period, x.seed)
+
+
+def _account(x: Inputs) -> Tables:
+    from tumen.ledger import account
+
+    about, prices = x.case.settings.case, x.required("prices", "prices.toml")
+    return account(
+        x["cargo"], x.case.transfers, prices, x["case:claims"], x.period, x.as_of, x.seed,
+        origin=about.origin, recipient=about.recipient,
+    )  # fmt: skip
+
+
+def _judge(x: Inputs) -> Tables:
+    from tumen.assess import judge
+
+    trades = x.required("trades", "trades.toml")
+    return judge(x["case:indicators"], trades, x["balance"], x["case:sources"], x.period, x.as_of, x.seed)
+
+
+def _answer(x: Inputs) -> Tables:
+    from tumen.assess import answer
+
+    responses = x.required("responses", "responses.toml")
+    return answer(x["trades"], x["balance"], x["case:indicators"], responses, x.as_of, x.seed)
+
+
+def _headline(x: Inputs) -> Tables:
+    from tumen.headline import headline
+
+    origins = [p["place"] for p in x["case:places"].to_pylist() if p["role"] == "origin" and p["kind"] == "port"]
+    basis = x.required("prices", "prices.toml").headline_basis
+    return {"headline": headline(x.tables, origins, basis, x.as_of, x.made_by)}
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "see", "see: bring reports together",
+        ("case:looks", "case:sightings"), (),
+        ("looks", "sightings"),
+        ("sightings",), _see,
+    ),
+    Step(
+        "count", "count: visits and voyages, seen and unseen",
+        ("looks", "case:claims", "case:places", "case:vessels"), ("settings.traffic", "settings.period"),
+        ("visits@count", "voyages@count", "forecasts@count", "voyage_windows", "rates", "diagnostics@count"),
+        ("traffic", "case/traffic_settings.py"), _count,
+    ),
+    Step(
+        "weigh", "weigh: containers and rounds",
+        ("voyages@count", "looks", "sightings", "case:claims", "case:vessels"), ("loading", "settings.period"),
+        ("cargo", "draw_map", "claims_compared", "origins", "loads", "sensitivity", "box_rounds", "diagnostics@weigh"),
+        ("cargo", "case/loading.py"), _weigh,
+    ),
+    Step(
+        "settle", "settle: one world for ships and cargo",
+        ("draw_map", "visits@count", "voyages@count", "forecasts@count"), (),
+        ("visits", "voyages", "forecasts"),
+        (), _settle,
+    ),
+    Step(
+        "front", "front: what the rounds changed",
+        ("cargo", "case:claims"), ("front", "settings.period"),
+        ("front", "front_totals", "front_answers", "front_checks", "diagnostics@front"),
+        ("ledger", "case/front.py"), _front,
+    ),
+    Step(
+        "account", "account: given, returned, owed",
+        ("cargo", "case:claims"), ("transfers", "prices", "settings.case"),
+        (
+            "entries", "values", "account_totals", "balance", "balance_draws", "accounts", "flows", "volume_index",
+            "valuations_compared", "variance_shares", "diagnostics@account",
+        ),
+        ("ledger", "case/account.py"), _account,
+    ),
+    Step(
+        "judge", "judge: how the rest is being paid",
+        ("case:indicators", "case:sources", "balance"), ("trades", "settings.period"),
+        ("trades", "drivers", "ach", "devils_advocate", "collect", "diagnostics@judge"),
+        ("assess", "case/judge.py"), _judge,
+    ),
+    Step(
+        "answer", "answer: redlines and options",
+        ("trades", "balance", "case:indicators"), ("responses",),
+        ("redlines", "options", "packages", "coverage"),
+        ("assess", "case/judge.py", "case/expression.py"), _answer,
+    ),
+    Step(
+        "headline", "headline: the answer in figures",
+        ("visits", "voyages", "cargo", "account_totals", "front_totals", "case:places"), ("prices.headline_basis",),
+        ("headline",),
+        ("headline.py",), _headline,
+    ),
+)  # fmt: skip

@@ -74,7 +74,7 @@ class Study:
         if name == "diagnostics":
             return self._all_diagnostics()
         if name not in self._digests:
-            if name in self._case_tables and name not in self._made_by:
+            if name in self._case_tables and not any(name in s.gives for s in STEPS):
                 return self._case_tables[name]
             self._do_for(name)
         found = self.store.get(self._digests[name])
@@ -143,6 +143,16 @@ class Study:
                 return self.evidence.node(rows[-1]["evidence_id"])
         return self.evidence.node(figure)
 
+    def computation_of(self, table: str) -> str | None:
+        """Evidence id of the computation that made a table; None for a table of the case."""
+        maker = self._made_by.get(table)
+        return self._steps[maker].evidence_id if maker else None
+
+    def _find(self, name: str) -> pa.Table | None:
+        if name in self._digests:
+            return self.store.get(self._digests[name])
+        return self._case_tables.get(name.removeprefix("case:"))
+
     # --- one step -----------------------------------------------------------------------
 
     @cached_property
@@ -171,15 +181,17 @@ class Study:
             if table is None:
                 raise RunError(f"table {name} vanished from {self.store.folder}; run again")
             return table, digest
-        if name in self._case_tables:
-            return self._case_tables[name], self._case_hashes[name]
+        own = name.removeprefix("case:")
+        if name.startswith("case:") and own in self._case_tables:
+            return self._case_tables[own], self._case_hashes[own]
         raise RunError(f"no step gives the table '{name}'")
 
     def _input_hash(self, name: str) -> str:
         if name in self._digests:
             return self._digests[name]
-        if name in self._case_hashes:
-            return self._case_hashes[name]
+        own = name.removeprefix("case:")
+        if name.startswith("case:") and own in self._case_hashes:
+            return self._case_hashes[own]
         raise RunError(f"no step gives the table '{name}'")
 
     def _do(self, step: Step) -> None:
