@@ -1,0 +1,1 @@
+"""The drawings of the brief, one module each: plain functions from rows to SVG text."""

@@ -1,0 +1,162 @@
+"""The account in both directions: a Sankey, the running balance by value basis, and the ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from tumen.brief.blocks import Block, Figure, Grid, Number, Para, Section, Spans, Text
+from tumen.brief.desk import Desk
+from tumen.brief.figures import account as drawing
+from tumen.brief.sections.answer import point
+
+# Parts smaller than this share of their side are drawn as one.
+SMALL_PART = 0.02
+MOST_ENTRIES = 40
+
+
+def account(desk: Desk) -> Section:
+    """Value bases side by side; every entry with how it is known."""
+    rows = desk.rows("balance")
+    if not rows:
+        return desk.absent("account", "balance")
+    words = desk.words
+    blocks: list[Block] = [Para(words.say("account.lead"))]
+    sankey = _sankey(desk)
+    if sankey:
+        blocks.append(sankey)
+    blocks += [_balances(desk, rows), _closing(desk)]
+    if desk.has("valuations_compared"):
+        blocks.append(_valuations(desk))
+    if desk.has("entries"):
+        blocks.append(_entries(desk))
+    return Section("account", words.text("section.account"), tuple(blocks))
+
+
+def _sankey(desk: Desk) -> Figure | None:
+    basis, origin = desk.basis(), desk.about.origin
+    flows = [r for r in desk.rows("flows") if r["basis"] == basis and r["certainty"] == "counted" and r["usd_median"] > 0]
+    closing = desk.closing().get(basis or "")
+    if not flows or closing is None or basis is None:
+        desk.missing.append(("account", "flows"))
+        return None
+    words = desk.words
+    payers = {r["payer"] for r in flows}
+    giver = origin if origin in payers else next((p for p in payers if desk.actor(p) == desk.actor(origin)), origin)
+    given = _parts(desk, [r for r in flows if r["payer"] == giver])
+    returned = _parts(desk, [r for r in flows if r["payer"] != giver])
+    if not given:
+        return None
+    shown = {k: words.amount(closing[f"{k}_median"], "USD") for k in ("given", "returned", "owed")}
+    why = desk.trace.cite(closing["evidence_id"], "the closing balance")
+    owed = drawing.Part(words.text("account.remains"), closing["owed_median"], why, f"{words.text('account.remains')}: {shown['owed']}")
+    name = words.name("basis", basis)
+    title = words.text("account.sankey_title", basis=name)
+    alt = words.text("account.sankey_alt", **shown)
+    sides = (words.text("account.given"), words.text("account.returned_and_owed"))
+    svg = drawing.sankey("fig-sankey", title, alt, given, returned, owed, sides)
+    caption = words.say("account.sankey_caption", origin=desk.actor(origin))
+    return Figure("sankey", svg, title, caption, alt, wide=True)
+
+
+def _parts(desk: Desk, rows: list[dict[str, Any]]) -> list[drawing.Part]:
+    words = desk.words
+    total = sum(r["usd_median"] for r in rows)
+    large = [r for r in rows if r["usd_median"] >= SMALL_PART * total]
+    small = [r for r in rows if r["usd_median"] < SMALL_PART * total]
+    parts = []
+    for row in sorted(large, key=lambda r: -r["usd_median"]):
+        why = desk.trace.cite(row["evidence_id"], f"the flow of {row['commodity']}")
+        label = desk.label(row, "commodity", "commodity")
+        parts.append(drawing.Part(label, row["usd_median"], why, f"{label}: {words.amount(row['usd_median'], 'USD')}"))
+    if small:
+        usd = sum(r["usd_median"] for r in small)
+        why = desk.trace.make("small flows taken together", [r["evidence_id"] for r in small])
+        desk.trace.cite(why, "small flows")
+        label = words.text("account.other")
+        parts.append(drawing.Part(label, usd, why, f"{label}: {words.amount(usd, 'USD')}"))
+    return parts
+
+
+def _ordered(desk: Desk, names: list[str]) -> list[str]:
+    """The headline basis first."""
+    return sorted(names, key=lambda b: (b != desk.basis(), list(names).index(b)))
+
+
+def _balances(desk: Desk, rows: list[dict[str, Any]]) -> Figure:
+    words = desk.words
+    by_basis: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in sorted(rows, key=lambda r: r["month"]):
+        by_basis[row["basis"]].append(row)
+    panels = {}
+    for basis in _ordered(desk, list(by_basis)):
+        found = by_basis[basis]
+        last = found[-1]
+        shown = f"{words.amount(last['owed_median'], 'USD')} ({words.interval(last['owed_low90'], last['owed_high90'], 'USD')})"
+        panels[basis] = (words.name("basis_short", basis), [point(desk, r) for r in found], shown)
+    title, alt = words.text("account.balance_title"), words.text("account.balance_alt")
+    svg = drawing.balances("fig-balance", title, alt, panels, {"lang": words.lang})
+    return Figure("balance", svg, title, words.say("account.balance_caption"), alt, wide=True)
+
+
+def _closing(desk: Desk) -> Grid:
+    words = desk.words
+    rows = []
+    closing = desk.closing()
+    for basis in _ordered(desk, list(closing)):
+        row = closing[basis]
+        what = f"the closing balance ({basis})"
+        rows.append(
+            (
+                (Text(words.name("basis_short", basis)),),
+                (desk.plain(row["given_median"], "USD", row, what),),
+                (desk.plain(row["returned_median"], "USD", row, what),),
+                (desk.number(row, "owed", "USD", what),),
+            )
+        )
+    month = words.month(max(r["month"] for r in closing.values()))
+    head = tuple(words.text(f"account.{k}") for k in ("basis", "given", "returned", "owed"))
+    return Grid(head, tuple(rows), words.text("account.table", month=month), numeric=(1, 2, 3), widths=(3, 2, 2, 4))
+
+
+def _valuations(desk: Desk) -> Grid:
+    words = desk.words
+    sources = {r["source_id"]: r for r in desk.rows("sources")}
+    rows = []
+    for row in desk.rows("valuations_compared"):
+        what = f"the valuation {row['valuation']}"
+        why = desk.trace.cite(row["evidence_id"], what)
+        low, high = row["published_low_usd"], row["published_high_usd"]
+        shown = words.amount(high, "USD") if low == high else words.interval(low, high, "USD")
+        source = sources.get(row["source_id"])
+        label = f"{row['origin_group']}" + (f" ({source['published']:%Y-%m})" if source and source["published"] else "")
+        rows.append(
+            (
+                (Text(label),),
+                (Text(words.name("basis_short", row["basis"])),),
+                (Number(shown, float(high), why),),
+                (words.number(row["ours_median"], "USD", why, row["ours_low90"], row["ours_high90"]),),
+            )
+        )
+    head = tuple(words.text(f"account.{k}") for k in ("valuation", "basis", "published", "ours"))
+    return Grid(head, tuple(rows), words.text("account.valuations_caption"), numeric=(2, 3), widths=(3, 3, 3, 4))
+
+
+def _entries(desk: Desk) -> Grid:
+    words = desk.words
+    rows = []
+    for row in sorted(desk.rows("entries"), key=lambda r: (r["payer"] != desk.about.origin, r["start"]))[:MOST_ENTRIES]:
+        what = f"the entry {row['entry_id']}"
+        way: Spans = (Text(f"{desk.actor(row['payer'])} → {desk.actor(row['payee'])}"),)
+        label, lang = desk.tongue(row, "label")
+        thing: Spans = (Text(label, lang=lang),) if label else (Text(words.name("commodity", row["commodity"])),)
+        quantity = desk.number(row, "quantity", row["unit"], what)
+        status = words.name("status", row["status"])
+        if row.get("role") and row["role"] != "counted":
+            status += f", {words.name('role', row['role'])}"
+        worth: Spans = ()
+        if row.get("usd_median") is not None:
+            worth = (desk.number(row, "usd", "USD", what),)
+        rows.append((way, thing, (quantity,), worth, (Text(status),)))
+    head = tuple(words.text(f"account.{k}") for k in ("direction", "what", "quantity", "worth", "status"))
+    return Grid(head, tuple(rows), words.text("account.entries_caption"), numeric=(2, 3), widths=(3, 4, 4, 4, 3))

@@ -1,0 +1,81 @@
+"""Method and limits in half a page, and the sources with their grades."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+from tumen.brief.blocks import Block, Grid, Heading, Items, Link, Para, Section, Spans, Text
+from tumen.brief.desk import Desk
+
+STEPS = ("see", "count", "weigh", "account_", "judge")
+LIMITS = ("limit_ports", "limit_images", "limit_prices", "limit_interval")
+
+
+def method(desk: Desk) -> Section:
+    """How the figures come about, and what they do not show."""
+    words = desk.words
+    end = desk.about.end
+    blocks: list[Block] = [
+        Items(tuple((Text(words.name("step_name", s) + ". ", strong=True), *words.say(f"method.{s}")) for s in STEPS)),
+        Heading(words.text("method.limits_title")),
+        Items((words.say("method.limit_period", end=words.day(end)), *(words.say(f"method.{k}") for k in LIMITS))),
+        Para(words.say("method.recompute"), "note"),
+    ]
+    return Section("method", words.text("section.method"), tuple(blocks))
+
+
+def sources(desk: Desk) -> Section:
+    """The documents that the printed figures lean on; those of the case that they do not are left to the data package."""
+    rows = desk.rows("sources")
+    if not rows:
+        return desk.absent("sources", "sources")
+    words = desk.words
+    used = _used(desk)
+    known = [r for r in rows if r["source_id"] in used] or rows
+    ordered = sorted(known, key=lambda r: (r["reliability"], r["publisher"].casefold(), r["source_id"]))
+    tally = Counter(r["reliability"] for r in ordered)
+    grades = ", ".join(f"{g} {n}" for g, n in sorted(tally.items()))
+    out = [_source(desk, r) for r in ordered]
+    head = tuple(words.text(f"sources.{k}") for k in ("grade", "source", "date", "reason"))
+    caption = f"{words.text('sources.caption')} {words.text('sources.count')}: {grades}."
+    grid = Grid(head, tuple(out), caption, widths=(1, 7, 2, 5), anchors=tuple(f"source-{r['source_id']}" for r in ordered))
+    return Section("sources", words.text("section.sources"), (grid,))
+
+
+def _used(desk: Desk) -> set[str]:
+    return {n.id.removeprefix("source:") for n in desk.trace.nodes() if n.kind == "source"}
+
+
+def _source(desk: Desk, row: dict[str, Any]) -> tuple[Spans, ...]:
+    words = desk.words
+    foreign = "en" if words.lang != "en" else ""
+    title = f"{row['publisher']}: {row['title']}"
+    address = row["url"] or ""
+    shown: Spans = (Link(address, title, foreign),) if address.startswith(("https://", "http://")) else (Text(title, foreign),)
+    reason = row["why"] or ""
+    if not row["seen"]:
+        shown = (*shown, Text(f" ({words.text('sources.unseen')})"))
+    return (
+        (Text(row["reliability"], strong=True),),
+        shown,
+        (Text(_date(desk, row)),),
+        (Text(reason, foreign if reason else ""),),
+    )
+
+
+def _date(desk: Desk, row: dict[str, Any]) -> str:
+    """The date as far as it is known: day, month or year."""
+    text = row["date_text"]
+    if not text:
+        return desk.words.text("sources.undated")
+    try:
+        parts = [int(p) for p in str(text).split("-")]
+        if len(parts) == 3:
+            return desk.words.day(dt.date(*parts))
+        if len(parts) == 2:
+            return desk.words.month(dt.date(*parts, 1))
+    except ValueError:
+        return str(text)
+    return f"{text}년" if desk.words.lang == "ko" else str(text)

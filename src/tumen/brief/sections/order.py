@@ -1,0 +1,41 @@
+"""The order of the brief."""
+
+from __future__ import annotations
+
+from tumen.brief.blocks import Notice, Section, Text
+from tumen.brief.desk import Desk
+from tumen.brief.sections import account, answer, claims, closing, front, images, judge, looks, route
+
+
+def sections(desk: Desk) -> tuple[Section, ...]:
+    """Every section; what this run gave no tables for is named in a section of its own and left out."""
+    made = [
+        answer.answer(desk),
+        answer.figures(desk),
+        answer.checks(desk),
+        route.route(desk),
+        looks.calendar(desk),
+        claims.claims(desk),
+        images.chips(desk),
+        account.account(desk),
+        front.front(desk),
+        judge.trades(desk),
+        judge.redlines(desk),
+        judge.options(desk),
+        judge.collect(desk),
+        closing.method(desk),
+        closing.sources(desk),
+    ]
+    out = [s for s in made if s.present]
+    if desk.missing:
+        out.append(_missing(desk))
+    return tuple(out)
+
+
+def _missing(desk: Desk) -> Section:
+    words = desk.words
+    items = tuple(
+        (Text(words.text("missing.item", section=words.text(f"section.{section}"), table=table)),)
+        for section, table in dict.fromkeys(desk.missing)
+    )
+    return Section("missing", words.text("section.missing"), (Notice(words.text("missing.lead"), items, "note"),))

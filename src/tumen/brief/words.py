@@ -1,0 +1,255 @@
+"""The brief's language: catalogue, numbers, dates, likelihood words, in English and Korean.
+
+Takes a language; gives text from `words.<lang>.yaml` with spans put into its places, and numbers and
+dates as a reader of that language writes them (Babel for dates; thousands and millions in English,
+man and eok in Korean). Both catalogues must hold the same keys with the same places.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from babel import Locale
+from babel.dates import format_date
+
+from tumen.brief.blocks import SPANS, Number, Span, Spans, Text, Word
+from tumen.brief.trace import BriefError
+
+LANGUAGES = ("en", "ko")
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+class Words:
+    """One language of the brief. Raises `BriefError` for an unknown language or a missing key."""
+
+    def __init__(self, lang: str) -> None:
+        if lang not in LANGUAGES:
+            raise BriefError(f"no brief in '{lang}'; expected one of {', '.join(LANGUAGES)}")
+        self.lang = lang
+        self.locale = Locale(lang)
+        self._texts = catalogue(lang)
+
+    def has(self, key: str) -> bool:
+        """Whether the catalogue holds the key."""
+        return key in self._texts
+
+    def text(self, key: str, **places: str) -> str:
+        """Plain text of a key. A place takes text only: a number would be one without evidence."""
+        return "".join(_plain(span) for span in self.say(key, **places))
+
+    def name(self, group: str, value: str) -> str:
+        """The word for a value of a table (`commodity`, `rounds_152`), or the value itself made readable."""
+        key = f"{group}.{value}"
+        return self._texts[key] if key in self._texts else value.replace("_", " ")
+
+    def say(self, key: str, **places: Span | Spans | str) -> Spans:
+        """Spans of a key with its places filled. Raises `BriefError` for a bare number in a place."""
+        try:
+            pattern = self._texts[key]
+        except KeyError:
+            raise BriefError(f"the catalogue of '{self.lang}' has no text '{key}'") from None
+        out: list[Span] = []
+        position = 0
+        for found in _PLACE.finditer(pattern):
+            _add(out, pattern[position : found.start()])
+            position = found.end()
+            if found[1] not in places:
+                raise BriefError(f"text '{key}': nothing is given for '{{{found[1]}}}'")
+            _put(out, places[found[1]], f"'{found[1]}' in the text '{key}'")
+        _add(out, pattern[position:])
+        return tuple(out)
+
+    # --- numbers ------------------------------------------------------------------------
+
+    def amount(self, value: float, unit: str) -> str:
+        """A number with its unit as text, rounded to what a reader can use.
+
+        >>> Words("en").amount(5_412_000, "rounds"), Words("ko").amount(15_812, "containers")
+        ('5.41 million rounds', '1만 5,800개')
+        """
+        return self._united(self._bare(value, unit), unit, value)
+
+    def interval(self, low: float, high: float, unit: str) -> str:
+        """A 90 % interval as text, its unit said once where it is the same.
+
+        >>> Words("en").interval(4.1e9, 6.9e9, "USD"), Words("en").interval(0.31, 0.44, "share")
+        ('$4.10–6.90 billion', '31–44%')
+        """
+        first, last = self._bare(low, unit), self._bare(high, unit)
+        if self.lang == "en":
+            a, _, scale_a = first.partition(" ")
+            b, _, scale_b = last.partition(" ")
+            if scale_a == scale_b and scale_a:
+                first = a
+            if unit in ("share", "probability"):
+                first = first.removesuffix("%")
+            if unit == "USD":
+                return f"{_dollar(first, low)}–{last.lstrip('−') if high >= 0 else last}" if low >= 0 else f"{_dollar(first, low)} to {_dollar(last, high)}"
+            joint = " to " if low < 0 else "–"
+            return f"{first}{joint}{last}"
+        if unit in ("share", "probability"):
+            return f"{first.removesuffix('%')}~{last}"
+        return f"{first}~{self._united(last, unit, high)}"
+
+    def count(self, value: float) -> str:
+        """A number without unit, at three figures."""
+        return self._bare(value, "")
+
+    def number(
+        self, value: float, unit: str, why: str, low: float | None = None, high: float | None = None, bare: bool = False
+    ) -> Number:
+        """A model number with its evidence; `bare` leaves the unit to the heading of a table."""
+        shown = self._bare(value, unit) if bare else self.amount(value, unit)
+        if bare and unit == "USD" and self.lang == "en":
+            shown = _dollar(shown, value)
+        interval = "" if low is None or high is None else self.interval(low, high, unit)
+        return Number(shown, float(value), why, interval)
+
+    def _bare(self, value: float, unit: str) -> str:
+        if value is None or not math.isfinite(value):
+            return self._texts["number.none"]
+        if unit in ("share", "probability"):
+            return _percent(value)
+        rounded = _figures(value, 3)
+        if self.lang == "ko":
+            return _korean(rounded)
+        return _english(rounded)
+
+    def _united(self, shown: str, unit: str, value: float) -> str:
+        if unit in ("share", "probability", ""):
+            return shown
+        if unit == "USD" and self.lang == "en":
+            return _dollar(shown, value)
+        key = f"unit.{unit}"
+        if key not in self._texts:
+            return f"{shown} {unit}"
+        one = f"unit.{unit}.one"
+        pattern = self._texts[one if shown == "1" and one in self._texts else key]
+        return pattern.replace("{n}", shown)
+
+    # --- dates and judgements -------------------------------------------------------------
+
+    def day(self, day: dt.date | None) -> str:
+        """A day in full."""
+        if day is None:
+            return self._texts["number.none"]
+        return format_date(day, "d MMMM y" if self.lang == "en" else "y년 M월 d일", locale=self.locale)
+
+    def month(self, day: dt.date) -> str:
+        """A month in full."""
+        return format_date(day, "MMMM y" if self.lang == "en" else "y년 M월", locale=self.locale)
+
+    def short_month(self, day: dt.date) -> str:
+        """A month for the margin of a drawing."""
+        return format_date(day, "MMM" if self.lang == "en" else "M월", locale=self.locale)
+
+    def period(self, start: dt.date, end: dt.date) -> str:
+        """A span of days."""
+        return self._texts["period"].replace("{start}", self.day(start)).replace("{end}", self.day(end))
+
+    def likelihood(self, word: str, probability: float, why: str) -> Word:
+        """A yardstick word in the language of the brief."""
+        key = f"likelihood.{word.strip().lower().replace(' ', '_').replace('/', '_')}"
+        return Word(self._texts.get(key, word), why, float(probability))
+
+    def joined(self, items: list[str]) -> str:
+        """Words in a row, with 'and' before the last."""
+        if len(items) < 2:
+            return "".join(items)
+        return self._texts["list.two"].replace("{a}", ", ".join(items[:-1])).replace("{b}", items[-1])
+
+
+@cache
+def catalogue(lang: str) -> dict[str, str]:
+    """The texts of a language by dotted key."""
+    raw = yaml.load(resources.files("tumen.brief").joinpath(f"words.{lang}.yaml").read_text("utf-8"), yaml.CSafeLoader)
+    out: dict[str, str] = {}
+    _flatten(raw, "", out)
+    return out
+
+
+def _flatten(value: Any, prefix: str, out: dict[str, str]) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _flatten(inner, f"{prefix}.{key}" if prefix and key != "_" else (prefix or str(key)), out)
+    else:
+        out[prefix] = " ".join(str(value).split())
+
+
+def _add(out: list[Span], text: str) -> None:
+    for number, part in enumerate(text.split("**")):
+        if part:
+            out.append(Text(part, strong=number % 2 == 1))
+
+
+def _put(out: list[Span], value: Any, where: str) -> None:
+    if isinstance(value, str):
+        if value:
+            out.append(Text(value))
+    elif isinstance(value, SPANS):
+        out.append(value)
+    elif isinstance(value, tuple) and all(isinstance(v, SPANS) for v in value):
+        out.extend(value)
+    else:
+        raise BriefError(f"{where} is {value!r}, which carries no evidence; print a number through `number`")
+
+
+def _plain(span: Span) -> str:
+    return span.shown if isinstance(span, Number) else span.text
+
+
+def _figures(value: float, figures: int) -> float:
+    if value == 0:
+        return 0.0
+    digits = figures - 1 - math.floor(math.log10(abs(value)))
+    return round(value, digits) if abs(value) < 10 ** figures else round(round(value, digits))
+
+
+def _percent(value: float) -> str:
+    share = value * 100
+    if 0 < share < 0.5:
+        return "<1%"
+    if 99.5 < share < 100:
+        return ">99%"
+    return f"{'−' if share < 0 else ''}{abs(share):.0f}%"
+
+
+def _english(value: float) -> str:
+    sign, size = ("−" if value < 0 else ""), abs(value)
+    for scale, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if size >= scale:
+            return f"{sign}{_trim(size / scale)} {word}"
+    if size >= 1000:
+        return f"{sign}{size:,.0f}"
+    return f"{sign}{_trim(size)}"
+
+
+def _korean(value: float) -> str:
+    sign, size = ("−" if value < 0 else ""), abs(value)
+    if size < 10_000:
+        return f"{sign}{size:,.0f}" if size >= 1000 else f"{sign}{_trim(size)}"
+    parts, left = [], round(size)
+    for scale, word in ((10**12, "조"), (10**8, "억"), (10**4, "만")):
+        here, left = divmod(left, scale)
+        if here:
+            parts.append(f"{here:,}{word}")
+    if left:
+        parts.append(f"{left:,}")
+    return sign + " ".join(parts)
+
+
+def _trim(value: float) -> str:
+    """Three figures: 5.41, 54.1, 541; whole numbers stay whole."""
+    if value == round(value) and value < 1000:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _dollar(shown: str, value: float) -> str:
+    return f"−${shown.lstrip('−')}" if value < 0 else f"${shown}"
