@@ -134,8 +134,7 @@ class Case:
         for part in PARTS:
             if part.file in readable:
                 reader = _function(part.read)
-                if reader is not None:
-                    read[part.attribute] = reader(folder if part.of_folder else folder / part.file, faults)
+                read[part.attribute] = reader(folder if part.of_folder else folder / part.file, faults)
         if read.get("settings") is None:
             faults.stop()
         case = cls(folder=folder, **{k: v for k, v in read.items() if v is not None})
@@ -146,9 +145,7 @@ class Case:
     def _check(self, faults: Faults, warnings: list[str]) -> None:
         _check_common(self, faults, warnings)
         for name in CHECKS:
-            check = _function(name)
-            if check is not None:
-                check(self, faults, warnings)
+            _function(name)(self, faults, warnings)
 
     # --- as of a day ----------------------------------------------------------------------
 
@@ -163,7 +160,7 @@ class Case:
         """
         if isinstance(day, dt.datetime):
             day = day.date()
-        late: list[str] = []
+        late: list[At] = []
         kept: dict[str, Any] = {"settings": self.settings.as_of_day(day)}
         for part in PARTS:
             value = getattr(self, part.attribute)
@@ -175,7 +172,7 @@ class Case:
             elif value is not None:
                 kept[part.attribute] = self._known(value, day, late)
         kept["claims"] = _without_late_origins(kept["claims"])
-        then = replace(self, warnings=(*self.warnings, *late), **kept)
+        then = replace(self, warnings=(*self.warnings, *_late_words(late, day)), **kept)
         # A row that was out by then may be cited from a later retelling: the citation stays whole.
         cited = {s for kind, record in then.records() if kind != "sources" for s in sources_of(record)}
         return replace(then, sources=[s for s in self.sources if s.known_by(day) or s.id in cited])
@@ -195,7 +192,7 @@ class Case:
         days = [self._sources[s].published for s in sources_of(record) if s in self._sources]
         return max((d for d in days if d), default=None) if days and all(days) else None
 
-    def _known(self, value: Any, day: dt.date, late: list[str]) -> Any:
+    def _known(self, value: Any, day: dt.date, late: list[At]) -> Any:
         """`value` without the records in it that were not published by the day."""
         if isinstance(value, list):
             return [self._known(v, day, late) for v in value if not isinstance(v, Record) or self.known_by(v, day)]
@@ -204,7 +201,7 @@ class Case:
         if not isinstance(value, Record):
             return value
         if not self.known_by(value, day):
-            late.append(f"{value._at.file}:{value._at.line}: leans on a source published after {day}; kept as a setting")
+            late.append(value._at)
         changed = {}
         for name in type(value).model_fields:
             inner = getattr(value, name)
@@ -221,7 +218,7 @@ class Case:
 
     def tables(self) -> dict[str, pa.Table]:
         """The tables that this text gives by itself, in the schemas of `tumen.tables.see`."""
-        from tumen.case import claims, looks, places, sightings, sources, vessels
+        from tumen.case import claims, judge, looks, places, sightings, sources, vessels
 
         made = {
             "sources": sources.table(self.sources),
@@ -231,9 +228,7 @@ class Case:
             "sightings": sightings.table(self),
             "claims": claims.table(self),
         }
-        indicators = _function("judge:indicators_table")
-        if indicators is not None:
-            made["indicators"] = indicators(self.indicators, made["sources"])
+        made["indicators"] = judge.indicators_table(self.indicators, made["sources"])
         return made
 
     def p_vessel(self, record: Any) -> float | None:
@@ -338,6 +333,17 @@ def _walk(value: Any) -> Iterator[Record]:
             yield from _walk(item)
 
 
+def _late_words(late: list[At], day: dt.date) -> list[str]:
+    """One line for each file whose settings lean on later sources."""
+    files = sorted({at.file for at in late})
+    out = []
+    for name in files:
+        lines = sorted({at.line for at in late if at.file == name})
+        shown = ", ".join(map(str, lines[:8])) + (" ..." if len(lines) > 8 else "")
+        out.append(f"{name}: settings that lean on sources published after {day} are kept (line {shown})")
+    return out
+
+
 def _last(value: Any) -> dt.date:
     return value if isinstance(value, dt.date) else value.last()
 
@@ -353,14 +359,10 @@ def _without_late_origins(claims: list[Claim]) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _function(name: str) -> Callable[..., Any] | None:
+def _function(name: str) -> Callable[..., Any]:
+    # Imported when needed: `import tumen` stays fast.
     module, _, function = name.partition(":")
-    try:
-        return getattr(importlib.import_module(f"tumen.case.{module}"), function, None)
-    except ModuleNotFoundError as error:
-        if error.name != f"tumen.case.{module}":
-            raise
-        return None
+    return getattr(importlib.import_module(f"tumen.case.{module}"), function)
 
 
 # --- the folder itself --------------------------------------------------------------------------

@@ -24,6 +24,10 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
         from tumen.case.account import check_account
 
         check_account(case.transfers, case.prices, ids, faults)
+    if case.front is not None:
+        from tumen.case.front import check_front
+
+        check_front(case.front, ids, faults)
     if case.trades is not None or case.indicators or case.responses is not None:
         from tumen.case.judge import check_judge
 
