@@ -1,0 +1,158 @@
+"""Settings of the traffic model: section [traffic] of case.toml.
+
+Every prior is written as a median and a factor: the 90 % prior range runs from median / factor
+to median x factor (a share: on the odds). Each default has its source or reason beside it; the
+facts of the Najin case stand in conversions.csv and sightings.csv with their source ids.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+from pydantic import Field
+
+from tumen.case.record import Record
+
+_Z90 = 1.6448536269514722  # 95 % point of the standard normal
+
+
+class SpreadPrior(Record):
+    """A positive unknown: log-normal with 90 % of its mass in median / factor .. median x factor."""
+
+    median: float = Field(gt=0)
+    factor: float = Field(ge=1)
+
+    @property
+    def sd_log(self) -> float:
+        """Standard deviation of the logarithm."""
+        return math.log(self.factor) / _Z90
+
+
+class SharePrior(Record):
+    """An unknown share: logit-normal; 90 % of the odds lie in odds(median) / factor .. x factor."""
+
+    median: float = Field(gt=0, lt=1)
+    factor: float = Field(ge=1)
+
+    @property
+    def sd_logit(self) -> float:
+        """Standard deviation of the log odds."""
+        return math.log(self.factor) / _Z90
+
+
+class PlaceDwell(Record):
+    """A dwell prior for one place, in days."""
+
+    place: str
+    median: float = Field(gt=0)
+    factor: float = Field(ge=1)
+
+
+class DestinationShare(Record):
+    """Share of the voyages that leave in a period for one destination; shares of a day are normed to one."""
+
+    place: str
+    start: dt.date | None = None
+    end: dt.date | None = None
+    share: float = Field(gt=0, le=1)
+
+
+class HullAbsence(Record):
+    """A hull that cannot have called in a period (repair, another ocean), with its source."""
+
+    vessel: str
+    start: dt.date
+    end: dt.date | None = None
+    source: str | None = None
+
+
+class TrafficSettings(Record):
+    """Priors and choices of the traffic model. All have defaults, so the section may be left out."""
+
+    # --- the ships' behaviour -------------------------------------------------------------------
+    # Stay at Najin 1 to 3 days (VOA, kbs-voa-2023-10-15); 49 vessel days over at least 25 visits
+    # gives at most 1.96 days a visit (CSIS, newspim-csis-2024-02-29).
+    dwell_days: SpreadPrior = SpreadPrior(median=1.7, factor=1.7)
+    dwell_by_place: list[PlaceDwell] = []
+    # Two Erlang phases: a stay of under a quarter of the mean has probability 9 %, so a berth is
+    # rarely freed at once, yet waiting for boxes can stretch a stay.
+    dwell_phases: int = Field(default=2, ge=1, le=3)
+    # From one large vessel a month (VOA, spring 2024) to one every two to three days (VOA, winter
+    # 2023-24); the prior spans both with room beyond.
+    rate_per_day: SpreadPrior = SpreadPrior(median=0.15, factor=5.0)
+    drift: bool = True
+    # Standard deviation of the log rate after one month of random walk. 0.25 lets the rate
+    # double or halve within about eight months, as a quarter's change of plan would.
+    rate_walk_sd: SpreadPrior = SpreadPrior(median=0.25, factor=2.0)
+    pauses: bool = True
+    # Length of a spell of traffic and of a pause. The one pause well seen lasted from 12 February
+    # to 10 March 2024: 27 days.
+    campaign_days: SpreadPrior = SpreadPrior(median=150.0, factor=3.0)
+    pause_days: SpreadPrior = SpreadPrior(median=21.0, factor=2.0)
+    # Ships of the route that can lie alongside at one time, where places.geojson does not say.
+    berths: int = Field(default=2, ge=1, le=4)
+
+    # --- how looks err --------------------------------------------------------------------------
+    # A ship alongside in clear sight is found in nearly every image; the long tail is for small scenes.
+    detection: SharePrior = SharePrior(median=0.95, factor=3.0)
+    # A look that shows a ship of the route where there is none: misreading, and other ships in the
+    # berth (coal, oil) taken for one. A brief must name it.
+    false_sighting: SharePrior = SharePrior(median=0.02, factor=3.0)
+    other_ships_in_berth: float = Field(default=0.02, ge=0, lt=1)
+    # Odds by which an occupied hour is likelier to be looked at or reported than an empty one.
+    # Press digests report ships far more than empty piers. Off: looks are taken as a random sample.
+    selection: bool = True
+    selection_odds: SpreadPrior = SpreadPrior(median=3.0, factor=2.0)
+    # Standard deviation of a length measured in 3 m imagery (VOA lengths are rounded to 5 m).
+    length_sd_m: float = Field(default=6.0, gt=0)
+    # Lengths of ships of the route that the roster does not name.
+    unknown_length_m: float = Field(default=115.0, gt=0)
+    unknown_length_sd_m: float = Field(default=15.0, gt=0)
+    # Prior share of visits by hulls that the roster does not name.
+    unknown_hull_share: float = Field(default=0.3, gt=0, lt=1)
+    # Hour of a daytime overpass, UTC, for a look that is dated by its day only (noon in Korea).
+    overpass_hour_utc: float = Field(default=3.0, ge=0, lt=24)
+    # Chance that a stack of boxes was cleared without a ship of the route (rail, road, reshuffle).
+    stack_cleared_otherwise: float = Field(default=0.15, ge=0, lt=1)
+    # Chance that an inferred visit (a change between two images, or a look of several days) is wrong.
+    inference_wrong: float = Field(default=0.1, ge=0, lt=1)
+
+    # --- published totals -----------------------------------------------------------------------
+    # Share of the visits that one collector counts: Beta with this mean and weight. Night and cloud
+    # hide a quarter to a third of days (VOA, inews24-voa-2023-10-15), a stay lasts longer than one.
+    collector_share: float = Field(default=0.75, gt=0, lt=1)
+    collector_weight: float = Field(default=6.0, gt=0)
+    # Counts not worded "at least" may also hold other ships and one ship counted twice.
+    overcount_share: float = Field(default=0.15, ge=0)
+    # Correlation of the errors of different imagery collectors, who share scenes, cloud and night:
+    # with n collectors each total counts 1 / (1 + (n - 1) x correlation).
+    collector_correlation: float = Field(default=0.5, ge=0, le=1)
+    # Spread of an occupied-day share beyond chance: weight of the beta-binomial.
+    day_share_weight: float = Field(default=60.0, gt=0)
+
+    # --- voyages --------------------------------------------------------------------------------
+    # Days from leaving the port of loading to the berth of discharge: at most two for Lady R,
+    # 12 to 14 March 2024 (bnn-nkpro-2024-03-16), at most five for loading and passage together
+    # in September 2023 (newdaily-yomiuri-2024-06-09).
+    passage_days: SpreadPrior = SpreadPrior(median=1.2, factor=2.0)
+    # Share of visits that leave laden for a destination of the case.
+    laden_share: float = Field(default=0.97, gt=0, le=1)
+    destinations: list[DestinationShare] = []
+    hull_absences: list[HullAbsence] = []
+
+    # --- time and computing ---------------------------------------------------------------------
+    horizon_months: int = Field(default=12, ge=0, le=120)
+    parameter_points: int = Field(default=128, ge=16)
+    particles: int = Field(default=8000, ge=500)
+    # Effective number of parameter points and of paths below which the search is widened.
+    min_effective_points: float = Field(default=20.0, gt=0)
+    min_effective_paths: float = Field(default=400.0, gt=0)
+    max_rounds: int = Field(default=4, ge=1)
+
+    def dwell_at(self, place: str) -> SpreadPrior:
+        """Dwell prior of a place."""
+        for one in self.dwell_by_place:
+            if one.place == place:
+                return SpreadPrior(median=one.median, factor=one.factor)
+        return self.dwell_days

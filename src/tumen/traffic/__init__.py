@@ -1,0 +1,10 @@
+"""Looks and published totals in, joint draws of visits and voyages out.
+
+The step is `count`; `backtest` scores it against what was published later; `posterior_count` gives the
+exact distribution of the number of visits in a window. Method: docs/traffic.md.
+"""
+
+from tumen.traffic.count import count
+from tumen.traffic.looks import TrafficFault
+
+__all__ = ["TrafficFault", "count"]

@@ -1,0 +1,355 @@
+"""The step: looks and published totals in, joint draws of visits and voyages out.
+
+One port of loading at a time: exact pass over its looks, parameters by importance sampling, then paths
+drawn with the published totals as evidence. Ports of discharge get their visits from the voyages. A port
+that is neither (role 'other') is counted by itself where `looks` has a vessel reading of it and nothing
+else carries the case.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tumen.case.traffic_settings import TrafficSettings
+from tumen.traffic.chain import UNITS_PER_DAY, port
+from tumen.traffic.filter import Problem
+from tumen.traffic.looks import (
+    Clock,
+    Hulls,
+    PortLooks,
+    TrafficFault,
+    check_looks,
+    clock_of,
+    hull_conflicts,
+    hulls_of,
+    read_port,
+)
+from tumen.traffic.paths import Evidence, Paths, draw_paths
+from tumen.traffic.points import Weighted, integrate
+from tumen.traffic.prior import levels
+from tumen.traffic.totals import (
+    ChoiceEvidence,
+    DaysEvidence,
+    FarEvidence,
+    Listed,
+    SpanEvidence,
+    collectors,
+    path_evidence,
+)
+from tumen.traffic.voyages import Visits, alongside_after, visits_of
+
+SHIPS_AT_FAR_END_OTHERWISE = 0.3  # ships of the roster load and supply there too: Lady R, 24-26 September 2025
+
+
+@dataclass(frozen=True)
+class PortCase:
+    """All evidence on one port of loading, read and placed on its clock."""
+
+    place: str
+    clock: Clock
+    end_unit: int
+    last_unit: int
+    looks: PortLooks
+    hulls: Hulls
+    evidence: tuple[Evidence, ...]
+    hull_totals: tuple[Mapping[str, Any], ...]
+    remarks: tuple[str, ...]
+    settings: TrafficSettings
+    berths: int
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def problem(self) -> Problem:
+        """The chain, the grid of rates, and the looks."""
+        tracked = any(o.mark is not None for o in self.looks.observations)
+        chain = port(self.settings.dwell_phases, self.berths, tracked)
+        return Problem(chain, levels(self.settings.rate_per_day), self.looks, self.hulls)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Draws of one port: what was asked, the weighted parameters, the paths and their visits."""
+
+    case: PortCase
+    weighted: Weighted
+    paths: Paths
+    visits: Visits
+
+
+def read_cases(
+    looks: pa.Table,
+    claims: pa.Table,
+    places: pa.Table,
+    vessels: pa.Table,
+    settings: TrafficSettings,
+    period: tuple[dt.date, dt.date],
+) -> tuple[list[PortCase], list[str], list[str], list[dict[str, Any]]]:
+    """Ports of loading with their evidence, the ports of discharge, conflicts between looks, and the looks by port.
+
+    Raises `TrafficFault` naming every look that is impossible in itself.
+    """
+    if period[1] < period[0]:
+        raise TrafficFault(f"period ends {period[1]} before it starts {period[0]}, expected end >= start")
+    place_rows = places.to_pylist()
+    within = {r["place"]: r["part_of"] for r in place_rows if r["part_of"]}
+    look_rows = [_at_port(r, within) for r in looks.to_pylist()]
+    claim_rows = [{**r, "place": within.get(r["place"], r["place"])} for r in claims.to_pylist()]
+    vessel_rows = vessels.to_pylist()
+    ports = [r for r in place_rows if not r["part_of"]]
+    origins = [r["place"] for r in ports if r["role"] == "origin" and r["kind"] in ("port", "pier", "berth")]
+    destinations = [r["place"] for r in ports if r["role"] == "destination" and r["kind"] in ("port", "pier", "berth")]
+    if not origins:
+        looked = {r["place"] for r in look_rows}
+        origins = [r["place"] for r in ports if r["place"] in looked and r["place"] not in destinations]
+        if not origins:
+            origins, destinations = destinations, []
+    berths = {r["place"]: min(r["berths"] or settings.berths, 4) for r in ports if r["place"] in origins}
+    check_looks(look_rows, berths)
+    hulls = hulls_of(vessel_rows, settings)
+    positions = {r["place"]: (r["lat"], r["lon"]) for r in place_rows if r["lat"] is not None and r["lon"] is not None}
+    conflicts, nameless = hull_conflicts(look_rows, positions, hulls.names)
+    clock = clock_of(period[0], settings)
+    end_unit = clock.day(period[1] + dt.timedelta(days=1))
+    last_unit = clock.day(_months_on(period[1] + dt.timedelta(days=1), settings.horizon_months))
+    cases = [
+        _read_case(
+            place,
+            look_rows,
+            claim_rows,
+            destinations,
+            hulls,
+            berths[place],
+            clock,
+            end_unit,
+            last_unit,
+            settings,
+            nameless,
+            alone=len(origins) == 1,
+        )
+        for place in origins
+    ]
+    return cases, destinations, conflicts, look_rows
+
+
+def _at_port(r: Mapping[str, Any], within: Mapping[str, str]) -> dict[str, Any]:
+    """A look at a pier that the case lists as a place becomes a look at its port, of that berth."""
+    place, berth = r["place"], r["berth"]
+    while place in within:
+        berth = berth or place
+        place = within[place]
+    return {**r, "place": place, "berth": berth}
+
+
+def _months_on(day: dt.date, months: int) -> dt.date:
+    month = day.month - 1 + months
+    return dt.date(day.year + month // 12, month % 12 + 1, 1) if months else day
+
+
+def _read_case(
+    place: str,
+    rows: Sequence[Mapping[str, Any]],
+    claims: Sequence[Mapping[str, Any]],
+    destinations: Sequence[str],
+    hulls: Hulls,
+    berths: int,
+    clock: Clock,
+    end_unit: int,
+    last_unit: int,
+    settings: TrafficSettings,
+    nameless: set[str],
+    *,
+    alone: bool,
+) -> PortCase:
+    used = [
+        r
+        for r in claims
+        if r["use"] == "evidence" and (r["place"] == place or (alone and r["place"] in (None, *destinations)))
+    ]
+    days, remarks = _day_claims(used, place, clock, end_unit)
+    read = read_port(
+        rows,
+        place,
+        clock,
+        end_unit,
+        hulls,
+        berths,
+        settings,
+        complete=[(first, last) for first, last, *_ in days],
+        nameless=nameless,
+    )
+    groups, said = collectors(used, place, destinations, clock, end_unit, settings)
+    listed: dict[str, Listed] = {}
+    for group in {g for g, _ in groups}:
+        own = [o for o in read.observations if o.collector == group and o.positive]
+        listed[group] = Listed(tuple(o.unit for o in own), tuple(o.seen_ships for o in own))
+    evidence = path_evidence(groups, listed, place, settings)
+    evidence += [SpanEvidence(s.end, f"span {s.look_ids[0]}", s) for s in read.spans]
+    evidence += _choices(read, clock, end_unit)
+    evidence += _days(days, read, settings)
+    if alone:
+        for far in destinations:
+            evidence += _far(rows, far, clock, end_unit, hulls, settings)
+    evidence.sort(key=lambda e: e.unit)
+    totals = tuple(r for r in used if r["vessel"] is not None and r["quantity"] in ("visits", "voyages"))
+    return PortCase(
+        place,
+        clock,
+        end_unit,
+        last_unit,
+        read,
+        hulls,
+        tuple(evidence),
+        totals,
+        tuple(remarks + said),
+        settings,
+        berths,
+        tuple(r for r in rows if r["place"] == place),
+    )
+
+
+def _day_claims(
+    claims: Sequence[Mapping[str, Any]], place: str, clock: Clock, end_unit: int
+) -> tuple[list[tuple[int, int, int, int, str]], list[str]]:
+    """Pairs of usable and occupied days: (first, last, usable, occupied, claim id)."""
+    out, remarks = [], []
+    busy = [r for r in claims if r["quantity"] == "vessel_days" and r["place"] in (None, place) and r["vessel"] is None]
+    for r in busy:
+        match = [
+            q
+            for q in claims
+            if q["quantity"] == "image_days"
+            and q["origin_group"] == r["origin_group"]
+            and q["period_start"] == r["period_start"]
+            and q["period_end"] == r["period_end"]
+            and q["place"] in (None, place)
+        ]
+        if not match or match[0]["point"] is None or r["point"] is None:
+            remarks.append(
+                f"{r['claim_id']} gives occupied days without usable days of the same period and is not used"
+            )
+            continue
+        first = max(clock.day(r["period_start"]), 0)
+        last = min(clock.day(r["period_end"] or r["published"]), end_unit)
+        if r["point"] > match[0]["point"]:
+            raise TrafficFault(
+                f"{r['claim_id']}: {r['point']:g} days with a vessel, expected at most the {match[0]['point']:g} usable days "
+                f"of {match[0]['claim_id']}"
+            )
+        if last > first:
+            out.append((first, last, int(match[0]["point"]), int(r["point"]), r["claim_id"]))
+    return out, remarks
+
+
+def _days(days: Sequence[tuple[int, int, int, int, str]], read: PortLooks, settings: TrafficSettings) -> list[Evidence]:
+    out: list[Evidence] = []
+    for first, last, usable, occupied, claim in days:
+        inside: dict[int, bool] = {}
+        for o in read.observations:
+            if first <= o.unit <= last and o.usable >= 0.5:
+                day = round(o.unit / UNITS_PER_DAY) * UNITS_PER_DAY
+                inside[day] = inside.get(day, False) or o.positive
+        rest = max(usable - len(inside), 0)
+        busy = min(max(occupied - sum(inside.values()), 0), rest)
+        if rest:
+            out.append(
+                DaysEvidence(last, f"days {claim}", first, last, rest, busy, tuple(inside), settings.day_share_weight)
+            )
+    return out
+
+
+def _choices(read: PortLooks, clock: Clock, end_unit: int) -> list[Evidence]:
+    edges = [clock.day(m) for m in month_starts(clock.origin.date(), clock.when(end_unit).date())]
+    edges = [max(e, 0) for e in edges] + [end_unit + 1]
+    out: list[Evidence] = []
+    for first, last in zip(edges, edges[1:], strict=False):
+        looks = sum(o.chosen for o in read.observations if first <= o.unit < last)
+        if looks:
+            out.append(ChoiceEvidence(last - 1, f"choice of looks {clock.when(first):%Y-%m}", first, last, looks))
+    return out
+
+
+def _far(
+    rows: Sequence[Mapping[str, Any]], far: str, clock: Clock, end_unit: int, hulls: Hulls, settings: TrafficSettings
+) -> list[Evidence]:
+    from tumen.traffic.totals import destination_shares
+
+    read = read_port(rows, far, clock, end_unit, hulls, 4, settings)
+    lag = alongside_after(settings, settings.dwell_at(far).median, settings.dwell_phases)
+    out: list[Evidence] = []
+    for o in read.observations:
+        share = destination_shares(settings.destinations, clock.when(o.unit).date())
+        part = share.get(far, 0.02) if share else 0.5
+        out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, SHIPS_AT_FAR_END_OTHERWISE))
+    return out
+
+
+def month_starts(first: dt.date, last: dt.date) -> list[dt.date]:
+    """First days of the months from that of `first` to that of `last`.
+
+    >>> [m.isoformat() for m in month_starts(dt.date(2023, 12, 5), dt.date(2024, 1, 1))]
+    ['2023-12-01', '2024-01-01']
+    """
+    out = []
+    year, month = first.year, first.month
+    while (year, month) <= (last.year, last.month):
+        out.append(dt.date(year, month, 1))
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+    return out
+
+
+def count_port(
+    case: PortCase,
+    rng: np.random.Generator,
+    draws: int,
+    *,
+    evidence: Sequence[Evidence] | None = None,
+    particles: int | None = None,
+) -> Counted:
+    """Joint draws of one port; more particles where too few distinct paths survive the totals."""
+    problem = case.problem
+    settings = case.settings
+    weighted = integrate(problem, settings, settings.dwell_at(case.place), rng)
+    pieces = case.evidence if evidence is None else tuple(evidence)
+    size = max(particles or settings.particles, draws)
+    for attempt in range(3):
+        paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
+        if particles is not None or paths.lineages >= settings.min_effective_paths or attempt == 2:
+            break
+        size *= 2
+    paths = paths.take(rng.permutation(paths.draws)[:draws])
+    visits = visits_of(paths, case.looks.observations, case.hulls, case.clock, case.hull_totals, settings, rng)
+    return Counted(case, weighted, paths, visits)
+
+
+def count(
+    looks: pa.Table,
+    claims: pa.Table,
+    places: pa.Table,
+    vessels: pa.Table,
+    settings: TrafficSettings,
+    period: tuple[dt.date, dt.date],
+    seed: int,
+    draws: int = 4000,
+) -> dict[str, pa.Table]:
+    """Count the visits and voyages of a case.
+
+    Takes LOOKS, CLAIMS, PLACES and VESSELS rows; a period (first and last day, UTC); a seed. Gives the
+    tables visits, voyages, voyage_windows, rates, forecasts and diagnostics. The draws are joint: draw d
+    is one world in all of them. Months are those of arrival (visits) or departure (voyages).
+
+    Raises `TrafficFault` where looks or totals cannot be true, naming every row. What is doubtful but
+    possible is kept and named in the diagnostics.
+    """
+    from tumen.traffic.report import report
+
+    cases, destinations, conflicts, rows = read_cases(looks, claims, places, vessels, settings, period)
+    seeds = np.random.SeedSequence(seed).spawn(len(cases) + 1)
+    counted = [count_port(c, np.random.default_rng(s), draws) for c, s in zip(cases, seeds, strict=False)]
+    rng = np.random.default_rng(seeds[-1])
+    return report(counted, destinations, conflicts, rows, period, draws, rng)

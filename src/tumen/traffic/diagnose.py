@@ -1,0 +1,208 @@
+"""What a reader must know before trusting a count: effective numbers, priors felt, contradictions.
+
+Takes `Counted` ports; gives rows of `tables.DIAGNOSTICS`. Sensitivities are had by reweighting the
+parameter points and draws, or by a small second run without the thing in question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tumen.traffic.count import Counted, count_port
+from tumen.traffic.prior import NAMES
+from tumen.traffic.totals import ChoiceEvidence, DaysEvidence, TotalEvidence
+
+STEP = "count"
+_SECOND_RUN = 1500  # particles of a run made only to see a difference: its Monte Carlo error is under 0.1 sd
+
+
+def diagnostics(counted: Sequence[Counted], conflicts: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
+    """All rows."""
+    rows = []
+    for number, sentence in enumerate(conflicts, 1):
+        rows.append(
+            _row(
+                f"contradiction {number}",
+                float(number),
+                0.0,
+                False,
+                sentence + "; the name is set aside, the ship is kept",
+            )
+        )
+    for c in counted:
+        rows += _effective(c) + _overlap(c) + _sensitivity(c, rng) + _conflicts(c) + _surprises(c)
+    return rows
+
+
+def _row(name: str, value: float, limit: float | None, passed: bool, text: str) -> dict[str, Any]:
+    return {"step": STEP, "name": name, "value": float(value), "limit": limit, "passed": bool(passed), "text": text}
+
+
+def _effective(c: Counted) -> list[dict[str, Any]]:
+    s, place = c.case.settings, c.case.place
+    points = c.weighted.effective
+    paths = c.paths.lineages
+    return [
+        _row(
+            f"effective parameter points, {place}",
+            points,
+            s.min_effective_points,
+            points >= s.min_effective_points,
+            f"The parameters at {place} rest on {points:.0f} effective points after {c.weighted.rounds} rounds.",
+        ),
+        _row(
+            f"distinct paths, {place}",
+            paths,
+            s.min_effective_paths,
+            paths >= s.min_effective_paths,
+            f"{paths} distinct paths at {place} survive the published totals; the hardest was {c.paths.lowest_at}, "
+            f"which left {c.paths.lowest_effective:.0f} effective draws.",
+        ),
+    ]
+
+
+def _overlap(c: Counted) -> list[dict[str, Any]]:
+    """Share of each parameter's posterior that lies under its prior: near 1, the prior speaks."""
+    from scipy.stats import norm
+
+    rows = []
+    live = {
+        "rate walk": c.case.settings.drift,
+        "campaign": c.case.settings.pauses,
+        "pause": c.case.settings.pauses,
+        "selection": c.case.settings.selection and any(o.chosen for o in c.case.looks.observations),
+    }
+    edges = np.linspace(-3.0, 3.0, 13)
+    prior = np.diff(norm.cdf(np.concatenate([[-np.inf], edges, [np.inf]])))
+    z = c.paths.points.z[c.paths.point]
+    for j, name in enumerate(NAMES):
+        if not live.get(name, True):
+            continue
+        posterior = np.bincount(np.searchsorted(edges, z[:, j]), minlength=len(prior)) / len(z)
+        overlap = float(np.minimum(prior, posterior).sum())
+        far = abs(float(z[:, j].mean())) > 2.0
+        rows.append(
+            _row(
+                f"prior-posterior overlap, {name}, {c.case.place}",
+                overlap,
+                None,
+                not far,
+                f"The posterior of {name} at {c.case.place} shares {overlap:.0%} with its prior"
+                + ("; it lies at the prior's edge: look at that prior." if far else "."),
+            )
+        )
+    return rows
+
+
+def _total(c: Counted) -> np.ndarray:
+    return c.paths.arrivals(0, c.case.end_unit).astype(float)
+
+
+def _sensitivity(c: Counted, rng: np.random.Generator) -> list[dict[str, Any]]:
+    total = _total(c)
+    place, sd = c.case.place, max(float(total.std()), 1e-9)
+    base = float(total.mean())
+    rows = []
+    rate_prior = c.case.settings.rate_per_day
+    if rate_prior.sd_log > 0:
+        grid = np.log(c.case.problem.levels.rate[c.paths.first_level] / rate_prior.median) / rate_prior.sd_log
+        rows.append(_shifted("rate prior", grid, np.log(1.5) / rate_prior.sd_log, "1.5", total, base, sd, place))
+    dwell = c.case.settings.dwell_at(place)
+    if dwell.sd_log > 0:
+        z = c.paths.points.z[c.paths.point, 0]
+        rows.append(_shifted("dwell prior", z, np.log(1.25) / dwell.sd_log, "1.25", total, base, sd, place))
+    rows += _second_runs(c, base, sd, rng)
+    return rows
+
+
+def _shifted(
+    name: str, z: np.ndarray, shift: float, factor: str, total: np.ndarray, base: float, sd: float, place: str
+) -> dict[str, Any]:
+    """Largest move of the mean total, in standard deviations, when a prior's median is moved up or down."""
+    moves = []
+    for sign in (-1, 1):
+        log_w = sign * shift * z
+        w = np.exp(log_w - log_w.max())
+        moves.append(float((w / w.sum()) @ total) - base)
+    worst = max(moves, key=abs)
+    return _row(
+        f"sensitivity to the {name}, {place}",
+        abs(worst) / sd,
+        0.5,
+        abs(worst) / sd <= 0.5,
+        f"Moving the median of the {name} at {place} by a factor of {factor} moves the {base:.0f} visits by "
+        f"{min(moves):+.1f} to {max(moves):+.1f}.",
+    )
+
+
+def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Runs without the published totals, and with every look taken as a random sample."""
+    rows = []
+    place = c.case.place
+    totals = [e for e in c.case.evidence if isinstance(e, TotalEvidence | DaysEvidence)]
+    if totals:
+        rest = [e for e in c.case.evidence if not isinstance(e, TotalEvidence | DaysEvidence)]
+        bare = _total(count_port(c.case, rng, _SECOND_RUN, evidence=rest, particles=_SECOND_RUN))
+        share = 1.0 - min(1.0, (sd / max(float(bare.std()), 1e-9)) ** 2)
+        rows.append(
+            _row(
+                f"share of information from totals, {place}",
+                share,
+                None,
+                True,
+                f"Published totals hold {share:.0%} of what is known of the number of visits at {place}: looks alone "
+                f"give {np.quantile(bare, 0.05):.0f} to {np.quantile(bare, 0.95):.0f} (90 %).",
+            )
+        )
+    if any(o.chosen for o in c.case.looks.observations):
+        rows.append(_choice(c, base, sd, rng))
+    return rows
+
+
+def _choice(c: Counted, base: float, sd: float, rng: np.random.Generator) -> dict[str, Any]:
+    from dataclasses import replace
+
+    blind = replace(
+        c.case,
+        looks=replace(c.case.looks, observations=tuple(replace(o, chosen=False) for o in c.case.looks.observations)),
+    )
+    rest = [e for e in c.case.evidence if not isinstance(e, ChoiceEvidence)]
+    moved = float(_total(count_port(blind, rng, _SECOND_RUN, evidence=rest, particles=_SECOND_RUN)).mean()) - base
+    return _row(
+        f"choice of looks, {c.case.place}",
+        moved / sd,
+        None,
+        True,
+        f"Taking every look at {c.case.place} as a random sample of hours would move the {base:.0f} visits by {moved:+.1f}.",
+    )
+
+
+def _conflicts(c: Counted) -> list[dict[str, Any]]:
+    rows = []
+    for number, text in enumerate(c.case.looks.conflicts, 1):
+        rows.append(_row(f"look in doubt {number}, {c.case.place}", 1.0, 0.0, False, text))
+    for number, text in enumerate(c.case.remarks, 1):
+        rows.append(_row(f"total not used {number}, {c.case.place}", 1.0, None, True, text))
+    return rows
+
+
+def _surprises(c: Counted) -> list[dict[str, Any]]:
+    """Totals that the rest of the evidence would hardly have expected."""
+    rows = []
+    for name, value in c.paths.surprise.items():
+        if name.startswith(("choice", "span", "far look")) or value > -6.0:
+            continue
+        rows.append(
+            _row(
+                f"surprising: {name}, {c.case.place}",
+                value,
+                -6.0,
+                False,
+                f"{name} has a log probability of {value:.1f} under all evidence before it at {c.case.place}: "
+                "check its period, its scope and what it counts.",
+            )
+        )
+    return rows

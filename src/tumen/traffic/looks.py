@@ -1,0 +1,381 @@
+"""From rows of the looks table to observations of one port, and what contradicts itself in them.
+
+Takes `tables.LOOKS` rows; gives `PortLooks`: observations on the three-hour clock of the chain
+(seen, not seen, counted, marks of the hull), changes of stacks, and looks that span days. A look
+is weighted so that one scene reported twice counts once. Rows that cannot be are raised as
+`TrafficFault` (impossible in themselves) or returned as conflicts, by look_id.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tumen.case.traffic_settings import TrafficSettings
+from tumen.traffic.chain import UNITS_PER_DAY
+
+LONGEST_LOOK = dt.timedelta(hours=30)  # a dated image spans its day and a little of its neighbours by time zone
+FASTEST_KNOTS = 22.0  # no ship of the roster makes more; RoRo carriers of this size make 14 to 16
+DEFAULT_NAME_CONFIDENCE = 0.9  # a hull named by an analyst without a stated confidence
+
+
+class TrafficFault(ValueError):
+    """Looks or claims that cannot be true, named by row."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one look says of the ships alongside at one unit of time.
+
+    `kind` is present | absent | exactly | at_least; `weight` is below 1 where several reports
+    share a scene; `chosen` tells that the look is not a random sample of hours.
+    """
+
+    unit: int
+    kind: str
+    count: int
+    usable: float
+    weight: float
+    chosen: bool
+    collector: str
+    look_id: str
+    mark: np.ndarray | None = None
+
+    @property
+    def positive(self) -> bool:
+        """Whether a ship was seen."""
+        return self.kind == "present" or (self.kind in ("exactly", "at_least") and self.count > 0)
+
+    @property
+    def seen_ships(self) -> int:
+        """Least number of ships that the look shows."""
+        return self.count if self.kind in ("exactly", "at_least") else int(self.kind == "present")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Evidence about a span of time: a visit inferred, a stack cleared, a ship seen on some day of it."""
+
+    start: int
+    end: int
+    visited: bool
+    wrong: float
+    look_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hulls:
+    """Types of ship: the named hulls of the route, then unknown hulls by length.
+
+    `share` (J,) is the prior composition of visits; `length_m` and `length_sd_m` (J,) are the
+    hull's length and how far it is known.
+    """
+
+    names: tuple[str, ...]
+    share: np.ndarray
+    length_m: np.ndarray
+    length_sd_m: np.ndarray
+    classes: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def named(self) -> int:
+        """Number of named hulls."""
+        return len(self.names)
+
+    def mark(self, name: str | None, p_name: float | None, length_m: float | None, sd_m: float) -> np.ndarray | None:
+        """Likelihood (J,) of a name or a measured length under each type; None where the look has neither."""
+        like = np.ones(len(self.share))
+        told = False
+        if length_m is not None:
+            spread = np.hypot(self.length_sd_m, sd_m)
+            like *= np.exp(-0.5 * ((length_m - self.length_m) / spread) ** 2) / spread
+            told = True
+        if name is not None and name in self.names:
+            p = min(p_name if p_name is not None else DEFAULT_NAME_CONFIDENCE, 0.999)
+            j = self.names.index(name)
+            named = np.full(len(self.share), (1 - p) * self.share[j] / (1 - self.share[j]))
+            named[j] = p
+            like = like * named if length_m is not None else named
+            told = True
+        return like if told else None
+
+    def same_over_different(self, a: np.ndarray, b: np.ndarray) -> float:
+        """Bayes factor of one hull against two drawn apart, for two marks."""
+        return float((self.share * a * b).sum() / ((self.share * a).sum() * (self.share * b).sum()))
+
+
+@dataclass(frozen=True)
+class PortLooks:
+    """All that was seen of one port, on the clock of the chain."""
+
+    place: str
+    observations: tuple[Observation, ...]
+    spans: tuple[Span, ...]
+    conflicts: tuple[str, ...] = field(default=())
+
+    @property
+    def last_unit(self) -> int:
+        """Unit of the last observation, 0 without any."""
+        return max([o.unit for o in self.observations] + [s.end for s in self.spans], default=0)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Units of time since the first overpass of the period."""
+
+    origin: dt.datetime
+
+    def unit(self, when: dt.datetime) -> int:
+        """Nearest unit of an instant."""
+        return round((when - self.origin).total_seconds() / 86400.0 * UNITS_PER_DAY)
+
+    def day(self, day: dt.date) -> int:
+        """Unit at which a day begins for counting (its overpass hour)."""
+        return (day - self.origin.date()).days * UNITS_PER_DAY
+
+    def when(self, unit: float) -> dt.datetime:
+        """Instant of a unit."""
+        return self.origin + dt.timedelta(days=float(unit) / UNITS_PER_DAY)
+
+
+def clock_of(start: dt.date, settings: TrafficSettings) -> Clock:
+    """Clock whose zero is the overpass hour of the first day."""
+    origin = dt.datetime.combine(start, dt.time(), dt.UTC) + dt.timedelta(hours=settings.overpass_hour_utc)
+    return Clock(origin)
+
+
+def hulls_of(vessels: Sequence[Mapping[str, Any]], settings: TrafficSettings) -> Hulls:
+    """Types of ship from the roster: hulls on the route by name, unknown ones in steps of 10 m."""
+    named = [v for v in vessels if v["kind"] == "named" and v["on_route"]]
+    bins = np.arange(60.0, 211.0, 10.0)
+    prior = np.exp(-0.5 * ((bins - settings.unknown_length_m) / settings.unknown_length_sd_m) ** 2) + 1e-6
+    unknown = settings.unknown_hull_share if named else 1.0
+    share = [(1 - unknown) / max(len(named), 1)] * len(named) + list(unknown * prior / prior.sum())
+    length = [v["length_m"] if v["length_m"] is not None else settings.unknown_length_m for v in named] + list(bins)
+    spread = [1.0 if v["length_m"] is not None else settings.unknown_length_sd_m for v in named] + [3.0] * len(bins)
+    classes = tuple((v["vessel"], v["length_m"]) for v in vessels if v["kind"] == "class" and v["length_m"] is not None)
+    return Hulls(tuple(v["vessel"] for v in named), np.array(share), np.array(length), np.array(spread), classes)
+
+
+def check_looks(rows: Sequence[Mapping[str, Any]], berths: Mapping[str, int]) -> None:
+    """Raise `TrafficFault` naming every row that is impossible in itself."""
+    wrong: list[str] = []
+    for r in rows:
+        if r["end"] < r["start"]:
+            wrong.append(f"{r['look_id']}: ends {r['end']:%Y-%m-%d %H:%M} before it starts, expected end >= start")
+        if not 0.0 <= r["usable_share"] <= 1.0:
+            wrong.append(f"{r['look_id']}: usable_share {r['usable_share']}, expected 0 to 1")
+        n = r["vessel_count"]
+        if n is not None and n < 0:
+            wrong.append(f"{r['look_id']}: vessel_count {n}, expected 0 or more")
+        if n is not None and r["place"] in berths and n > berths[r["place"]]:
+            wrong.append(
+                f"{r['look_id']}: {n} vessels at {r['place']}, expected at most its {berths[r['place']]} berths "
+                f"(berths in places.geojson or [traffic] berths)"
+            )
+        if n is not None and r["vessel_present"] is not None and bool(n) != r["vessel_present"]:
+            wrong.append(
+                f"{r['look_id']}: vessel_count {n} with vessel_present {r['vessel_present']}, expected agreement"
+            )
+    if wrong:
+        raise TrafficFault("looks that cannot be:\n" + "\n".join(wrong))
+
+
+def hull_conflicts(
+    rows: Sequence[Mapping[str, Any]], positions: Mapping[str, tuple[float, float]], names: Sequence[str]
+) -> tuple[list[str], set[str]]:
+    """Pairs of looks that put one hull in two ports too far apart for the time between.
+
+    Gives sentences and the look ids, whose names are then set aside (the ship seen is kept).
+    """
+    by_hull: dict[str, list[Mapping[str, Any]]] = {}
+    for r in rows:
+        if r["vessel"] in names and r["vessel_present"] and (r["p_vessel"] is None or r["p_vessel"] >= 0.5):
+            by_hull.setdefault(r["vessel"], []).append(r)
+    sentences: list[str] = []
+    ids: set[str] = set()
+    for hull, seen in by_hull.items():
+        seen.sort(key=lambda r: r["start"])
+        for i, a in enumerate(seen):
+            for b in seen[i + 1 :]:
+                if a["place"] == b["place"] or a["place"] not in positions or b["place"] not in positions:
+                    continue
+                most = max((b["end"] - a["start"]), (a["end"] - b["start"])).total_seconds() / 3600.0
+                need = _nautical_miles(positions[a["place"]], positions[b["place"]]) / FASTEST_KNOTS
+                if need > 0.25 and most < need:
+                    sentences.append(
+                        f"{a['look_id']} and {b['look_id']} put {hull} at {a['place']} and {b['place']} within "
+                        f"{most:.1f} h; the passage takes at least {need:.1f} h"
+                    )
+                    ids.update((a["look_id"], b["look_id"]))
+    return sentences, ids
+
+
+def _nautical_miles(a: tuple[float, float], b: tuple[float, float]) -> float:
+    lat1, lon1, lat2, lon2 = map(math.radians, (*a, *b))
+    h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    return 2 * 3440.065 * math.asin(math.sqrt(min(1.0, h)))
+
+
+def read_port(
+    rows: Sequence[Mapping[str, Any]],
+    place: str,
+    clock: Clock,
+    last_unit: int,
+    hulls: Hulls,
+    berths: int,
+    settings: TrafficSettings,
+    *,
+    complete: Sequence[tuple[int, int]] = (),
+    nameless: frozenset[str] | set[str] = frozenset(),
+) -> PortLooks:
+    """Observations of one port.
+
+    `complete` lists spans (units) of which an aggregate tells all usable days: looks inside are
+    part of a full record, so their choice is no news. `nameless` are looks whose name is set aside.
+    """
+    conflicts: list[str] = []
+    observations: list[Observation] = []
+    spans: list[Span] = []
+    stacks: list[tuple[int, bool, str]] = []
+    own = [r for r in rows if r["place"] == place]
+    for r in sorted(own, key=lambda r: (r["start"], r["end"], r["look_id"])):
+        first, last = clock.unit(r["start"]), clock.unit(r["end"])
+        if last < 0 or first > last_unit:
+            conflicts.append(f"{r['look_id']} at {place} lies outside the period and is not used")
+            continue
+        if r["usable_share"] <= 0.0:
+            continue  # cloud: no news at all
+        long = r["end"] - r["start"] > LONGEST_LOOK
+        unit = _unit_of(r, clock)
+        if not 0 <= unit <= last_unit:
+            unit = min(max(unit, 0), last_unit)
+        if r["stack_present"] is not None and not long and r["usable_share"] >= 0.5:
+            stacks.append((unit, r["stack_present"], r["look_id"]))
+        kind, count = _reading(r)
+        if kind is None:
+            continue
+        if long:
+            if kind == "present" or count > 0:
+                ids = (r["look_id"],)
+                spans.append(Span(max(first, 0), min(last, last_unit), True, settings.inference_wrong, ids))
+            continue
+        chosen = settings.selection and (r["tasked"] is True or (r["tasked"] is None and r["origin"] == "reported"))
+        if any(a <= unit <= b for a, b in complete):
+            chosen = False
+        usable = r["usable_share"]
+        if r["berth"] is not None and kind == "absent" and berths > 1:
+            usable = usable / berths  # one pier seen empty says nothing of the others
+        named = r["vessel"] if r["look_id"] not in nameless else None
+        mark = hulls.mark(named, r["p_vessel"], r["length_m"], settings.length_sd_m) if kind != "absent" else None
+        if count > 1:
+            mark = None  # which of several ships the mark is of cannot be told
+        observations.append(Observation(unit, kind, count, usable, 1.0, chosen, r["collector"], r["look_id"], mark))
+    observations, more = _share_scenes(observations, own)
+    conflicts += more
+    spans += _stack_spans(stacks, observations, settings)
+    return PortLooks(place, tuple(observations), tuple(spans), tuple(conflicts))
+
+
+def _unit_of(r: Mapping[str, Any], clock: Clock) -> int:
+    if r["end"] - r["start"] >= dt.timedelta(hours=20):
+        middle = r["start"] + (r["end"] - r["start"]) / 2
+        return clock.day(middle.date())
+    return clock.unit(r["start"] + (r["end"] - r["start"]) / 2)
+
+
+def _reading(r: Mapping[str, Any]) -> tuple[str | None, int]:
+    if r["activity"] == "anchored":
+        return None, 0
+    if r["vessel_count"] is not None:
+        return ("at_least" if r["count_reading"] == "at least" and r["vessel_count"] > 0 else "exactly"), r[
+            "vessel_count"
+        ]
+    if r["vessel_present"] is None:
+        return None, 0
+    return ("present", 1) if r["vessel_present"] else ("absent", 0)
+
+
+def _share_scenes(
+    observations: list[Observation], rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Observation], list[str]]:
+    """Weigh reports that may share a scene: same port, berth and hour, agreeing, sensors not known to differ."""
+    about = {r["look_id"]: r for r in rows}
+    groups: dict[tuple[Any, ...], list[Observation]] = {}
+    for o in observations:
+        r = about[o.look_id]
+        groups.setdefault((o.unit, r["berth"], o.kind, o.count), []).append(o)
+    out: list[Observation] = []
+    for members in groups.values():
+        sensors = {about[o.look_id]["sensor"] for o in members} - {None}
+        several = len(members) if len(sensors) <= 1 else max(1, round(len(members) / len(sensors)))
+        out += [
+            Observation(o.unit, o.kind, o.count, o.usable, 1.0 / several, o.chosen, o.collector, o.look_id, o.mark)
+            for o in members
+        ]
+    out.sort(key=lambda o: (o.unit, o.look_id))
+    conflicts: list[str] = []
+    for i, a in enumerate(out):
+        for b in out[i + 1 :]:
+            if b.unit != a.unit:
+                break
+            ra, rb = about[a.look_id], about[b.look_id]
+            one_berth = ra["berth"] == rb["berth"] and min(a.usable, b.usable) >= 0.5
+            day_long = min(ra["end"] - ra["start"], rb["end"] - rb["start"]) >= dt.timedelta(hours=20)
+            if one_berth and a.positive != b.positive and not day_long:
+                conflicts.append(
+                    f"{a.look_id} and {b.look_id} contradict each other: a vessel and none in the same hour"
+                )
+    return out, conflicts
+
+
+def _stack_spans(
+    stacks: list[tuple[int, bool, str]], observations: list[Observation], settings: TrafficSettings
+) -> list[Span]:
+    """A stack seen and then gone with no ship imaged between: a visit in the gap (or another clearing)."""
+    spans: list[Span] = []
+    stacks.sort()
+    for (a, there, id_a), (b, still, id_b) in zip(stacks, stacks[1:], strict=False):
+        if not there or still or b <= a or b - a > 10 * UNITS_PER_DAY:
+            continue
+        if any(a <= o.unit <= b and o.positive for o in observations):
+            continue
+        spans.append(Span(a, b, True, settings.stack_cleared_otherwise, (id_a, id_b)))
+    return spans
+
+
+def likelihood(o: Observation, ships: np.ndarray, detection: np.ndarray, false_sighting: np.ndarray) -> np.ndarray:
+    """P(look | n ships alongside) for each state: (P, S). A look of usable share 0 gives ones.
+
+    Each ship is found with probability usable x detection; at most one thing that is no ship of
+    the route is taken for one, with probability usable x false sighting.
+    """
+    find = (o.usable * detection)[:, None]
+    wrong = (o.usable * false_sighting)[:, None]
+    n = ships[None, :].astype(float)
+    if o.kind in ("present", "absent"):
+        none = (1 - wrong) * (1 - find) ** n
+        like = none if o.kind == "absent" else 1 - none
+    else:
+        most = int(ships.max()) + 1
+        exact = [
+            (1 - wrong) * _binomial(k, ships, find) + wrong * _binomial(k - 1, ships, find) for k in range(most + 1)
+        ]
+        like = exact[o.count] if o.kind == "exactly" else sum(exact[o.count :], np.zeros_like(exact[0]))
+    return np.maximum(like, 1e-12) ** o.weight
+
+
+def _binomial(k: int, ships: np.ndarray, p: np.ndarray) -> np.ndarray:
+    out = np.zeros((p.shape[0], len(ships)))
+    if k < 0:
+        return out
+    for n in np.unique(ships):
+        if n >= k:
+            value = math.comb(int(n), k) * p[:, 0] ** k * (1 - p[:, 0]) ** (int(n) - k)
+            out[:, ships == n] = value[:, None]
+    return out

@@ -1,0 +1,364 @@
+"""Joint draws of what happened at one port: every arrival, every departure, the rate and the pauses.
+
+Takes a problem, weighted parameter points and further evidence on whole paths; gives draws. Paths
+are drawn forward with the backward messages of the looks as exact lookahead, so that a draw agrees
+with all looks, past and coming. Evidence that no small state can carry (published totals, occupied
+days, stacks cleared, looks at the far end of the voyage) weighs and resamples the draws at the time
+when it is complete: a particle filter with lookahead (Del Moral 2004; Doucet and Johansen 2009),
+exact as their number grows. Ships leave in the order in which they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, transition_by_arrivals
+from tumen.traffic.filter import Kernels, Problem, cuts
+from tumen.traffic.points import Weighted
+from tumen.traffic.prior import Points
+
+_MESSAGE_BYTES = 120_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
+_MOST_POINTS = 64
+_ARRIVALS_A_STEP = 5
+
+
+class Evidence(Protocol):
+    """Evidence on whole paths: complete at `unit`, with a log weight (N,) from the history up to it."""
+
+    unit: int
+    name: str
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """Log likelihood of the evidence for each draw."""
+        ...
+
+
+@dataclass
+class History:
+    """Draws up to now: at the cuts `at` (T,), arrivals so far and ships alongside (T, N); `point` (N,) the parameters.
+
+    `choice` (N,) is the log norm that the filter used for the looks chosen since it was last set to zero.
+    """
+
+    at: np.ndarray
+    arrived: np.ndarray
+    ships: np.ndarray
+    point: np.ndarray
+    points: Points
+    choice: np.ndarray
+    now: int = 0
+
+    def index(self, unit: int) -> int:
+        """Cut at or after a unit, at most the present one."""
+        return int(min(np.searchsorted(self.at, unit), self.now))
+
+    def arrivals(self, first: int, last: int) -> np.ndarray:
+        """Arrivals after unit `first` and up to `last`, (N,)."""
+        return self.arrived[self.index(last)].astype(int) - self.arrived[self.index(first)].astype(int)
+
+    def departed(self, i: int) -> np.ndarray:
+        """Departures up to cut i, (N,)."""
+        return self.arrived[i].astype(int) - self.ships[i]
+
+    def days(self, first: int, last: int) -> np.ndarray:
+        """Cuts of the daily overpasses in a span of units."""
+        wanted = np.arange(-(-first // UNITS_PER_DAY) * UNITS_PER_DAY, last + 1, UNITS_PER_DAY)
+        where = np.searchsorted(self.at, wanted)
+        return where[where <= self.now]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Joint draws of one port.
+
+    `at` (T,) units; `arrived`, `ships` (T, N); `rate` (W, N) arrivals a day by week and 0 while paused;
+    `first_level` (N,) level at the start; `point` (N,) index into `points`; `lowest_effective` the least
+    effective number met at a piece of evidence and `lowest_at` its name; `lineages` distinct paths left;
+    `log_evidence` of the path evidence given the looks.
+    """
+
+    at: np.ndarray
+    arrived: np.ndarray
+    ships: np.ndarray
+    rate: np.ndarray
+    paused: np.ndarray
+    first_level: np.ndarray
+    point: np.ndarray
+    points: Points
+    lowest_effective: float
+    lowest_at: str
+    lineages: int
+    log_evidence: float
+    surprise: dict[str, float]
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return self.arrived.shape[1]
+
+    def take(self, which: np.ndarray) -> Paths:
+        """Draws by index."""
+        return Paths(
+            self.at,
+            self.arrived[:, which],
+            self.ships[:, which],
+            self.rate[:, which],
+            self.paused[:, which],
+            self.first_level[which],
+            self.point[which],
+            self.points,
+            self.lowest_effective,
+            self.lowest_at,
+            self.lineages,
+            self.log_evidence,
+            self.surprise,
+        )
+
+    def arrivals(self, first: int, last: int) -> np.ndarray:
+        """Arrivals after unit `first` and up to `last`, (N,)."""
+        low, high = np.searchsorted(self.at, [first, last])
+        high = min(int(high), len(self.at) - 1)
+        return self.arrived[high].astype(int) - self.arrived[int(low)].astype(int)
+
+
+def systematic(weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Systematic resampling: `count` indices in proportion to normed weights."""
+    edges = np.cumsum(weight)
+    edges[-1] = 1.0
+    return np.searchsorted(edges, (np.arange(count) + rng.random()) / count)
+
+
+def draw_paths(
+    problem: Problem, weighted: Weighted, until: int, evidence: Sequence[Evidence], count: int, rng: np.random.Generator
+) -> Paths:
+    """`count` joint draws from the start to unit `until`."""
+    size, rates = problem.chain.size, len(problem.levels.rate)
+    last_look = min(max(problem.by_unit, default=0), until)
+    days = last_look // UNITS_PER_DAY + 1
+    affordable = int(_MESSAGE_BYTES / max(days * 2 * rates * size * 4, 1))
+    kept = max(8, min(_MOST_POINTS, affordable))
+    chosen, copies = np.unique(systematic(weighted.weight, kept, rng), return_counts=True)
+    p = weighted.points.take(chosen)
+    kernels = Kernels(problem, p)
+    at = cuts(problem, until, daily=True)
+    messages, turns = _lookahead(problem, kernels, at, last_look)
+    walk = _Walk(problem, kernels, at, messages, turns, rng)
+    point = systematic(copies / copies.sum(), count, rng)
+    walk.begin(point)
+
+    waiting: dict[int, list[Evidence]] = {}
+    for piece in evidence:
+        waiting.setdefault(int(np.searchsorted(at, min(max(piece.unit, 0), until))), []).append(piece)
+    log_w = np.zeros(count)
+    ancestor = np.arange(count)
+    lowest, lowest_at, total = float(count), "none", 0.0
+    surprise: dict[str, float] = {}
+    for i in range(len(at)):
+        if i:
+            walk.step(i)
+        for piece in waiting.get(i, ()):
+            add = piece.log_weight(walk.history)
+            before = _effective(log_w)
+            mean = _log_mean(log_w + add) - _log_mean(log_w)
+            surprise[piece.name] = float(mean)
+            log_w = log_w + add
+            after = _effective(log_w)
+            share = after / max(before, 1e-9) * count
+            if share < lowest:
+                lowest, lowest_at = share, piece.name
+            if after < 0.5 * count:
+                total += _log_mean(log_w)
+                keep = systematic(_normed(log_w), count, rng)
+                walk.keep(keep)
+                ancestor = ancestor[keep]
+                log_w = np.zeros(count)
+    total += _log_mean(log_w)
+    keep = systematic(_normed(log_w), count, rng)
+    rng.shuffle(keep)
+    walk.keep(keep)
+    lineages = len(np.unique(ancestor[keep]))
+    h = walk.history
+    rate = np.array([problem.levels.rate[lv] for lv in walk.level_by_week]).reshape(-1, count)
+    paused = np.array(walk.paused_by_week).reshape(-1, count)
+    return Paths(
+        at,
+        h.arrived,
+        h.ships,
+        np.where(paused, 0.0, rate),
+        paused,
+        walk.first_level,
+        h.point,
+        p,
+        lowest,
+        lowest_at,
+        lineages,
+        total,
+        surprise,
+    )
+
+
+def _log_mean(log_w: np.ndarray) -> float:
+    top = log_w.max()
+    return float(top + np.log(np.exp(log_w - top).mean())) if np.isfinite(top) else -np.inf
+
+
+def _normed(log_w: np.ndarray) -> np.ndarray:
+    w = np.exp(log_w - log_w.max())
+    return w / w.sum()
+
+
+def _effective(log_w: np.ndarray) -> float:
+    return float(1.0 / (_normed(log_w) ** 2).sum())
+
+
+def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict]:
+    """Backward messages of the looks: before each cut (up to the last look), and after each week's turn."""
+    count, rates, size = len(kernels.p), len(problem.levels.rate), kernels.size
+    on = np.ones((count, rates, size))
+    off = np.ones((count, rates, size))
+    messages: list[np.ndarray | None] = [None] * len(at)
+    turns: dict[int, np.ndarray] = {}
+    last = int(np.searchsorted(at, last_look))
+    for i in range(last, -1, -1):
+        unit = int(at[i])
+        if i < last:
+            on, off = kernels.backward(on, off, int(at[i + 1] - unit))
+        if unit and unit % WEEK_UNITS == 0:
+            turns[i] = np.stack([on, off], axis=1).astype(np.float32)
+            on, off = kernels.unmix(on, off)
+        if unit in problem.by_unit:
+            if unit in problem.mark_factors:
+                same = problem.chain.forget_left()
+                on, off = on[..., same], off[..., same]
+            weight_on, weight_off = kernels.look(unit)
+            on, off = on * weight_on, off * weight_off
+            top = np.maximum(on.max((1, 2)), off.max((1, 2)))[:, None, None]
+            on, off = on / top, off / top
+        messages[i] = np.stack([on, off], axis=1).astype(np.float32)
+    return messages, turns
+
+
+class _Walk:
+    """The draws as they grow, one cut at a time."""
+
+    def __init__(
+        self, problem: Problem, kernels: Kernels, at: np.ndarray, messages: list, turns: dict, rng: np.random.Generator
+    ) -> None:
+        self.problem, self.kernels, self.at, self.rng = problem, kernels, at, rng
+        self.messages, self.turns = messages, turns
+        self.rates, self.size = len(problem.levels.rate), kernels.size
+        self._rows: dict[int, np.ndarray] = {}
+        self._marks: dict[int, np.ndarray] = {}
+        self._ramp = np.triu(np.ones((self.size, self.size), np.float32))
+        self._wide = np.triu(np.ones((2 * self.rates, 2 * self.rates), np.float32))
+        week = kernels.week.astype(np.float32)
+        stop, start = kernels.stop.astype(np.float32), kernels.start.astype(np.float32)
+        turn = np.stack([np.stack([1 - stop, stop], 1), np.stack([start, 1 - start], 1)], 1)  # (P, from, to)
+        # Rows by point, from-state, from-level; columns by to-state, to-level.
+        self._turn = (turn[:, :, None, :, None] * week[:, None, :, None, :]).reshape(-1, 2 * self.rates)
+
+    def begin(self, point: np.ndarray) -> None:
+        """Draw the state at unit 0."""
+        n, cutsn = len(point), len(self.at)
+        on, off = self.kernels.begin()
+        start = np.stack([on, off], axis=1) * (self.messages[0] if self.messages[0] is not None else 1.0)
+        flat = start.reshape(len(self.kernels.p), -1)
+        edges = np.cumsum(flat, axis=1)
+        u = self.rng.random(n) * edges[point, -1]
+        index = np.empty(n, np.int64)
+        for k in np.unique(point):
+            of = point == k
+            index[of] = np.minimum(np.searchsorted(edges[k], u[of]), flat.shape[1] - 1)
+        self.state = index % self.size
+        self.level = (index // self.size) % self.rates
+        self.off = index // (self.size * self.rates)
+        self.first_level = self.level.copy()
+        self.level_by_week = [self.level.astype(np.int8)]
+        self.paused_by_week = [self.off.astype(bool)]
+        self.history = History(
+            self.at, np.zeros((cutsn, n), np.int16), np.zeros((cutsn, n), np.int8), point, self.kernels.p, np.zeros(n)
+        )
+        self.history.ships[0] = self.problem.chain.ships[self.state]
+        self._forget(0)
+
+    def step(self, i: int) -> None:
+        """Draw the state at cut i, the arrivals since the last cut, and at a week's end the turn of the rate."""
+        gap = int(self.at[i] - self.at[i - 1])
+        point, n = self.history.point, len(self.state)
+        rows = self._rows_of(gap)
+        on_row = (point * self.rates + self.level) * self.size + self.state
+        off_row = self.kernels.on_rows * self.size + point * self.size + self.state
+        row = np.where(self.off == 1, off_row, on_row)
+        weight = np.take(rows, row, axis=0)
+        message = self.messages[i]
+        if message is not None:
+            weight *= np.take(message.reshape(-1, self.size), (point * 2 + self.off) * self.rates + self.level, axis=0)
+        after = self._pick(weight, self._ramp)
+        pair = on_row * self.size + after
+        chance = np.take(self._marks_of(gap), pair, axis=0)
+        u = self.rng.random(n, dtype=np.float32)
+        arrivals = (chance < u[:, None]).sum(1) * (self.off == 0)
+        self.state = after
+        self.history.arrived[i] = self.history.arrived[i - 1] + arrivals
+        self.history.ships[i] = self.problem.chain.ships[after]
+        self.history.now = i
+        self._forget(i)
+        unit = int(self.at[i])
+        if unit % WEEK_UNITS == 0:
+            self._turn_week(i)
+
+    def _turn_week(self, i: int) -> None:
+        point = self.history.point
+        weight = np.take(self._turn, (point * 2 + self.off) * self.rates + self.level, axis=0)
+        if i in self.turns:
+            ahead = self.turns[i].transpose(0, 3, 1, 2).reshape(-1, 2 * self.rates)
+            weight = weight * np.take(ahead, point * self.size + self.state, axis=0)
+        index = self._pick(weight, self._wide)
+        self.off, self.level = index // self.rates, index % self.rates
+        self.level_by_week.append(self.level.astype(np.int8))
+        self.paused_by_week.append(self.off.astype(bool))
+
+    def keep(self, which: np.ndarray) -> None:
+        """Resample the draws."""
+        h = self.history
+        h.arrived[: h.now + 1] = h.arrived[: h.now + 1, which]
+        h.ships[: h.now + 1] = h.ships[: h.now + 1, which]
+        h.point, h.choice = h.point[which], h.choice[which]
+        self.state, self.level, self.off = self.state[which], self.level[which], self.off[which]
+        self.first_level = self.first_level[which]
+        self.level_by_week = [v[which] for v in self.level_by_week]
+        self.paused_by_week = [v[which] for v in self.paused_by_week]
+
+    def _pick(self, weight: np.ndarray, ramp: np.ndarray) -> np.ndarray:
+        edges = weight @ ramp
+        u = self.rng.random(len(weight), dtype=np.float32) * edges[:, -1]
+        return np.minimum((edges <= u[:, None]).sum(1), weight.shape[1] - 1)
+
+    def _forget(self, i: int) -> None:
+        unit = int(self.at[i])
+        if unit in self.problem.mark_factors:
+            self.state = self.problem.chain.forget_left()[self.state]
+        chosen = sum(o.chosen for o in self.problem.by_unit.get(unit, ()))
+        if chosen:
+            h = self.history
+            busy = self.kernels.occupied[h.point, self.off, self.level]
+            h.choice += chosen * np.log1p((h.points.selection_odds[h.point] - 1) * busy)
+
+    def _rows_of(self, gap: int) -> np.ndarray:
+        if gap not in self._rows:
+            self._rows[gap] = self.kernels.matrix(gap).astype(np.float32).reshape(-1, self.size)
+        return self._rows[gap]
+
+    def _marks_of(self, gap: int) -> np.ndarray:
+        if gap not in self._marks:
+            p = self.kernels.p
+            rate = np.tile(self.problem.levels.rate, len(p))
+            dwell = np.repeat(p.dwell_days, self.rates)
+            split = transition_by_arrivals(self.problem.chain, rate, dwell, None, gap / UNITS_PER_DAY, _ARRIVALS_A_STEP)
+            share = np.cumsum(split, axis=0) / np.maximum(split.sum(0), 1e-300)
+            self._marks[gap] = np.moveaxis(share[:-1], 0, -1).reshape(-1, _ARRIVALS_A_STEP - 1).astype(np.float32)
+        return self._marks[gap]

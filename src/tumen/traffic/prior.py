@@ -1,0 +1,116 @@
+"""The unknowns of the traffic model: a few parameters with priors, and the drifting, pausing rate.
+
+Gives parameter points as transforms of standard normals (Sobol points or a proposal), and the
+grid of log rates with its weekly random walk. The rate path itself is summed over exactly by the
+filter: it is a state, not a parameter. Scrambled Sobol points after Owen (1998).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
+
+NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection")
+LEVEL_STEP = 0.25  # of the log rate: a quarter of the prior's standard deviation, below what looks can resolve
+LEVEL_SPAN = 2.2  # standard deviations of the rate prior that the grid covers on either side
+DAYS_PER_MONTH = 30.4375
+
+
+@dataclass(frozen=True)
+class Points:
+    """Parameter points, one row each: `z` (P, 7) standard normal, and the named values (P,)."""
+
+    z: np.ndarray
+    dwell_days: np.ndarray
+    detection: np.ndarray
+    false_sighting: np.ndarray
+    walk_sd_month: np.ndarray
+    campaign_days: np.ndarray
+    pause_days: np.ndarray
+    selection_odds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def take(self, which: np.ndarray) -> Points:
+        """Points by index."""
+        return Points(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Points:
+    """Values of the parameters at standard normal coordinates `z` (P, 7)."""
+
+    def spread(i: int, prior: SpreadPrior) -> np.ndarray:
+        return prior.median * np.exp(prior.sd_log * z[:, i])
+
+    def share(i: int, median: float, sd: float) -> np.ndarray:
+        return 1.0 / (1.0 + np.exp(-(np.log(median / (1 - median)) + sd * z[:, i])))
+
+    misread = share(2, settings.false_sighting.median, settings.false_sighting.sd_logit)
+    return Points(
+        z,
+        spread(0, dwell),
+        share(1, settings.detection.median, settings.detection.sd_logit),
+        1 - (1 - misread) * (1 - settings.other_ships_in_berth),
+        spread(3, settings.rate_walk_sd) if settings.drift else np.zeros(len(z)),
+        spread(4, settings.campaign_days) if settings.pauses else np.full(len(z), np.inf),
+        spread(5, settings.pause_days) if settings.pauses else np.full(len(z), 1.0),
+        spread(6, settings.selection_odds) if settings.selection else np.ones(len(z)),
+    )
+
+
+def sobol(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Scrambled Sobol points of the prior as standard normals, (count, 7)."""
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    power = int(np.ceil(np.log2(max(count, 2))))
+    unit = qmc.Sobol(len(NAMES), scramble=True, rng=rng).random_base2(power)[:count]
+    return ndtri(np.clip(unit, 1e-6, 1 - 1e-6))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The grid of log rates: `rate` (L,) arrivals a day, `prior` (L,), and the walk's eigenvectors."""
+
+    rate: np.ndarray
+    prior: np.ndarray
+    vectors: np.ndarray
+    values: np.ndarray
+    step: float
+
+    def week(self, walk_sd_month: np.ndarray) -> np.ndarray:
+        """Transition of the log rate over one week for each point: (P, L, L), rows sum to one.
+
+        A symmetric walk on the grid, reflected at its ends, whose variance over a month is walk_sd_month^2.
+        """
+        if len(self.rate) == 1:
+            return np.ones((len(walk_sd_month), 1, 1))
+        jumps = walk_sd_month**2 * (7.0 / DAYS_PER_MONTH) / (2.0 * self.step**2)
+        damp = np.exp(self.values[None, :] * jumps[:, None])
+        return np.maximum(np.einsum("ij,pj,kj->pik", self.vectors, damp, self.vectors), 0.0)
+
+
+def levels(prior: SpreadPrior) -> Levels:
+    """Grid for a rate prior.
+
+    >>> float(levels(SpreadPrior(median=0.2, factor=1.0)).rate[0])
+    0.2
+    """
+    half = LEVEL_SPAN * prior.sd_log
+    count = 1 if half == 0 else max(3, 2 * int(np.ceil(half / LEVEL_STEP)) + 1)
+    offset = np.linspace(-half, half, count) if count > 1 else np.zeros(1)
+    step = float(offset[1] - offset[0]) if count > 1 else 1.0
+    weight = np.exp(-0.5 * (offset / max(prior.sd_log, 1e-9)) ** 2)
+    path = np.diag(np.ones(count - 1), 1) + np.diag(np.ones(count - 1), -1) if count > 1 else np.zeros((1, 1))
+    laplacian = path - np.diag(path.sum(1))
+    values, vectors = np.linalg.eigh(laplacian)
+    return Levels(prior.median * np.exp(offset), weight / weight.sum(), vectors, values, step)
+
+
+def pause_week(p: Points) -> tuple[np.ndarray, np.ndarray]:
+    """Chance over one week that traffic stops, and that a pause ends: (P,) each."""
+    return 1 - np.exp(-7.0 / p.campaign_days), 1 - np.exp(-7.0 / p.pause_days)

@@ -1,0 +1,381 @@
+"""Published totals, occupied-day shares, stacks, far-end looks and the choice of looks as evidence on paths.
+
+Takes rows of `tables.CLAIMS` and what is listed of each collector; gives pieces of evidence for the
+particle filter. A collector counts each visit with an unknown share of its own (integrated over a Beta
+prior), visits that its own listed looks already show are not counted twice, cumulative totals of one
+collector enter as increments, and totals of collectors who look at the same scenes are tempered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tumen.case.traffic_settings import DestinationShare, TrafficSettings
+from tumen.traffic.chain import UNITS_PER_DAY
+from tumen.traffic.looks import Clock, Observation, Span
+from tumen.traffic.paths import Evidence, History
+
+COUNTED = ("visits", "voyages")
+_NODES = 9  # of the Beta prior of a collector's share: doubling them moves no figure by 1 %
+_SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one collector counted in one stretch of time: `low` to `high` visits in units (first, last]."""
+
+    first: int
+    last: int
+    low: int
+    high: int | None
+    careful: bool
+    share: float
+    claim_ids: tuple[str, ...]
+
+
+def collectors(
+    rows: Sequence[Mapping[str, Any]],
+    origin: str,
+    destinations: Sequence[str],
+    clock: Clock,
+    end_unit: int,
+    settings: TrafficSettings,
+) -> tuple[dict[tuple[str, str], list[Part]], list[str]]:
+    """Disjoint parts by collector and place, with sentences on totals that could not be used as they stand."""
+    groups: dict[tuple[str, str], list[Part]] = {}
+    remarks: list[str] = []
+    for r in rows:
+        if r["quantity"] not in COUNTED or r["use"] != "evidence" or r["vessel"] is not None:
+            continue
+        place = r["place"] or origin
+        if place not in (origin, *destinations):
+            continue
+        first = clock.day(r["period_start"])
+        last = clock.day((r["period_end"] or r["published"]) + dt.timedelta(days=1))
+        if last <= 0 or first >= end_unit:
+            remarks.append(f"{r['claim_id']} lies outside the period and is not used")
+            continue
+        if last > end_unit + UNITS_PER_DAY:
+            remarks.append(f"{r['claim_id']} runs beyond the period and is not used")
+            continue
+        value = r["point"] if r["point"] is not None else r["low"] if r["low"] is not None else r["high"]
+        low = int(round(r["low"] if r["low"] is not None else value))
+        high: int | None = int(round(r["high"] if r["high"] is not None else value))
+        if r["reading"] == "up_to":
+            low = 0
+        share = (
+            _share_to(place, r["period_start"], r["period_end"] or r["published"], settings) if place != origin else 1.0
+        )
+        careful = r["reading"] in ("at_least", "up_to")
+        part = Part(max(first, 0), min(last, end_unit), low, high, careful, share, (r["claim_id"],))
+        groups.setdefault((r["origin_group"], place), []).append(part)
+    out: dict[tuple[str, str], list[Part]] = {}
+    for key, parts in groups.items():
+        made, said = disjoint(parts)
+        out[key] = made
+        remarks += said
+    return out, remarks
+
+
+def _share_to(place: str, first: dt.date, last: dt.date, settings: TrafficSettings) -> float:
+    middle = first + (last - first) / 2
+    return destination_shares(settings.destinations, middle).get(place, 1.0)
+
+
+def destination_shares(table: Sequence[DestinationShare], day: dt.date) -> dict[str, float]:
+    """Share of voyages by destination on a day."""
+    live = {d.place: d.share for d in table if (d.start is None or d.start <= day) and (d.end is None or day <= d.end)}
+    total = sum(live.values())
+    return {place: share / total for place, share in live.items()} if total else {}
+
+
+def disjoint(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
+    """Cumulative and nested totals of one collector as parts that do not overlap.
+
+    A total whose period holds others is replaced by what it adds to them. One that cuts across another,
+    or that adds less than nothing, is left out and named.
+
+    >>> a = Part(0, 80, 4, 4, True, 1.0, ("a",)); b = Part(0, 240, 9, 9, True, 1.0, ("b",))
+    >>> [(p.first, p.last, p.low) for p in disjoint([b, a])[0]]
+    [(0, 80, 4), (80, 240, 5)]
+    """
+    done: list[Part] = []
+    remarks: list[str] = []
+    slack = 31 * UNITS_PER_DAY  # starts given as a month or as a day of that month are one start
+    for p in sorted(parts, key=lambda p: (p.last - p.first, p.claim_ids)):
+        inside = [d for d in done if d.first >= p.first - slack and d.last <= p.last]
+        crossing = [d for d in done if d not in inside and d.last > p.first and d.first < p.last]
+        if crossing:
+            remarks.append(
+                f"{p.claim_ids[0]} overlaps {crossing[0].claim_ids[0]} of the same collector and is not used"
+            )
+            continue
+        gaps = _uncovered(p, inside)
+        used = sum(d.low for d in inside)
+        if not gaps:
+            if p.low != used:
+                remarks.append(
+                    f"{p.claim_ids[0]} ({p.low}) covers what {inside[0].claim_ids[0]} and others tell ({used}) and is not used"
+                )
+            continue
+        low = p.low - used
+        high = None if p.high is None else p.high - sum(d.low for d in inside)
+        if high is not None and high < 0:
+            remarks.append(f"{p.claim_ids[0]} ({p.low}) is less than its parts ({used}) and is not used")
+            continue
+        ids = tuple(i for d in inside for i in d.claim_ids)
+        # What is left may lie in several stretches; the longest holds it (the others are days of slack).
+        first, last = max(gaps, key=lambda g: g[1] - g[0])
+        done.append(Part(first, last, max(low, 0), high, p.careful, p.share, (*p.claim_ids, *ids)))
+    done.sort(key=lambda p: p.first)
+    return done, remarks
+
+
+def _uncovered(p: Part, inside: Sequence[Part]) -> list[tuple[int, int]]:
+    gaps, at = [], p.first
+    for d in sorted(inside, key=lambda d: d.first):
+        if d.first - at > 2 * UNITS_PER_DAY:
+            gaps.append((at, d.first))
+        at = max(at, d.last)
+    if p.last - at >= UNITS_PER_DAY:
+        gaps.append((at, p.last))
+    return gaps
+
+
+@lru_cache(maxsize=8)
+def _nodes(mean: float, weight: float) -> np.ndarray:
+    from scipy.stats import beta
+
+    return np.clip(beta.ppf((np.arange(_NODES) + 0.5) / _NODES, mean * weight, (1 - mean) * weight), 1e-3, 0.999)
+
+
+@lru_cache(maxsize=4096)
+def _count_table(low: int, high: int, over: float, share: float, mean: float, weight: float, most: int) -> np.ndarray:
+    """log P(low <= collector's count <= high | N visits, share node): (nodes, most + 1)."""
+    from scipy.special import gammaln
+
+    n = np.arange(most + 1)[:, None]
+    k = np.arange(high + 1)[None, :]
+    out = np.empty((_NODES, most + 1))
+    for q, d in enumerate(_nodes(mean, weight) * share):
+        found = np.where(
+            k <= n,
+            np.exp(
+                gammaln(n + 1)
+                - gammaln(k + 1)
+                - gammaln(np.maximum(n - k, 0) + 1)
+                + k * np.log(d)
+                + np.maximum(n - k, 0) * np.log1p(-d)
+            ),
+            0.0,
+        )
+        extra_mean = over * n + 0.02
+        extra = np.exp(-extra_mean + k * np.log(extra_mean) - gammaln(k + 1))
+        total = np.zeros((most + 1, high + 1))
+        for j in range(high + 1):
+            total[:, j:] += found[:, : high + 1 - j] * extra[:, j : j + 1]
+        out[q] = np.log(np.maximum(total[:, low : high + 1].sum(1), 1e-30))
+    return out
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Looks of one collector that show ships, as cuts to look up in a history: units and least ships seen."""
+
+    units: tuple[int, ...] = ()
+    ships: tuple[int, ...] = ()
+
+    def caught(self, h: History, first: int, last: int) -> np.ndarray:
+        """Distinct visits (N,) that these looks show in a span; the same ship seen again is one visit."""
+        seen = np.zeros(h.ships.shape[1], int)
+        newest = np.zeros(h.ships.shape[1], int)
+        for unit, ships in zip(self.units, self.ships, strict=True):
+            if not first <= unit <= last:
+                continue
+            i = h.index(unit)
+            gone = h.departed(i)
+            top = gone + np.minimum(ships, h.ships[i])
+            seen += np.maximum(0, top - np.maximum(newest, gone))
+            newest = np.maximum(newest, top)
+        return seen
+
+
+@dataclass(frozen=True)
+class TotalEvidence:
+    """The j-th part of a collector's count, given the parts before it."""
+
+    unit: int
+    name: str
+    parts: tuple[Part, ...]
+    listed: Listed
+    weight: float
+    settings: TrafficSettings
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """Increment of the collector's marginal likelihood, tempered by `weight`."""
+        upto = [self._part(history, p) for p in self.parts]
+        now = _log_mean(sum(upto))
+        before = _log_mean(sum(upto[:-1])) if len(upto) > 1 else 0.0
+        return self.weight * (now - before)
+
+    def _part(self, h: History, p: Part) -> np.ndarray:
+        visits = h.arrivals(p.first, p.last)
+        shown = self.listed.caught(h, p.first, p.last) if self.listed.units else np.zeros_like(visits)
+        over = _SLIP if p.careful else self.settings.overcount_share
+        high = p.high if p.high is not None else p.low
+        out = np.empty((_NODES, len(visits)))
+        for s in np.unique(shown):
+            of = shown == s
+            table = _count_table(
+                max(p.low - int(s), 0),
+                max(high - int(s), 0),
+                over,
+                p.share,
+                self.settings.collector_share,
+                self.settings.collector_weight,
+                64 * (1 + int(max(visits.max(), high)) // 64),
+            )
+            out[:, of] = table[:, np.maximum(visits[of] - s, 0)]
+        return out
+
+
+def _log_mean(values: np.ndarray) -> np.ndarray:
+    top = values.max(0)
+    return top + np.log(np.exp(values - top).mean(0))
+
+
+@dataclass(frozen=True)
+class DaysEvidence:
+    """Occupied days among usable days at unnamed dates, listed looks inside taken out."""
+
+    unit: int
+    name: str
+    first: int
+    last: int
+    usable_days: int
+    occupied_days: int
+    listed_days: tuple[int, ...]
+    weight: float
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """Beta-binomial log likelihood of the occupied days."""
+        from scipy.special import betaln
+
+        days = history.days(self.first, self.last)
+        units = history.at[days]
+        rest = days[~np.isin(units, self.listed_days)]
+        busy = (history.ships[rest] > 0).mean(0) if len(rest) else np.zeros(history.ships.shape[1])
+        p = history.points
+        share = p.detection[history.point] * busy + p.false_sighting[history.point] * (1 - busy)
+        share = np.clip(share, 1e-3, 1 - 1e-3)
+        # Drawn without replacement: the more of the days were usable, the less chance is left.
+        left = max(1 - self.usable_days / max(len(rest), self.usable_days + 1), 0.05)
+        weight = 1.0 / (1.0 / self.weight + left / max(self.usable_days, 1))
+        return _overdispersed(self.occupied_days, max(self.usable_days, 1), share, weight, betaln)
+
+
+def _overdispersed(k: int, n: int, share: np.ndarray, weight: float, betaln: Any) -> np.ndarray:
+    # The share k / n as a Beta around the true one with the given weight: smooth, and as wide as both
+    # chance and the choice of days make it.
+    x = np.clip((k + 0.5) / (n + 1.0), 1e-3, 1 - 1e-3)
+    a, b = share * weight, (1 - share) * weight
+    return (a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - betaln(a, b)
+
+
+@dataclass(frozen=True)
+class SpanEvidence:
+    """A ship alongside at some time of a span (or, with chance `wrong`, not)."""
+
+    unit: int
+    name: str
+    span: Span
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """log 1 for paths with a ship in the span, log wrong for the others."""
+        i, j = history.index(self.span.start), history.index(self.span.end)
+        touched = (history.ships[i : j + 1] > 0).any(0) | (history.arrived[j] > history.arrived[i])
+        return np.where(touched, 0.0, np.log(max(self.span.wrong, 1e-6)))
+
+
+@dataclass(frozen=True)
+class ChoiceEvidence:
+    """Chosen looks of one stretch: the exact mean odds of being looked at in place of the long-run one.
+
+    Given how many looks were chosen in the stretch, each fell on an occupied hour with odds q. The filter
+    used the long-run occupied share at each rate for the norm; here the path's own takes its place.
+    """
+
+    unit: int
+    name: str
+    first: int
+    last: int
+    looks: int
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """n log(planned mean / true mean)."""
+        days = history.days(self.first, self.last - 1)
+        busy = (history.ships[days] > 0).mean(0)
+        odds = history.points.selection_odds[history.point]
+        planned, history.choice = history.choice, np.zeros_like(history.choice)
+        return planned - self.looks * np.log1p((odds - 1) * busy)
+
+
+@dataclass(frozen=True)
+class FarEvidence:
+    """A look at a port of discharge: ships that left the origin some days ago may be alongside."""
+
+    unit: int
+    name: str
+    observation: Observation
+    at_berth: np.ndarray
+    share: float
+    otherwise: float
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """Log likelihood of ships seen or not at the far end, given the departures of the path."""
+        lags = np.flatnonzero(self.at_berth > 1e-4)
+        lo = history.index(max(self.unit - int(lags.max(initial=0)), 0))
+        hi = history.index(self.unit)
+        log_none = np.zeros(history.ships.shape[1])
+        o = self.observation
+        d = o.usable * history.points.detection[history.point]
+        previous = history.departed(lo)
+        for i in range(lo + 1, hi + 1):
+            now = history.departed(i)
+            left = now - previous
+            previous = now
+            lag = self.unit - int((history.at[i] + history.at[i - 1]) // 2)
+            if 0 <= lag < len(self.at_berth) and left.any():
+                log_none += left * np.log1p(-np.minimum(self.share * self.at_berth[lag] * d, 0.999))
+        none = (1 - o.usable * self.otherwise) * np.exp(log_none)
+        return o.weight * np.log(np.maximum(np.where(o.positive, 1 - none, none), 1e-9))
+
+
+def path_evidence(
+    totals: Mapping[tuple[str, str], list[Part]], listed: Mapping[str, Listed], origin: str, settings: TrafficSettings
+) -> list[Evidence]:
+    """Evidence pieces of all collectors' counts, tempered for shared scenes.
+
+    A part over whose days m collectors counted on average weighs 1 / (1 + (m - 1) x correlation).
+    """
+    out: list[Evidence] = []
+    for (group, place), parts in totals.items():
+        own = listed.get(group, Listed()) if place == origin else Listed()
+        ordered = sorted(parts, key=lambda p: p.last)
+        for j, part in enumerate(ordered):
+            others = sum(_overlap(part, q) for key, ps in totals.items() if key != (group, place) for q in ps)
+            weight = 1.0 / (1.0 + others * settings.collector_correlation)
+            name = f"{group}: {part.claim_ids[0]}"
+            out.append(TotalEvidence(part.last, name, tuple(ordered[: j + 1]), own, weight, settings))
+    return out
+
+
+def _overlap(part: Part, other: Part) -> float:
+    """Share of a part's days that another part covers."""
+    return max(0, min(part.last, other.last) - max(part.first, other.first)) / max(part.last - part.first, 1)

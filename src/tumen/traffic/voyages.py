@@ -1,0 +1,246 @@
+"""From drawn paths to visits with a ship, seen or unseen, and to voyages with origin and destination.
+
+Takes `Paths` and the looks; gives flat arrays of visits, one entry for each visit of each draw: month,
+ship, whether a look caught it, when it left and where it went. A visit that looks marked is given a
+hull in proportion to those marks; the others are drawn from the composition of the traffic.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tumen.case.traffic_settings import TrafficSettings
+from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY
+from tumen.traffic.looks import Clock, Hulls, Observation
+from tumen.traffic.paths import Paths
+from tumen.traffic.totals import destination_shares
+
+UNIDENTIFIED = "unidentified"
+UNKNOWN_PORT = "unknown"
+_COMPOSITION_WEIGHT = 6.0  # prior visits that the composition of the roster stands for: as many as one month's
+_CLASS_TOLERANCE_M = 8.0  # a measured length this near a roster class takes its name
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Flat arrays (V,), ordered by draw and arrival.
+
+    `left` is the unit of departure, -1 where still alongside at the end. `ship` indexes `labels`.
+    `first` (D + 1,) is where each draw's visits begin.
+    """
+
+    draw: np.ndarray
+    arrived: np.ndarray
+    left: np.ndarray
+    seen: np.ndarray
+    ship: np.ndarray
+    labels: tuple[str, ...]
+    first: np.ndarray
+    shown: Mapping[str, np.ndarray]
+
+
+def visits_of(
+    paths: Paths,
+    observations: Sequence[Observation],
+    hulls: Hulls,
+    clock: Clock,
+    totals: Sequence[Mapping[str, Any]],
+    settings: TrafficSettings,
+    rng: np.random.Generator,
+) -> Visits:
+    """All visits of all draws. `totals` are claims of voyages by one named hull."""
+    draw, cut = _events(paths.arrived)
+    low = np.maximum(cut - 1, 0)
+    arrived = paths.at[low] + rng.random(len(cut)) * (paths.at[cut] - paths.at[low])
+    counts = np.bincount(draw, minlength=paths.draws)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    gone = paths.arrived.astype(np.int16) - paths.ships
+    gone_draw, gone_cut = _events(np.maximum.accumulate(gone, axis=0))
+    gone_counts = np.bincount(gone_draw, minlength=paths.draws)
+    number = np.arange(len(gone_draw)) - np.repeat(np.cumsum(gone_counts) - gone_counts, gone_counts)
+    left = np.full(len(draw), -1.0)
+    before = paths.at[np.maximum(gone_cut - 1, 0)]
+    when = before + rng.random(len(gone_cut)) * (paths.at[gone_cut] - before)
+    left[first[gone_draw] + number] = when
+    order = np.argsort(draw.astype(np.float64) * (paths.at[-1] + 1.0) + arrived, kind="stable")
+    arrived = arrived[order]  # several arrivals of one step, in order of time
+    left = np.where(left >= 0, np.maximum(left, arrived + 0.5), left)
+    seen = np.zeros(len(draw), bool)
+    newest = np.zeros(paths.draws, int)
+    marks = np.zeros((len(draw), len(hulls.share)), np.float32)
+    marked = np.zeros(len(draw), bool)
+    shown: dict[str, np.ndarray] = {}
+    for o in observations:
+        if not o.positive:
+            continue
+        i = int(np.searchsorted(paths.at, o.unit))
+        out_by_now = gone[i].astype(int)
+        alongside = paths.ships[i].astype(int)
+        top = np.where(alongside > 0, out_by_now + np.minimum(max(o.seen_ships, 1), alongside), 0)
+        # The look shows the ships from the oldest still alongside, or the newest already shown.
+        top = np.where(
+            (alongside > 0) & (newest > out_by_now), np.maximum(top, np.minimum(newest, out_by_now + alongside)), top
+        )
+        for back in range(int(o.seen_ships) or 1):
+            index = top - 1 - back
+            ok = (alongside > back) & (index >= out_by_now) & (index >= 0)
+            seen[first[:-1][ok] + index[ok]] = True
+        which = np.where(alongside > 0, first[:-1] + top - 1, -1)
+        shown[o.look_id] = which
+        if o.mark is not None:
+            ok = which >= 0
+            marks[which[ok]] += (o.weight * np.log(np.maximum(o.mark, 1e-12))).astype(np.float32)
+            marked[which[ok]] = True
+        newest = np.maximum(newest, top)
+    ship, labels = _ships(draw, arrived, left, marks, marked, hulls, clock, totals, paths.draws, settings, rng)
+    return Visits(draw, arrived, left, seen, ship, labels, first, shown)
+
+
+def _events(running: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draw and cut of each unit step of running counts (T, N), ordered by draw then time."""
+    steps = np.diff(running, axis=0, prepend=np.zeros((1, running.shape[1]), running.dtype)).T
+    draw, cut = np.nonzero(steps)
+    copies = steps[draw, cut]
+    return np.repeat(draw, copies), np.repeat(cut, copies)
+
+
+def _ships(
+    draw: np.ndarray,
+    arrived: np.ndarray,
+    left: np.ndarray,
+    marks: np.ndarray,
+    marked: np.ndarray,
+    hulls: Hulls,
+    clock: Clock,
+    totals: Sequence[Mapping[str, Any]],
+    draws: int,
+    settings: TrafficSettings,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Index of the ship's label for each visit."""
+    kinds = len(hulls.share)
+    log_post = marks + np.log(hulls.share).astype(np.float32)
+    absent = _absent(arrived, hulls, clock, settings)
+    kind = np.zeros(len(draw), int)
+    if marked.any():
+        p = log_post[marked] + np.where(absent[marked], -20.0, 0.0)
+        kind[marked] = _categorical(np.exp(p - p.max(1, keepdims=True)), rng)
+    known = np.bincount(draw[marked] * kinds + kind[marked], minlength=draws * kinds).reshape(draws, kinds)
+    floor = _hull_floors(totals, hulls, clock)
+    told = np.zeros((draws, kinds))
+    for j, first, last, low in floor:
+        inside = marked & (kind == j) & (arrived >= first) & (arrived <= last)
+        told[:, j] = np.maximum(told[:, j], low - np.bincount(draw[inside], minlength=draws))
+    shares = rng.gamma(_COMPOSITION_WEIGHT * hulls.share + known + np.maximum(told, 0))
+    free = np.flatnonzero(~marked)
+    weight = shares[draw[free]] * ~absent[free] + 1e-12
+    kind[free] = _categorical(weight, rng)
+    for j, first, last, low in floor:
+        _raise_to(kind, draw, arrived, left, marked, absent[:, j], j, first, last, low, draws, hulls.named, rng)
+    return _labels(kind, marked, hulls)
+
+
+def _absent(arrived: np.ndarray, hulls: Hulls, clock: Clock, settings: TrafficSettings) -> np.ndarray:
+    out = np.zeros((len(arrived), len(hulls.share)), bool)
+    for a in settings.hull_absences:
+        if a.vessel in hulls.names:
+            last = clock.day(a.end + dt.timedelta(days=1)) if a.end else np.inf
+            out[:, hulls.names.index(a.vessel)] |= (arrived >= clock.day(a.start)) & (arrived < last)
+    return out
+
+
+def _hull_floors(totals: Sequence[Mapping[str, Any]], hulls: Hulls, clock: Clock) -> list[tuple[int, int, int, int]]:
+    """Named hulls' published counts as (hull, first unit, last unit, least visits)."""
+    out = []
+    for r in totals:
+        if r["vessel"] in hulls.names and r["reading"] in ("at_least", "exactly", "range"):
+            value = r["low"] if r["low"] is not None else r["point"]
+            if value is not None:
+                end = (r["period_end"] or r["published"]) + dt.timedelta(days=1)
+                out.append((hulls.names.index(r["vessel"]), clock.day(r["period_start"]), clock.day(end), int(value)))
+    return out
+
+
+def _raise_to(
+    kind: np.ndarray,
+    draw: np.ndarray,
+    arrived: np.ndarray,
+    left: np.ndarray,
+    marked: np.ndarray,
+    absent: np.ndarray,
+    hull: int,
+    first: int,
+    last: int,
+    low: int,
+    draws: int,
+    named: int,
+    rng: np.random.Generator,
+) -> None:
+    """Give free visits of a period to a hull until the draw has at least its published count."""
+    inside = (arrived >= first) & (arrived <= last)
+    have = np.bincount(draw[inside & (kind == hull)], minlength=draws)
+    free = np.flatnonzero(inside & ~marked & (kind != hull) & ~absent)
+    if not len(free):
+        return
+    key = np.lexsort((rng.random(len(free)) + (kind[free] < named), draw[free]))  # unknown hulls are renamed first
+    ordered = free[key]
+    counts = np.bincount(draw[ordered], minlength=draws)
+    rank = np.arange(len(ordered)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kind[ordered[rank < np.maximum(low - have, 0)[draw[ordered]]]] = hull
+
+
+def _labels(kind: np.ndarray, marked: np.ndarray, hulls: Hulls) -> tuple[np.ndarray, tuple[str, ...]]:
+    labels = [*hulls.names, UNIDENTIFIED, *(c for c, _ in hulls.classes)]
+    of_kind = np.full(len(hulls.share), hulls.named)
+    for j in range(hulls.named, len(hulls.share)):
+        near = [(abs(length - hulls.length_m[j]), i) for i, (_, length) in enumerate(hulls.classes)]
+        if near and min(near)[0] <= _CLASS_TOLERANCE_M:
+            of_kind[j] = hulls.named + 1 + min(near)[1]
+    ship = np.where(marked | (kind < hulls.named), of_kind[kind], hulls.named)
+    return ship, tuple(labels)
+
+
+def _categorical(weight: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    edges = np.cumsum(weight, axis=1)
+    return np.minimum((edges <= (rng.random(len(weight)) * edges[:, -1])[:, None]).sum(1), weight.shape[1] - 1)
+
+
+def destinations_of(
+    left: np.ndarray, clock: Clock, names: Sequence[str], settings: TrafficSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Index of the destination of each departure (V,), into the names returned; -1 where not laden or not gone."""
+    labels = tuple(dict.fromkeys([*names, *(d.place for d in settings.destinations), UNKNOWN_PORT]))
+    out = np.full(len(left), -1)
+    gone = left >= 0
+    laden = gone & (rng.random(len(left)) < settings.laden_share)
+    day = (left // UNITS_PER_DAY).astype(int)
+    u = rng.random(len(left))
+    for d in np.unique(day[laden]):
+        shares = destination_shares(settings.destinations, clock.when(int(d) * UNITS_PER_DAY).date())
+        if not shares:
+            shares = {n: 1.0 / len(names) for n in names} if names else {UNKNOWN_PORT: 1.0}
+        of = laden & (day == d)
+        edges = np.cumsum(list(shares.values()))
+        index = np.array([labels.index(n) for n in shares])
+        out[of] = index[np.minimum(np.searchsorted(edges, u[of]), len(edges) - 1)]
+    return out, labels
+
+
+def alongside_after(
+    settings: TrafficSettings, dwell_days: float, phases: int, longest_days: float = 15.0
+) -> np.ndarray:
+    """Chance of lying at the port of discharge by units since leaving the port of loading."""
+    from scipy.stats import gamma, lognorm
+
+    grid = np.arange(0, int(longest_days * UNITS_PER_DAY)) * UNIT_DAYS
+    passage = settings.passage_days
+    arrive = np.diff(
+        lognorm.cdf(np.append(grid, grid[-1] + UNIT_DAYS), max(passage.sd_log, 1e-3), scale=passage.median)
+    )
+    stay = gamma.sf(grid, phases, scale=dwell_days / phases)
+    return np.convolve(arrive, stay)[: len(grid)]
