@@ -6,6 +6,7 @@ here, at the very end, and nowhere earlier.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from tumen.tables import TABLES
 
 # A tree that lists hundreds of looks hides its shape; beyond this many children it counts them.
 CUT = 12
+# Columns that serve other programs; csv, json and parquet keep them.
+HIDDEN = {"parents", "evidence_id", "wkt"}
+WIDEST_CELL = 44
 
 
 def listing(study: Study) -> list[tuple[str, str]]:
@@ -102,20 +106,33 @@ def _sink(output: Path | None) -> Iterator[Any]:
 
 
 def _print_table(table: pa.Table, output: Path | None, title: str) -> None:
-    hidden = {"parents", "evidence_id", "wkt"}
-    names = [n for n in table.column_names if n not in hidden]
-    shown = [n for n in names if table.column(n).null_count < table.num_rows or not table.num_rows]
-    grid = Grid(title=escape(title), header_style="bold", show_lines=False)
-    for name in shown:
-        numeric = pa.types.is_floating(table.schema.field(name).type) or pa.types.is_integer(
-            table.schema.field(name).type
-        )
-        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in table.select(shown).to_pylist():
-        grid.add_row(*(escape(_cell(v)) for v in row.values()))
+    """One line a row; columns that do not fit the width are named below, not squeezed."""
+    names = [n for n in table.column_names if n not in HIDDEN]
+    names = [n for n in names if table.column(n).null_count < table.num_rows or not table.num_rows]
+    rows = table.select(names).to_pylist()
+    cells = {n: [_cell(r[n]) for r in rows] for n in names}
+    widths = {n: max([len(n), *(min(len(c), WIDEST_CELL) for c in cells[n])]) for n in names}
     with _sink(output) as sink:
-        wide = None if output is None and sys.stdout.isatty() else 200
-        Console(file=sink, width=wide).print(grid)
+        console = Console(file=sink, width=None if output is None and sys.stdout.isatty() else 180, highlight=False)
+        shown, room = [], console.width
+        for name in names:
+            room -= widths[name] + 2
+            if room < 0 and shown:
+                break
+            shown.append(name)
+        grid = Grid(title=escape(title), title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0))
+        for name in shown:
+            kind = table.schema.field(name).type
+            numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+            grid.add_column(
+                name, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis", max_width=WIDEST_CELL
+            )
+        for position in range(len(rows)):
+            grid.add_row(*(escape(cells[n][position]) for n in shown))
+        console.print(grid)
+        left = [n for n in names if n not in shown]
+        if left:
+            console.print(f"not shown for want of width: {', '.join(left)} (--format csv or json has all)", style="dim")
 
 
 def _cell(value: Any) -> str:
@@ -123,9 +140,11 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return number(value)
+    if isinstance(value, dt.datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
     if isinstance(value, list):
         return "; ".join(map(str, value))
-    return str(value)
+    return str(value).replace("\n", " ")
 
 
 def number(value: float) -> str:

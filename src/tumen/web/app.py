@@ -73,7 +73,11 @@ def create_app(
     import secrets
 
     templates = Environment(
-        loader=PackageLoader("tumen.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("tumen.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     templates.filters |= {"num": _num, "pct": _pct, "usd": _usd, "day": _day}
     bench = Workbench(live, database, {p.name: p for p in PAGES}, templates, token or secrets.token_urlsafe(32), secure)
@@ -216,7 +220,12 @@ async def sign_in(request: Request) -> Response:
         return _html(request, "sign_in.html", None, status=401, message=str(error))
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
-        COOKIE, token, max_age=int(people.LIFETIME.total_seconds()), httponly=True, samesite="strict", secure=bench.secure
+        COOKIE,
+        token,
+        max_age=int(people.LIFETIME.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=bench.secure,
     )
     return answer
 
@@ -257,7 +266,9 @@ async def add_comment(request: Request) -> Response:
     form = await _form_of(request)
     reply = form.get("reply_to", "")
     try:
-        comments.add(database, who, form.get("anchor", ""), form.get("body", ""), int(reply) if reply.isdigit() else None)
+        comments.add(
+            database, who, form.get("anchor", ""), form.get("body", ""), int(reply) if reply.isdigit() else None
+        )
     except comments.CommentError as error:
         return _comments(request, who, form.get("anchor", ""), str(error), 422)
     return _comments(request, who, form.get("anchor", ""))
@@ -291,7 +302,14 @@ def _comments(request: Request, who: Person, anchor: str, message: str = "", sta
     database = _people(request)
     rows = comments.listing(database, anchor, who)
     return _html(
-        request, "comments.html", who, status=status, rows=rows, anchor=anchor, message=message, standard=comments.STANDARD
+        request,
+        "comments.html",
+        who,
+        status=status,
+        rows=rows,
+        anchor=anchor,
+        message=message,
+        standard=comments.STANDARD,
     )
 
 
@@ -343,7 +361,15 @@ async def _add(request: Request, save: bool) -> Response:
         )  # fmt: skip
     if not save:
         return _html(
-            request, "add.html", who, kind=kind, fields=fields, values=form, diff=change.diff, messages=[], mark=change.mark
+            request,
+            "add.html",
+            who,
+            kind=kind,
+            fields=fields,
+            values=form,
+            diff=change.diff,
+            messages=[],
+            mark=change.mark,
         )
     _noted(request, who, "row added", kind, diff=change.diff)
     _bench(request).live.nudge()
@@ -374,7 +400,9 @@ async def save_knobs(request: Request) -> Response:
         if mark:
             await asyncio.to_thread(editor.write, change, mark)
     except (KnobError, EditError) as error:
-        return _html(request, "knobs_save.html", who, status=422, diff="", mark="", values=form, saved=False, message=str(error))
+        return _html(
+            request, "knobs_save.html", who, status=422, diff="", mark="", values=form, saved=False, message=str(error)
+        )
     if mark:
         _noted(request, who, "priors changed", "loading.toml", diff=change.diff)
         _bench(request).live.nudge()

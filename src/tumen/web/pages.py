@@ -1,0 +1,324 @@
+"""What each page shows, as plain data: the same for its template and for its JSON twin.
+
+A page is declared in `PAGES`: name, title, the tables it draws on, its template, and a function
+from the current state, the item in the path and the query to a dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tumen.draws import matrix, summary
+from tumen.evidence import UnknownEvidence
+from tumen.show import WORDS, summarised, tree_data
+from tumen.study import Study
+from tumen.tables import TABLES
+from tumen.web.live import State
+
+Row = dict[str, Any]
+Query = dict[str, str]
+# A page lists at most this many rows of a table at once; the rest is behind 'next'.
+ROWS = 200
+# Search stops here: who needs more asks more narrowly.
+HITS = 60
+
+
+class PageError(LookupError):
+    """There is nothing under this name; the message is safe to show."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. `listed` pages stand in the menu, under `group`."""
+
+    name: str
+    title: str
+    group: str
+    template: str
+    data: Callable[[State, str, Query], Row]
+    doc: str
+    listed: bool = True
+
+
+# --- see --------------------------------------------------------------------------------
+
+
+def overview(state: State, item: str, query: Query) -> Row:
+    """The answer: figures, judgements, redlines, checks that failed."""
+    head = state.headline
+    figures = [{"name": n, "words": WORDS[n], **head[n]} for n in WORDS if n in head]
+    study = _study(state)
+    return {
+        "question": study.case.settings.case.question,
+        "figures": figures,
+        "trades": [{"trade": k, **v} for k, v in head["trades"].items()],
+        "redlines": head["redlines"],
+        "failed_checks": head["failed_checks"],
+        "inventory": study.case.inventory(),
+        "warnings": list(study.case.warnings),
+        "seconds": state.seconds,
+    }
+
+
+def map_page(state: State, item: str, query: Query) -> Row:
+    """Places, sightings and voyages as GeoJSON, each with its time in days since the period began."""
+    study = _study(state)
+    start, end = study.case.settings.period
+    places = {p["place"]: p for p in _rows(study, "places") if p["lat"] is not None}
+    features = [_point(p["lon"], p["lat"], {"layer": "place", "name": p["place"], "kind": p["kind"], "why": p["evidence_id"]}) for p in places.values()]  # fmt: skip
+    for s in _rows(study, "sightings"):
+        home = places.get(s["place"], {})
+        lat, lon = (
+            s["lat"] if s["lat"] is not None else home.get("lat"),
+            s["lon"] if s["lon"] is not None else home.get("lon"),
+        )
+        if lat is None or lon is None:
+            continue
+        told = {k: s[k] for k in ("what", "vessel", "state", "confidence", "text", "place")}
+        day = (s["start"].date() - start).days
+        features.append(_point(lon, lat, {"layer": "sighting", "day": day, "date": s["start"].date().isoformat(), "why": s["evidence_id"], **told}))  # fmt: skip
+    for v in _rows(study, "voyage_windows"):
+        ends = [places.get(v["origin"]), places.get(v["destination"])]
+        when = v["departed_after"] or v["arrived_after"] or v["arrived_before"]
+        if all(ends) and when is not None:
+            line = [[e["lon"], e["lat"]] for e in ends if e]
+            told = {k: v[k] for k in ("ship", "origin", "destination", "probability")}
+            features.append({"type": "Feature", "geometry": {"type": "LineString", "coordinates": line}, "properties": {"layer": "voyage", "day": (when.date() - start).days, "date": when.date().isoformat(), "why": v["evidence_id"], **told}})  # fmt: skip
+    return {
+        "start": start.isoformat(),
+        "days": (end - start).days,
+        "features": {"type": "FeatureCollection", "features": features},
+        "unplaced": sum(1 for s in _rows(study, "sightings") if s["place"] not in places and s["lat"] is None),
+    }
+
+
+def _point(lon: float, lat: float, properties: Row) -> Row:
+    return {"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": properties}
+
+
+def timeline(state: State, item: str, query: Query) -> Row:
+    """Every look by day and place, and visits by month, seen and unseen."""
+    study = _study(state)
+    looks = []
+    for r in _rows(study, "looks"):
+        cloud = r["usable_share"] < 0.2
+        kind = (
+            "cloud"
+            if cloud
+            else "ship"
+            if r["vessel_present"]
+            else "empty"
+            if r["vessel_present"] is False
+            else "other"
+        )
+        looks.append({"date": r["start"].date().isoformat(), "kind": kind, "why": r["evidence_id"], **{k: r[k] for k in ("place", "berth", "vessel", "collector", "note", "usable_share", "look_id")}})  # fmt: skip
+    places = sorted({r["place"] for r in looks})
+    return {"looks": looks, "places": places, "months": _visits_by_month(study)}
+
+
+def _visits_by_month(study: Study) -> list[Row]:
+    totals: dict[tuple[str, str], Row] = {}
+    for column in ("seen", "unseen"):
+        array, groups = matrix(study.table("visits"), column, ["place", "month"])
+        for g, (place, month) in enumerate(groups):
+            row = totals.setdefault((str(place), str(month)), {"place": str(place), "month": str(month)})
+            row[column] = summary(array[:, g])._asdict()
+    why = study.computation_of("visits")
+    return [r | {"why": why} for r in totals.values()]
+
+
+def images(state: State, item: str, query: Query) -> Row:
+    """Image chips with their berths, where the case has scenes."""
+    study = _study(state)
+    chips = _rows(study, "chips") if "chips" in study.names() else []
+    return {"chips": [{k: v for k, v in c.items() if not isinstance(v, bytes)} for c in chips]}
+
+
+def sources(state: State, item: str, query: Query) -> Row:
+    """Sources with their grades, and how many records lean on each."""
+    study = _study(state)
+    used: dict[str, int] = {}
+    for record in study.case.evidence():
+        if record.kind != "sources":
+            for source in record.source_ids:
+                used[source] = used.get(source, 0) + 1
+    rows = [
+        r | {"records": used.get(r["source_id"], 0), "why": f"source:{r['source_id']}"} for r in _rows(study, "sources")
+    ]
+    return {"rows": rows}
+
+
+def claims(state: State, item: str, query: Query) -> Row:
+    """Each published claim beside what Tumen holds for the same thing."""
+    study = _study(state)
+    return {"rows": _rows(study, "claims_compared"), "origins": _rows(study, "origins")}
+
+
+# --- count, weigh, account --------------------------------------------------------------
+
+
+def visits(state: State, item: str, query: Query) -> Row:
+    """Visits by month and place, voyages tied down by evidence, arrival rates."""
+    study = _study(state)
+    return {
+        "months": _visits_by_month(study),
+        "voyages": _rows(study, "voyage_windows"),
+        "rates": _rows(study, "rates"),
+        "diagnostics": _rows(study, "diagnostics"),
+    }
+
+
+def cargo(state: State, item: str, query: Query) -> Row:
+    """Loads, rounds by kind, what the spread comes from, and knobs on the priors."""
+    from tumen.web.knobs import knobs
+
+    study = _study(state)
+    return {
+        "loads": _rows(study, "loads"),
+        "boxes": _rows(study, "box_rounds"),
+        "sensitivity": _rows(study, "sensitivity"),
+        "totals": _cargo_totals(study),
+        "knobs": knobs(study.case),
+    }
+
+
+def _cargo_totals(study: Study) -> list[Row]:
+    array, groups = matrix(study.table("cargo"), "quantity", ["commodity", "stream"])
+    why = study.computation_of("cargo")
+    return [
+        {"commodity": str(c), "stream": str(s), **summary(array[:, g])._asdict(), "why": why}
+        for g, (c, s) in enumerate(groups)
+    ]
+
+
+def account(state: State, item: str, query: Query) -> Row:
+    """The two-way account on every value basis."""
+    study = _study(state)
+    names = ("balance", "entries", "flows", "valuations_compared", "variance_shares")
+    basis = study.case.prices.headline_basis if study.case.prices else ""
+    return {n: _rows(study, n) for n in names} | {"headline_basis": basis}
+
+
+def front(state: State, item: str, query: Query) -> Row:
+    """The artillery balance week by week, with and without the shipments."""
+    study = _study(state)
+    return {n: _rows(study, n) for n in ("front", "front_answers", "front_checks")}
+
+
+# --- judge, answer ----------------------------------------------------------------------
+
+
+def trades(state: State, item: str, query: Query) -> Row:
+    """The ways of repayment over time, what drives them, the matrix, what would turn them."""
+    study = _study(state)
+    names = ("trades", "drivers", "ach", "devils_advocate", "collect")
+    return {n: _rows(study, n) for n in names if n in study.names()}
+
+
+def redlines(state: State, item: str, query: Query) -> Row:
+    """Redlines, cards, packages, and which trade no card answers."""
+    study = _study(state)
+    names = ("redlines", "options", "packages", "coverage", "collect")
+    return {n: _rows(study, n) for n in names if n in study.names()}
+
+
+# --- everywhere -------------------------------------------------------------------------
+
+
+def why(state: State, item: str, query: Query) -> Row:
+    """The tree from a figure or row down to its documents."""
+    study = _study(state)
+    if not item:
+        raise PageError("why: name a figure or an evidence id")
+    try:
+        node = study.why(item)
+    except UnknownEvidence as error:
+        raise PageError(f"'{item[:80]}' is no figure, row or record of this case") from error
+    graded = []
+    for name in sorted(study.evidence.sources_under(node.id)):
+        source = study.evidence.get(f"source:{name}")
+        if source is not None:
+            graded.append({"source_id": name, "label": source.label, "grade": source.grade, "where": source.where, "url": source.url})  # fmt: skip
+    return {"tree": tree_data(study.evidence, node, "full" in query), "detail": node.detail, "sources": graded}
+
+
+def table(state: State, item: str, query: Query) -> Row:
+    """Any table of the chain, a page of rows at a time; draws are summarised."""
+    study = _study(state)
+    if not item:
+        docs = [{"name": n, "doc": TABLES[n].doc if n in TABLES else ""} for n in study.names()]
+        return {"tables": docs, "name": "", "rows": [], "columns": [], "total": 0, "offset": 0, "doc": ""}
+    if item not in study.names():
+        raise PageError(f"there is no table '{item[:60]}'")
+    made = summarised(item, study.table(item))
+    made = made.drop_columns([c for c in ("parents",) if c in made.column_names])
+    offset = _number(query.get("offset", "0"), made.num_rows)
+    rows = made.slice(offset, ROWS).to_pylist()
+    doc = TABLES[item].doc if item in TABLES else ""
+    return {
+        "tables": [], "name": item, "doc": doc, "columns": made.column_names, "rows": rows, "total": made.num_rows,
+        "offset": offset,
+    }  # fmt: skip
+
+
+def search(state: State, item: str, query: Query) -> Row:
+    """Records and rows that hold every word of the query."""
+    study = _study(state)
+    words = query.get("q", "")[:200].lower().split()
+    if not words:
+        return {"q": "", "hits": [], "more": False}
+    hits: list[Row] = []
+    for record in study.case.evidence():
+        text = f"{record.label} {' '.join(str(v) for v in record.content.values())} {record.file}".lower()
+        if all(w in text for w in words):
+            hits.append({"kind": record.kind, "label": record.label, "where": f"{record.file}:{record.line}", "why": record.evidence_id})  # fmt: skip
+            if len(hits) > HITS:
+                break
+    return {"q": " ".join(words), "hits": hits[:HITS], "more": len(hits) > HITS}
+
+
+# --- what pages share ---------------------------------------------------------------------
+
+
+def _study(state: State) -> Study:
+    if state.study is None:
+        raise PageError("the case is still being computed")
+    return state.study
+
+
+def _rows(study: Study, name: str) -> list[Row]:
+    made: pa.Table = study.table(name)
+    if "parents" in made.column_names:
+        made = made.drop_columns(["parents"])
+    if any(pa.types.is_binary(f.type) or pa.types.is_large_binary(f.type) for f in made.schema):
+        made = made.select([f.name for f in made.schema if not pa.types.is_binary(f.type)])
+    return made.to_pylist()
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdigit() or len(text) > 9:
+        raise PageError("offset: expected a whole number")
+    return min(int(text), max(most - 1, 0))
+
+
+PAGES: tuple[Page, ...] = (
+    Page("overview", "Overview", "", "overview.html", overview, "the answer in figures, judgements and redlines"),
+    Page("map", "Map", "See", "map.html", map_page, "places, sightings and voyages as GeoJSON"),
+    Page("timeline", "Looks", "See", "timeline.html", timeline, "looks by day, visits by month"),
+    Page("images", "Images", "See", "images.html", images, "image chips"),
+    Page("sources", "Sources", "See", "sources.html", sources, "sources with grades"),
+    Page("visits", "Visits", "Count", "visits.html", visits, "visits, voyages, rates"),
+    Page("claims", "Claims", "Weigh", "claims.html", claims, "claims beside the estimate"),
+    Page("cargo", "Cargo", "Weigh", "cargo.html", cargo, "loads, rounds, knobs"),
+    Page("account", "Account", "Account", "account.html", account, "the two-way account"),
+    Page("front", "Front", "Account", "front.html", front, "the artillery balance"),
+    Page("trades", "Trades", "Judge", "trades.html", trades, "ways of repayment"),
+    Page("redlines", "Answers", "Judge", "redlines.html", redlines, "redlines, cards, packages"),
+    Page("why", "Why", "", "why.html", why, "the evidence tree of a figure; /why/NAME.json", listed=False),
+    Page("table", "Tables", "Data", "table.html", table, "any table; /table/NAME.json"),
+    Page("search", "Search", "Data", "search.html", search, "records that hold every word of ?q="),
+)
