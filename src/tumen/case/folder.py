@@ -161,7 +161,7 @@ class Case:
         if isinstance(day, dt.datetime):
             day = day.date()
         late: list[At] = []
-        kept: dict[str, Any] = {"settings": self.settings.as_of_day(day)}
+        kept: dict[str, Any] = {"settings": self._known(self.settings, day, late).as_of_day(day)}
         for part in PARTS:
             value = getattr(self, part.attribute)
             if part.attribute in ("settings", "sources", "places", "glossary"):
@@ -196,7 +196,7 @@ class Case:
         """`value` without the records in it that were not published by the day."""
         if isinstance(value, list):
             return [self._known(v, day, late) for v in value if not isinstance(v, Record) or self.known_by(v, day)]
-        if isinstance(value, dict):
+        if isinstance(value, dict):  # keyed settings are named elsewhere, so they stay and are told
             return {k: self._known(v, day, late) for k, v in value.items()}
         if not isinstance(value, Record):
             return value
@@ -419,6 +419,9 @@ def _check_common(case: Case, faults: Faults, warnings: list[str]) -> None:
     for attribute in OWN_FILES:
         for record in getattr(case, attribute):
             _check_names(record, "source", sources_of(record), sources, "an id of sources.yaml", faults)
+    for record in _walk(case.settings):
+        _check_names(record, "source", sources_of(record), sources, "an id of sources.yaml", faults)
+    _check_route(case, places, vessels, faults)
     for record in (*case.looks, *case.sightings, *case.claims):
         _check_names(record, "place", _listed(record.place), places, "a name of places.geojson", faults)
         _check_names(record, "vessel", _listed(record.vessel), vessels, "a name of vessels.csv", faults)
@@ -437,6 +440,15 @@ def _check_common(case: Case, faults: Faults, warnings: list[str]) -> None:
                 f"'{record.named}' has no probability",
                 f"[identification.{record.named}] in case.toml",
             )
+
+
+def _check_route(case: Case, places: set[str], vessels: set[str], faults: Faults) -> None:
+    """Places and vessels that the traffic settings name."""
+    traffic = case.settings.traffic
+    for named in (*traffic.destinations, *traffic.dwell_by_place):
+        _check_names(named, "place", [named.place], places, "a name of places.geojson", faults)
+    for absence in traffic.hull_absences:
+        _check_names(absence, "vessel", [absence.vessel], vessels, "a name of vessels.csv", faults)
 
 
 def _listed(value: str | None) -> list[str]:

@@ -15,7 +15,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -35,36 +35,90 @@ MAX_DEPTH = 60
 
 
 def read_csv(path: Path, model: type[R], faults: Faults) -> list[R]:
-    """Rows of a CSV with a header, as records; an absent file is an empty list."""
+    """Rows of a CSV with a header, as records; an absent file is an empty list.
+
+    Lines that begin with # are comments. An empty cell is a field that is not given.
+    """
     text = read_text(path, faults)
     if text is None:
         return []
-    # Only \n, \r\n end a line here: str.splitlines would also split at form feeds and Unicode separators.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    before = len(faults.items)
+    rows, _ = csv_rows(text, path.name, faults)
+    if not rows and len(faults.items) > before:
+        return []
+    header = [name.strip() for name in rows[0].cells] if rows else []
+    if not _check_header(header, model, At(path.name, rows[0].line if rows else 1), faults):
+        return []
     out: list[R] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not _check_header(header, model, At(path.name, 1), faults):
-            return []
-        while True:
-            line = reader.line_num + 1
-            cells = next(reader, None)
-            if cells is None:
-                return out
-            if not any(c.strip() for c in cells):
-                continue
-            at = At(path.name, line)
-            if len(cells) != len(header):
-                faults.add(at, "row", f"{len(cells)} cells", f"{len(header)} cells, as in the header")
-                continue
-            # An empty cell is a field that is not given: its default holds, and a required one is missing.
-            given = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
-            made = make(model, given, at, faults)
-            if made is not None:
-                out.append(made)
-    except csv.Error as error:
-        faults.add(At(path.name, max(reader.line_num, 1)), "row", str(error), "a CSV row with closed quotes")
+    for row in rows[1:]:
+        at = At(path.name, row.line)
+        if len(row.cells) != len(header):
+            faults.add(at, "row", f"{len(row.cells)} cells", f"{len(header)} cells, as in the header")
+            continue
+        given = {name: cell for name, cell in zip(header, row.cells, strict=True) if cell.strip()}
+        made = make(model, given, at, faults)
+        if made is not None:
+            out.append(made)
     return out
+
+
+class Row(NamedTuple):
+    """One row of a CSV: the line on which it begins, its cells, and the comment lines above it."""
+
+    line: int
+    cells: list[str]
+    comments: tuple[str, ...]
+
+
+def csv_rows(text: str, name: str, faults: Faults) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows of a CSV text, header first, without empty ones, and the comment lines after the last.
+
+    A fault ends the reading.
+    """
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True)
+    rows: list[Row] = []
+    while True:
+        lines.between_rows = True
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            faults.add(At(name, max(lines.start, 1)), "row", str(error), "a CSV row with closed quotes")
+            return rows, ()
+        if cells is None:
+            return rows, tuple(lines.comments)
+        if any(c.strip() for c in cells):
+            rows.append(Row(lines.start, cells, tuple(lines.comments)))
+            lines.comments = []
+
+
+class _Lines:
+    """Lines for `csv.reader`, which takes one row's worth at a time; comments between rows are set aside."""
+
+    def __init__(self, text: str) -> None:
+        # Only \n and \r\n end a line: str.splitlines would also split at form feeds and Unicode separators.
+        self.lines = iter(io.StringIO(text, newline="\n"))
+        self.number = self.start = 0
+        self.comments: list[str] = []
+        self.between_rows = True
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._next()
+        if self.between_rows:
+            while line.startswith("#"):
+                self.comments.append(line.rstrip("\r\n"))
+                line = self._next()
+            self.start = self.number
+            self.between_rows = False
+        return line
+
+    def _next(self) -> str:
+        line = next(self.lines)
+        self.number += 1
+        return line
 
 
 def _check_header(header: list[str], model: type[Record], at: At, faults: Faults) -> bool:

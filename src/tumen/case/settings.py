@@ -15,15 +15,10 @@ from pydantic import Field, model_validator
 from tumen.case.faults import Faults
 from tumen.case.read import read_toml
 from tumen.case.record import Day, Id, ListCell, Record, Words
+from tumen.case.traffic_settings import TrafficSettings
 
 FILE = "case.toml"
 
-try:
-    from tumen.case.traffic_settings import TrafficSettings
-except ModuleNotFoundError:  # pragma: no cover
-    TrafficSettings = None  # type: ignore[assignment, misc]
-
-Traffic: Any = TrafficSettings if TrafficSettings is not None else dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -95,7 +90,9 @@ class Settings(Record):
     confidence: dict[str, Trust] = Field(
         default={}, description="probability that a thing was there, by how it is known"
     )
-    traffic: Traffic = Field(default=None, description="settings of the traffic model")
+    traffic: TrafficSettings = Field(
+        default_factory=TrafficSettings, description="settings of the traffic model, see docs/traffic.md"
+    )
     ais: dict[str, Any] = Field(default={}, description="AIS archives: globs and column mappings")
     imagery: dict[str, Any] = Field(default={}, description="image sources: STAC addresses and the like")
     assumption: list[Assumption] = Field(default=[], description="other judgements of ours, each with its reason")

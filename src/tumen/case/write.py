@@ -1,0 +1,51 @@
+"""Writing a file of a case: aside, synced and renamed, never over a change made meanwhile.
+
+Takes the file and its new text; gives a `Change` that can be shown as a unified diff before it
+is written. A killed write leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from tumen.case.faults import CaseError, Fault
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file's text before and after; nothing is written until `write()`."""
+
+    path: Path
+    before: str
+    after: str
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff; empty if nothing changes."""
+        name = self.path.name
+        lines = difflib.unified_diff(
+            self.before.splitlines(keepends=True), self.after.splitlines(keepends=True), f"a/{name}", f"b/{name}"
+        )
+        return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
+
+    def write(self) -> None:
+        """Put the new text in place. Raises `CaseError` if the file has changed since the diff was made."""
+        present = self.path.read_bytes().decode("utf-8") if self.path.exists() else ""
+        if present != self.before:
+            raise CaseError([Fault(self.path.name, 1, "file", "changed since the diff was made", "to start again")])
+        target = self.path.resolve()
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            with aside.open("w", encoding="utf-8", newline="") as stream:
+                stream.write(self.after)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if target.exists():
+                aside.chmod(target.stat().st_mode & 0o777)
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
