@@ -1,5 +1,6 @@
 """What the shipments were worth, what came back, what is owed, and what they meant at the front."""
 
 from tumen.ledger.account import account
+from tumen.ledger.front import front
 
-__all__ = ["account"]
+__all__ = ["account", "front"]

@@ -59,6 +59,7 @@ class Entry:
     text: str
     label: str
     label_ko: str
+    derived_from: list[str] = field(default_factory=list)
     covered_by: str | None = None
     origin_group: str | None = None
     price: dict[str, np.ndarray] = field(default_factory=dict)  # basis -> base-year USD a unit, shape (draws,)
@@ -247,6 +248,7 @@ def _transfer_entries(
                 text=transfer.note or transfer.why or transfer.label or commodity.label,
                 label=transfer.label or commodity.label,
                 label_ko=transfer.label_ko or commodity.label_ko,
+                derived_from=transfer.derived_from,
                 covered_by=covered.get(transfer.id),
                 origin_group=transfer.origin_group,
             )

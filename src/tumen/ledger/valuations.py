@@ -90,7 +90,8 @@ def _compare_one(
         implied = middle / counted["our_rounds"]
         if counted["ratio"] is not None:
             quantity, price = counted["ratio"], ratio / counted["ratio"]
-    independent = not any(valuation.claim in p.derived_from for p in prices.price)
+    fed = [p.derived_from for p in prices.price] + [e.derived_from for e in entries]
+    independent = not any(valuation.claim in used for used in fed)
     s = summary(ours[nearest])
     return {
         "valuation": valuation.claim,
@@ -218,6 +219,6 @@ def _words(
             f"Its count of {counted['counts']} is {counted['ratio']:.2g} times ours, its price {price:.2g} times."
         )
     if not independent:
-        parts.append("One of our prices was taken from it: agreement proves nothing.")
+        parts.append("One of our own figures was taken from it: agreement proves nothing.")
     parts.append(valuation.why)
     return " ".join(parts)

@@ -1,0 +1,298 @@
+"""What an analyst writes about the front: front.toml.
+
+Takes the file, gives one `Front` record: opening stocks, flows into and out of them (production,
+refurbishment, partners, strikes on depots), the fire each side would like, how shipments reach
+the guns, scenarios, and published figures to be checked against. Every number names its source.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tumen.case.account import ASSUMPTION, Amount, unit_name
+from tumen.case.faults import Faults
+from tumen.case.read import read_toml
+from tumen.case.record import DateCell, PartialDate, Record
+
+Side = Literal["RUS", "UKR"]
+
+# Rounds a day for one unit of the rate; 'rounds' alone is a total, spread evenly over the entry.
+RATE_UNITS = {"rounds/day": 1.0, "rounds/month": 12 / 365.25, "rounds/year": 1 / 365.25}
+
+# More than this in rounds a day is a slip of unit: the most ever claimed for a day is 60,000 to 70,000 rounds.
+MOST_A_DAY = 100_000.0
+
+
+class Sourced(Amount):
+    """An uncertain number with its unit, its source, and a reason where it is ours."""
+
+    unit: str
+    source: str
+    why: str | None = None
+    published: DateCell = None
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Sourced:
+        if self.source == ASSUMPTION and not self.why:
+            raise ValueError("an assumption without a reason; expected a reason in 'why'")
+        return self
+
+
+class Dated(Sourced):
+    """A sourced number that holds from a day to a day."""
+
+    start: PartialDate
+    end: PartialDate
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Dated:
+        if self.end.last() < self.start.first():
+            raise ValueError(f"ends {self.end} before it starts {self.start}; expected end on or after start")
+        return self
+
+    @property
+    def first(self) -> dt.date:
+        """First day."""
+        return self.start.first()
+
+    @property
+    def last(self) -> dt.date:
+        """Last day."""
+        return self.end.last()
+
+    def per_day(self) -> float:
+        """What one unit of the written number means in rounds a day."""
+        if self.unit == "rounds":
+            return 1.0 / ((self.last - self.first).days + 1)
+        return RATE_UNITS[self.unit]
+
+
+class Stock(Sourced):
+    """Usable rounds of a side at the start of the first week, and the part that is never issued."""
+
+    side: Side
+    kind: Literal["opening", "reserve"]
+
+
+class Flow(Dated):
+    """Rounds that a side gains in a period.
+
+    Figures of one `series` are estimates of one thing: for each week the newest published one that speaks of it
+    holds; past the last of them, the last one goes on.
+    """
+
+    side: Side
+    series: str
+    kind: Literal["production", "refurbishment", "partner"]
+    label: str
+    label_ko: str
+
+
+class Demand(Dated):
+    """Rounds a day that a side would fire if it had them; the newest published figure for a week holds."""
+
+    side: Side
+
+
+class Loss(Sourced):
+    """Rounds lost in a strike on a depot; in tonnes, divided by the mass of a round in [origin]."""
+
+    side: Side
+    date: dt.date
+    origin_share: Sourced | None = None
+    label: str
+    label_ko: str
+
+
+class Scenario(Record):
+    """What if: from a day on, departures from the origin country are multiplied by a factor, or voyages taken off."""
+
+    name: str
+    label: str
+    label_ko: str
+    start: dt.date
+    factor: float = Field(default=1.0, ge=0)
+    fewer_voyages_per_month: float = Field(default=0.0, ge=0)
+
+
+class Check(Record):
+    """A published figure that the model was not fitted to: a claim of claims.csv by id, or the figure itself."""
+
+    name: str
+    quantity: Literal["origin_share", "fired_per_day", "fire_ratio"]
+    side: Literal["RUS", "UKR", "both"]
+    start: PartialDate
+    end: PartialDate
+    reading: Literal["about", "at_least", "up_to", "range", "local"]
+    claim: str | None = None
+    low: float | None = None
+    high: float | None = None
+    source: str
+    published: DateCell = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _has_figure(self) -> Check:
+        if self.claim is None and (self.low is None or self.high is None):
+            raise ValueError("no figure; expected low and high, or the id of a claim")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low {self.low} above high {self.high}; expected low <= high")
+        if self.quantity == "origin_share" and self.high is not None and not 0 <= self.high <= 1:
+            raise ValueError(f"share {self.high}; expected 0 to 1")
+        return self
+
+
+class Origin(Record):
+    """How what left the origin country reaches the guns."""
+
+    commodities: list[str]
+    lag_days: Sourced
+    issued_share: Sourced
+    reworked_share: Sourced
+    rework_days: Sourced
+    first_use: Sourced
+    kg_per_round: Sourced
+    containers_per_voyage: Sourced
+
+
+class Rule(Record):
+    """How fire is rationed by stock, and which weeks are told."""
+
+    first_week: dt.date
+    ration_weeks_rus: Sourced
+    ration_weeks_ukr: Sourced
+    window_start: dt.date
+    window_why: str
+    project_until: dt.date
+    project_months: int = Field(ge=1, le=24)
+    project_why: str
+    empty_days: float = Field(gt=0)
+    empty_why: str
+
+    @model_validator(mode="after")
+    def _monday(self) -> Rule:
+        if self.first_week.weekday() != 0:
+            raise ValueError(f"first_week {self.first_week} is no Monday; expected a Monday")
+        return self
+
+
+class Front(Record):
+    """front.toml."""
+
+    rule: Rule
+    origin: Origin
+    stock: list[Stock]
+    flow: list[Flow]
+    demand: list[Demand]
+    loss: list[Loss] = Field(default_factory=list)
+    scenario: list[Scenario] = Field(default_factory=list)
+    check: list[Check] = Field(default_factory=list)
+
+    def newest(self, records: list[Any], day: dt.date) -> Any | None:
+        """Of several estimates of one thing, the one that holds on a day: the newest published that speaks of the
+        day; if none does, the one that ended last before it; sourced before assumed."""
+        speaking = [r for r in records if r.first <= day <= r.last]
+        if speaking:
+            return max(speaking, key=_standing)
+        past = [r for r in records if r.last < day]
+        return max(past, key=lambda r: (r.last, *_standing(r))) if past else None
+
+
+def _standing(record: Sourced) -> tuple[bool, dt.date]:
+    return record.source != ASSUMPTION, record.published.last() if record.published else dt.date.min
+
+
+def read_front(folder: Path, faults: Faults) -> Front | None:
+    """front.toml; None where it is absent or faulty."""
+    return read_toml(folder / "front.toml", Front, faults)
+
+
+def check_front(front: Front | None, source_ids: Collection[str], faults: Faults) -> None:
+    """Cross-checks: known sources, units that fit, rates that can be, shares between 0 and 1, one name a scenario."""
+    if front is None:
+        return
+    for record in _sourced(front):
+        if record.source != ASSUMPTION and record.source not in source_ids:
+            faults.add(
+                record.at, "source", f"'{record.source}': unknown source", "an id of sources.yaml or 'assumption'"
+            )
+    for record in [*front.flow, *front.demand]:
+        _check_rate(record, faults)
+    for stock in front.stock:
+        _check_unit(stock, ("rounds",), faults)
+    for loss in front.loss:
+        _check_unit(loss, ("rounds", "tonnes"), faults)
+    origin, rule = front.origin, front.rule
+    for share in (origin.issued_share, origin.reworked_share, origin.first_use, *(x.origin_share for x in front.loss)):
+        if share is not None:
+            _check_unit(share, ("share",), faults)
+            if share.extremes[1] > 1:
+                faults.add(share.at, "high", f"share {share.extremes[1]:g}", "0 to 1")
+    for setting, unit in (
+        (origin.lag_days, "days"),
+        (origin.rework_days, "days"),
+        (origin.kg_per_round, "kg"),
+        (origin.containers_per_voyage, "containers"),
+        (rule.ration_weeks_rus, "weeks"),
+        (rule.ration_weeks_ukr, "weeks"),
+    ):
+        _check_unit(setting, (unit,), faults)
+    for side in ("RUS", "UKR"):
+        for kind in ("opening", "reserve"):
+            if not any(s.side == side and s.kind == kind for s in front.stock):
+                faults.add(front.at, "stock", f"no {kind} stock of {side}", "a [[stock]] for each side and kind")
+        if not any(d.side == side for d in front.demand):
+            faults.add(front.at, "demand", f"none for {side}", "a [[demand]] for each side")
+    seen: set[str] = {"with", "without"}
+    for scenario in front.scenario:
+        if scenario.name in seen:
+            faults.add(scenario.at, "name", f"'{scenario.name}' is taken", "a name of its own")
+        seen.add(scenario.name)
+
+
+def _sourced(front: Front) -> list[Any]:
+    origin, rule = front.origin, front.rule
+    inner = [getattr(origin, n) for n in type(origin).model_fields if n != "commodities"]
+    rules = [rule.ration_weeks_rus, rule.ration_weeks_ukr]
+    shares = [x.origin_share for x in front.loss if x.origin_share is not None]
+    return [*inner, *rules, *shares, *front.stock, *front.flow, *front.demand, *front.loss, *front.check]
+
+
+def _check_unit(record: Sourced, allowed: tuple[str, ...], faults: Faults) -> None:
+    if unit_name(record.unit) not in {unit_name(a) for a in allowed}:
+        faults.add(record.at, "unit", f"'{record.unit}'", " or ".join(allowed))
+
+
+def _check_rate(record: Flow | Demand, faults: Faults) -> None:
+    allowed = [*RATE_UNITS, "rounds"] if isinstance(record, Flow) else list(RATE_UNITS)
+    if record.unit not in allowed:
+        faults.add(record.at, "unit", f"'{record.unit}'", ", ".join(allowed))
+        return
+    most = record.extremes[1] * record.per_day()
+    if most > MOST_A_DAY:
+        faults.add(
+            record.at,
+            "unit",
+            f"{record.extremes[1]:,.6g} {record.unit} is {most:,.0f} rounds a day",
+            f"at most {MOST_A_DAY:,.0f} a day (is it another unit?)",
+        )
+
+
+__all__ = [
+    "Check",
+    "Demand",
+    "Flow",
+    "Front",
+    "Loss",
+    "Origin",
+    "Rule",
+    "Scenario",
+    "Stock",
+    "check_front",
+    "read_front",
+]

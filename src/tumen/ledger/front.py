@@ -1,0 +1,571 @@
+"""What the shipments meant at the front: fire bought, share of fire, ratio of fire, days until a stock is empty.
+
+Takes draws of cargo and front.toml; walks the artillery of both sides week by week in every draw,
+with the shipments, without them, and under the named scenarios. Draw d is the same world as in
+the cargo table, so differences between scenarios carry no noise of their own. Nothing is fitted
+to published shares or rates: those are compared afterwards.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tumen import tables
+from tumen.case.account import Amount
+from tumen.case.front import Check, Front, Loss, Scenario, Stock
+from tumen.draws import DRAWS, matrix, summary
+from tumen.ledger.amounts import draw, uniforms
+from tumen.ledger.artillery import Weeks, days_until_empty, simulate
+from tumen.ledger.shares import input_share
+
+# Bounds of 'at least' and 'up to' figures; front.toml writes ranges, so they matter only for an analyst who does not.
+AT_LEAST_EXCESS, UP_TO_FLOOR = 0.25, 0.5
+KG_PER_TONNE = 1000.0
+
+
+@dataclass(frozen=True)
+class World:
+    """What is drawn once and shared by every scenario."""
+
+    front: Front
+    seed: int
+    draws: int
+    weeks: list[dt.date]
+
+    def number(self, amount: Amount, name: str) -> np.ndarray:
+        """Draws of a setting, shape (draws,); one name always gives the same uniforms."""
+        return draw(amount, uniforms(f"front: {name}", self.seed, self.draws), AT_LEAST_EXCESS, UP_TO_FLOOR)
+
+    def stock(self, side: str, kind: str) -> np.ndarray:
+        """Opening stock or reserve of a side, the newest sourced figure."""
+        fitting = [s for s in self.front.stock if s.side == side and s.kind == kind]
+        return self.number(_newest(fitting), f"{kind} {side}")
+
+    def wish(self, side: str) -> np.ndarray:
+        """Rounds a week that a side would fire, shape (draws, weeks)."""
+        fitting = [d for d in self.front.demand if d.side == side]
+        return self._by_week(fitting, f"wish {side}")
+
+    def gains(self, side: str) -> np.ndarray:
+        """Rounds a week from every series but the origin country, shape (draws, weeks)."""
+        total = np.zeros((self.draws, len(self.weeks)))
+        for series in dict.fromkeys(f.series for f in self.front.flow if f.side == side):
+            total += self._by_week([f for f in self.front.flow if f.side == side and f.series == series], series)
+        return total
+
+    def losses(self, side: str, origin: bool) -> np.ndarray:
+        """Rounds lost to strikes by week; with `origin`, the part made in the origin country."""
+        total = np.zeros((self.draws, len(self.weeks)))
+        for loss in self.front.loss:
+            week = _week_of(loss.date, self.weeks)
+            if loss.side != side or week is None:
+                continue
+            lost = self._rounds_lost(loss)
+            if origin:
+                share = loss.origin_share
+                lost = lost * (self.number(share, f"origin share of {loss.label}") if share is not None else 0.0)
+            total[:, week] += lost
+        return total
+
+    def _rounds_lost(self, loss: Loss) -> np.ndarray:
+        amount = self.number(loss, f"loss {loss.label}")
+        if loss.unit.startswith("round"):
+            return amount
+        return amount * KG_PER_TONNE / self.number(self.front.origin.kg_per_round, "mass of a round")
+
+    def _by_week(self, records: list, name: str) -> np.ndarray:
+        """The figure that holds in the middle of each week, in rounds a week. Errors of one series persist."""
+        total = np.zeros((self.draws, len(self.weeks)))
+        drawn: dict[int, np.ndarray] = {}
+        for column, week in enumerate(self.weeks):
+            middle = week + dt.timedelta(days=3)
+            record = self.front.newest(records, middle)
+            if record is None or (record.unit == "rounds" and not record.first <= middle <= record.last):
+                continue  # a total of a past period does not go on
+            if id(record) not in drawn:
+                drawn[id(record)] = self.number(record, name) * record.per_day() * 7.0
+            total[:, column] = drawn[id(record)]
+        return total
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Departures of rounds from the origin country and the way to the guns."""
+
+    edges: np.ndarray  # days of the month edges, shape (months + 1,)
+    monthly: np.ndarray  # rounds that left, shape (draws, months)
+    lag: np.ndarray
+    issued: np.ndarray
+    reworked: np.ndarray
+    rework: np.ndarray
+
+    def usable(self, week_edges: np.ndarray, factor: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """Rounds that become usable in each week, shape (draws, weeks).
+
+        `factor` multiplies the departures of each month, `taken` (draws, months) is taken off first.
+        """
+        left = np.maximum(self.monthly - taken, 0.0) * factor
+        cumulative = np.column_stack([np.zeros(len(left)), left.cumsum(axis=1)])
+        first = self._arrived(cumulative, week_edges[None, :] - self.lag[:, None])
+        later = self._arrived(cumulative, week_edges[None, :] - (self.lag + self.rework)[:, None])
+        share = self.issued[:, None]
+        total = share * first + (1.0 - share) * self.reworked[:, None] * later
+        return np.diff(total, axis=1)
+
+    def _arrived(self, cumulative: np.ndarray, day: np.ndarray) -> np.ndarray:
+        """Departures up to a day, by straight lines between month edges."""
+        day = np.clip(day, self.edges[0], self.edges[-1])
+        place = np.clip(np.searchsorted(self.edges, day, side="right") - 1, 0, len(self.edges) - 2)
+        inside = (day - self.edges[place]) / np.diff(self.edges)[place]
+        rows = np.arange(len(cumulative))[:, None]
+        return cumulative[rows, place] * (1.0 - inside) + cumulative[rows, place + 1] * inside
+
+
+def front(
+    cargo: pa.Table,
+    front: Front,
+    claims: pa.Table,
+    period: tuple[dt.date, dt.date],
+    seed: int,
+    *,
+    voyages: pa.Table | None = None,
+    as_of: dt.date | None = None,
+) -> dict[str, pa.Table]:
+    """Walk the artillery balance of both sides.
+
+    `cargo`: tables.CARGO; the commodities of `[origin]` are summed. `claims`: tables.CLAIMS, for the checks.
+    `period`: first and last day with evidence of flow; `as_of` cuts it. `voyages`: tables.VOYAGES, for what one
+    voyage carries; without it `[origin.containers_per_voyage]` is used.
+
+    Returns tables front, front_totals, front_answers, front_checks, diagnostics. Rounds are pieces, days UTC.
+    """
+    last = min(period[1], as_of) if as_of else period[1]
+    weeks = weeks_of(front.rule.first_week, max(front.rule.project_until, last))
+    draws = _draws(cargo)
+    world = World(front, seed, draws, weeks)
+    supply = _supply(cargo, world, last)
+    runs = _runs(world, supply, _rounds_per_voyage(cargo, voyages, world))
+    made = {
+        "front": _week_table(runs, weeks, last),
+        "front_checks": _check_table(front, claims, runs, weeks),
+    }
+    made["front_totals"], made["front_answers"] = _answers(world, supply, runs, last, cargo, voyages)
+    made["diagnostics"] = _diagnostics(world, runs, made["front_checks"], made["front_totals"])
+    return made
+
+
+def weeks_of(first: dt.date, last: dt.date) -> list[dt.date]:
+    """Mondays from `first` on whose week begins by `last`.
+
+    >>> [str(w) for w in weeks_of(dt.date(2023, 1, 2), dt.date(2023, 1, 16))]
+    ['2023-01-02', '2023-01-09', '2023-01-16']
+    """
+    return [first + dt.timedelta(days=7 * n) for n in range((last - first).days // 7 + 1)]
+
+
+def _draws(cargo: pa.Table) -> int:
+    if not cargo.num_rows:
+        return DRAWS
+    import pyarrow.compute as pc
+
+    return int(pc.max(cargo.column("draw")).as_py()) + 1
+
+
+def _newest(records: Sequence[Stock]) -> Stock:
+    return max(records, key=lambda r: (r.source != "assumption", r.published.last() if r.published else dt.date.min))
+
+
+def _week_of(day: dt.date, weeks: Sequence[dt.date]) -> int | None:
+    place = (day - weeks[0]).days // 7
+    return place if 0 <= place < len(weeks) else None
+
+
+def _month_starts(first: dt.date, last: dt.date) -> list[dt.date]:
+    start, stop = first.year * 12 + first.month - 1, last.year * 12 + last.month - 1
+    return [dt.date(n // 12, n % 12 + 1, 1) for n in range(start, stop + 1)]
+
+
+# --- from port to gun ---------------------------------------------------------------------
+
+
+def _supply(cargo: pa.Table, world: World, last: dt.date) -> Supply:
+    """Monthly departures, carried on past the last day with evidence at the mean of the last months."""
+    rule, origin = world.front.rule, world.front.origin
+    months = _month_starts(rule.first_week, world.weeks[-1] + dt.timedelta(days=7))
+    monthly = np.zeros((world.draws, len(months)))
+    if cargo.num_rows:
+        amounts, groups = matrix(cargo, "quantity", ("commodity", "month"), world.draws)
+        place = {month: position for position, month in enumerate(months)}
+        for column, (name, month) in enumerate(groups):
+            if name in origin.commodities and month in place:
+                monthly[:, place[month]] += amounts[:, column]
+    known = [n for n, month in enumerate(months) if month <= last]
+    recent = known[-rule.project_months :]
+    monthly[:, known[-1] + 1 :] = monthly[:, recent].mean(axis=1, keepdims=True)
+    edges = np.array([(m - rule.first_week).days for m in [*months, _next_month(months[-1])]], dtype=float)
+    return Supply(
+        edges,
+        monthly,
+        world.number(origin.lag_days, "lag"),
+        world.number(origin.issued_share, "issued share"),
+        world.number(origin.reworked_share, "reworked share"),
+        world.number(origin.rework_days, "rework days"),
+    )
+
+
+def _next_month(month: dt.date) -> dt.date:
+    return (month + dt.timedelta(days=32)).replace(day=1)
+
+
+def _rounds_per_voyage(cargo: pa.Table, voyages: pa.Table | None, world: World) -> np.ndarray:
+    """Rounds that one laden voyage carried on average, in draws."""
+    if not cargo.num_rows:
+        return np.zeros(world.draws)
+    amounts, groups = matrix(cargo, "quantity", ("stream", "commodity"), world.draws)
+    sea = {name: amounts[:, n] for n, (stream, name) in enumerate(groups) if stream == "sea"}
+    rounds = np.sum(
+        [v for k, v in sea.items() if k in world.front.origin.commodities] or [np.zeros(world.draws)], axis=0
+    )
+    if voyages is not None and voyages.num_rows:
+        count = matrix(voyages, "voyages", (), world.draws)[0][:, 0]
+    else:
+        boxes = sea.get("containers", np.zeros(world.draws))
+        count = boxes / world.number(world.front.origin.containers_per_voyage, "containers a voyage")
+    return np.divide(rounds, count, out=np.zeros(world.draws), where=count > 0)
+
+
+# --- the walk -----------------------------------------------------------------------------
+
+
+def _runs(world: World, supply: Supply, per_voyage: np.ndarray) -> dict[tuple[str, str], Weeks]:
+    """(scenario, side) -> weeks. Ukraine's fire does not answer to Russia's, so it is walked once."""
+    rule = world.front.rule
+    edges = np.array([7.0 * n for n in range(len(world.weeks) + 1)])
+    months = len(supply.edges) - 1
+    none, whole = np.zeros((world.draws, months)), np.ones(months)
+    home, wish = world.gains("RUS"), world.wish("RUS")
+    losses, lost_origin = world.losses("RUS", False), world.losses("RUS", True)
+    opening, reserve = world.stock("RUS", "opening"), world.stock("RUS", "reserve")
+    ration = world.number(rule.ration_weeks_rus, "rationing RUS")
+    first_use = world.number(world.front.origin.first_use, "first use")
+
+    def russia(factor: np.ndarray, taken: np.ndarray) -> Weeks:
+        usable = supply.usable(edges, factor, taken)
+        return simulate(home, usable, wish, losses, lost_origin, opening, reserve, ration, first_use)
+
+    runs = {("with", "RUS"): russia(whole, none), ("without", "RUS"): russia(0 * whole, none)}
+    for scenario in world.front.scenario:
+        factor, taken = _scenario_months(scenario, supply, rule.first_week, per_voyage)
+        runs[(scenario.name, "RUS")] = russia(factor, taken)
+    zero = np.zeros_like(home)
+    runs[("with", "UKR")] = simulate(
+        world.gains("UKR"),
+        zero,
+        world.wish("UKR"),
+        world.losses("UKR", False),
+        zero,
+        world.stock("UKR", "opening"),
+        world.stock("UKR", "reserve"),
+        world.number(rule.ration_weeks_ukr, "rationing UKR"),
+        np.zeros(world.draws),
+    )
+    return runs
+
+
+def _scenario_months(
+    scenario: Scenario, supply: Supply, first: dt.date, per_voyage: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factor by month, and rounds taken off by draw and month; the month of the start counts from its day on."""
+    start = float((scenario.start - first).days)
+    reached = [max(0.0, stop - max(begin, start)) / (stop - begin) for begin, stop in itertools.pairwise(supply.edges)]
+    after = np.array(reached)
+    factor = 1.0 - after * (1.0 - scenario.factor)
+    taken = scenario.fewer_voyages_per_month * per_voyage[:, None] * after[None, :]
+    return factor, taken
+
+
+# --- tables -------------------------------------------------------------------------------
+
+
+def _week_table(runs: dict[tuple[str, str], Weeks], weeks: list[dt.date], last: dt.date) -> pa.Table:
+    columns: dict[str, list] = {c.name: [] for c in tables.FRONT.columns if c.name not in ("evidence_id", "parents")}
+    for (scenario, side), run in runs.items():
+        per_day = np.quantile(run.fired / 7.0, [0.05, 0.5, 0.95], axis=0)
+        share = np.divide(run.fired_origin, run.fired, out=np.zeros_like(run.fired), where=run.fired > 0)
+        shares = np.quantile(share, [0.05, 0.5, 0.95], axis=0)
+        stock = np.quantile(run.stock, [0.05, 0.5, 0.95], axis=0)
+        columns["week"] += weeks
+        columns["side"] += [side] * len(weeks)
+        columns["scenario"] += [scenario] * len(weeks)
+        columns["projected"] += [week > last for week in weeks]
+        for stem, three in (("fired", per_day), ("origin_share", shares), ("stock", stock)):
+            for name, values in zip(("low90", "median", "high90"), three, strict=True):
+                columns[f"{stem}_{name}"] += values.tolist()
+    return tables.FRONT.build(columns)
+
+
+def _span(weeks: Sequence[dt.date], start: dt.date, end: dt.date) -> np.ndarray:
+    """Weight of each week in a period: the share of its days that lie in it."""
+    out = []
+    for week in weeks:
+        begin, stop = max(week, start), min(week + dt.timedelta(days=6), end)
+        out.append(max(0, (stop - begin).days + 1) / 7.0)
+    return np.array(out)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def _answers(
+    world: World,
+    supply: Supply,
+    runs: dict[tuple[str, str], Weeks],
+    last: dt.date,
+    cargo: pa.Table,
+    voyages: pa.Table | None,
+) -> tuple[pa.Table, pa.Table]:
+    """Draws and summaries of what is asked of the front."""
+    rule = world.front.rule
+    window = (rule.window_start, max(last, rule.window_start))
+    weights = _span(world.weeks, *window)
+    days = float(weights.sum() * 7.0)
+    edges = np.array([7.0 * n for n in range(len(world.weeks) + 1)])
+    ours, without, theirs = runs[("with", "RUS")], runs[("without", "RUS")], runs[("with", "UKR")]
+    fired, fired_without, fired_ukr = ours.fired @ weights, without.fired @ weights, theirs.fired @ weights
+    per_day = fired / days
+    arrived = supply.usable(edges, np.ones(supply.monthly.shape[1]), np.zeros_like(supply.monthly)) @ weights
+    per_voyage = _rounds_per_voyage(cargo, voyages, world)
+    usable = per_voyage * (supply.issued + (1.0 - supply.issued) * supply.reworked)
+    span = f"{window[0]} to {window[1]}"
+    found: list[tuple[str, np.ndarray, str, str, str]] = [
+        ("share_of_russian_fire", _ratio(ours.fired_origin @ weights, fired), "share",
+         f"of the rounds that Russia fired, {span}, were made in North Korea", f"러시아가 발사한 포탄 중 북한산 비율 ({span})"),
+        ("usable_rounds_arrived", arrived, "rounds", f"usable rounds reached the guns or their depots, {span}", f"도착한 사용 가능 포탄 ({span})"),
+        ("days_of_fire_bought", _ratio(arrived, per_day), "days",
+         "days of Russian fire, at the rate it fired, is what the usable rounds amount to", "도착 포탄이 러시아 사격 몇 일분인지"),
+        ("russian_fire_per_day", per_day, "rounds/day", f"rounds a day fired by Russia, {span}", f"러시아 일일 발사량 ({span})"),
+        ("ukrainian_fire_per_day", fired_ukr / days, "rounds/day", f"rounds a day fired by Ukraine, {span}", f"우크라이나 일일 발사량 ({span})"),
+        ("fire_lost_without", 1.0 - _ratio(fired_without, fired), "share", f"of its fire would Russia have lost without the shipments, {span}", f"선적이 없었다면 잃었을 러시아 화력 ({span})"),
+        ("fire_ratio_with", _ratio(fired, fired_ukr), "ratio", f"Russian rounds for each Ukrainian one, {span}", f"러시아 대 우크라이나 발사 비율 ({span})"),
+        ("fire_ratio_without", _ratio(fired_without, fired_ukr), "ratio", f"the same had there been no shipments, {span}", f"선적이 없었을 경우의 비율 ({span})"),
+        ("voyage_rounds", per_voyage, "rounds", "rounds are carried by one laden voyage on average", "1항차 평균 적재 포탄"),
+        ("voyage_days_of_fire", _ratio(usable, per_day), "days", "days of Russian fire is what one voyage stopped is worth", "1항차 차단의 가치 (러시아 사격일)"),
+        ("voyage_days_of_ukrainian_fire", _ratio(usable, fired_ukr / days), "days", "days of Ukrainian fire would one voyage stopped weigh up", "1항차 차단의 가치 (우크라이나 사격일)"),
+    ]  # fmt: skip
+    for scenario in world.front.scenario:
+        found += _scenario_answers(world, scenario, runs, weights)
+    rows, columns = [], []
+    for name, values, unit, text, text_ko in found:
+        rows.append(_answer_row(name, values, unit, text, text_ko))
+        columns.append((name, values))
+    from tumen.ledger.account import repeated
+
+    totals = tables.FRONT_TOTALS.build(
+        {
+            "draw": np.tile(np.arange(world.draws, dtype=np.int32), len(columns)),
+            "answer": repeated([n for n, _ in columns], world.draws),
+            "value": pa.array(np.concatenate([v for _, v in columns]), from_pandas=True),
+        }
+    )
+    return totals, tables.FRONT_ANSWERS.build(rows)
+
+
+def _scenario_answers(
+    world: World, scenario: Scenario, runs: dict[tuple[str, str], Weeks], weights: np.ndarray
+) -> list[tuple[str, np.ndarray, str, str, str]]:
+    ours, other = runs[("with", "RUS")], runs[(scenario.name, "RUS")]
+    year = _span(world.weeks, scenario.start, scenario.start + dt.timedelta(days=364))
+    start = max(0, _week_of(scenario.start, world.weeks) or 0)
+    out = [
+        (
+            f"fire_lost_in_a_year: {scenario.name}",
+            1.0 - _ratio(other.fired @ year, ours.fired @ year),
+            "share",
+            f"of Russian fire is lost in the year after: {scenario.label}",
+            f"이후 1년간 상실 화력: {scenario.label_ko}",
+        )
+    ]
+    if scenario.factor == 0:
+        wish = world.wish("RUS") / 7.0 * world.front.rule.empty_days
+        floor = world.stock("RUS", "reserve")[:, None] + wish
+        before = other.stock[:, start - 1] if start else world.stock("RUS", "opening")
+        days = days_until_empty(other.stock[:, start:], floor[:, start:], before)
+        words = f"days until the stock above the reserve feeds less than {world.front.rule.empty_days:g} days of the fire wished for"
+        out.append(
+            (
+                f"days_until_empty: {scenario.name}",
+                days,
+                "days",
+                f"{words}: {scenario.label}",
+                f"예비 재고 소진까지 일수: {scenario.label_ko}",
+            )
+        )
+    return out
+
+
+def _answer_row(name: str, values: np.ndarray, unit: str, text: str, text_ko: str) -> dict[str, object]:
+    """A quantity that does not happen in some draws is told with the share in which it does; beyond, no number."""
+    happens = np.isfinite(values)
+    ordered = np.where(happens, values, np.inf)
+    low, mid, high = np.quantile(ordered, [0.05, 0.5, 0.95], method="lower")
+    clean = [None if not np.isfinite(v) else float(v) for v in (low, mid, high)]
+    if happens.all():
+        s = summary(values)
+        clean = [s.low90, s.median, s.high90]
+    shown = _shown(clean[1], unit)
+    return {
+        "answer": name,
+        "median": clean[1],
+        "low90": clean[0],
+        "high90": clean[2],
+        "unit": unit,
+        "share_of_draws": float(happens.mean()),
+        "text": f"{shown} {text}".strip(),
+        "text_ko": f"{text_ko}: {shown}",
+    }
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return "no number of"
+    if unit == "share":
+        return f"{value:.0%}"
+    return f"{value:.1f}" if unit == "ratio" or value < 100 else f"{value:,.0f}"
+
+
+def _check_table(front: Front, claims: pa.Table, runs: dict[tuple[str, str], Weeks], weeks: list[dt.date]) -> pa.Table:
+    known = {row["claim_id"]: row for row in claims.to_pylist()} if claims.num_rows else {}
+    rows = []
+    for check in front.check:
+        figure = _figure(check, known)
+        if figure is not None:
+            rows.append(_check_row(check, *figure, runs, weeks))
+    return tables.FRONT_CHECKS.build(rows) if rows else tables.FRONT_CHECKS.empty()
+
+
+def _figure(check: Check, known: dict[str, dict]) -> tuple[float, float, list[str]] | None:
+    """Low and high of what was published; None where the claim is not known on this day."""
+    if check.claim is None:
+        assert check.low is not None
+        assert check.high is not None
+        return check.low, check.high, [check.evidence_id]
+    claim = known.get(check.claim)
+    if claim is None:
+        return None
+    given = [v for v in (claim["low"], claim["point"], claim["high"]) if v is not None]
+    return min(given), max(given), [p for p in (claim.get("evidence_id"), check.evidence_id) if p]
+
+
+def _check_row(
+    check: Check, low: float, high: float, parents: list[str], runs: dict[tuple[str, str], Weeks], weeks: list[dt.date]
+) -> dict[str, object]:
+    start, end = check.start.first(), check.end.last()
+    weights = _span(weeks, start, end)
+    days = float(weights.sum() * 7.0)
+    russia, ukraine = runs[("with", "RUS")], runs[("with", "UKR")]
+    if check.quantity == "origin_share":
+        values = _ratio(russia.fired_origin @ weights, russia.fired @ weights)
+    elif check.quantity == "fired_per_day":
+        values = (russia if check.side == "RUS" else ukraine).fired @ weights / max(days, 1.0)
+    else:
+        values = _ratio(russia.fired @ weights, ukraine.fired @ weights)
+    s = summary(values)
+    below, above = float((values < low).mean()), float((values > high).mean())
+    if check.reading in ("at_least", "local"):
+        # A share of one sector says only that some sector has as much: the whole may have less, hardly more.
+        agrees, surprise = (
+            (s.high90 >= low, 1.0 - below) if check.reading == "at_least" else (s.low90 <= high, 1.0 - above)
+        )
+    elif check.reading == "up_to":
+        agrees, surprise = s.low90 <= high, 1.0 - above
+    else:
+        agrees = s.low90 <= high and s.high90 >= low
+        surprise = 1.0 - abs(above - below) if low == high else 1.0 - max(above, below)
+        surprise = min(1.0, 2.0 * min(above, below)) if low == high else surprise
+    unit = {"origin_share": "share", "fired_per_day": "", "fire_ratio": "ratio"}[check.quantity]
+    told = _shown(low, unit) if low == high else f"{_shown(low, unit)} to {_shown(high, unit)}"
+    model = f"{_shown(s.median, unit)} ({_shown(s.low90, unit)} to {_shown(s.high90, unit)})"
+    verdict = "agrees" if agrees else "does not agree"
+    note = f" {check.note}" if check.note else ""
+    return {
+        "check": check.name,
+        "quantity": check.quantity,
+        "side": check.side,
+        "start": start,
+        "end": end,
+        "claimed_low": low,
+        "claimed_high": high,
+        "reading": check.reading,
+        "expected_median": s.median,
+        "expected_low90": s.low90,
+        "expected_high90": s.high90,
+        "surprise": float(np.clip(surprise, 0.0, 1.0)),
+        "agrees": bool(agrees),
+        "text": f"Published {told} ({check.reading}); the model gives {model}: {verdict}.{note}",
+        "source_id": check.source,
+        "parents": parents,
+    }
+
+
+def _diagnostics(world: World, runs: dict[tuple[str, str], Weeks], checks: pa.Table, totals: pa.Table) -> pa.Table:
+    def row(name: str, value: float, limit: float | None, passed: bool, text: str) -> dict[str, object]:
+        return {"step": "front", "name": name, "value": value, "limit": limit, "passed": passed, "text": text}
+
+    gap = max(_imbalance(world, side, run) for (name, side), run in runs.items() if name == "with")
+    rows = [
+        row("rounds are kept", gap, 1e-6, gap < 1e-6, "largest relative difference of rounds in, fired, lost and held")
+    ]
+    if checks.num_rows:
+        agree = sum(checks.column("agrees").to_pylist())
+        share = agree / checks.num_rows
+        rows.append(
+            row(
+                "published figures met",
+                share,
+                0.5,
+                share >= 0.5,
+                f"{agree} of {checks.num_rows} published shares and rates",
+            )
+        )
+    first = totals.column("value").to_numpy()[: world.draws]
+    for name, cause in _causes(world).items():
+        share = input_share(cause, first)
+        rows.append(
+            row(f"share of fire hangs on: {name}", share, None, True, "first-order share of its variance, 0..1")
+        )
+    return tables.DIAGNOSTICS.build(rows)
+
+
+def _causes(world: World) -> dict[str, np.ndarray]:
+    names = {
+        "Russian production": "RUS new rounds",
+        "refurbishment": "RUS refurbished rounds",
+        "opening stock": "opening RUS",
+        "reserve": "reserve RUS",
+        "rationing": "rationing RUS",
+        "usable as they come": "issued share",
+        "fired first or mixed": "first use",
+    }
+    return {label: uniforms(f"front: {name}", world.seed, world.draws) for label, name in names.items()}
+
+
+def _imbalance(world: World, side: str, run: Weeks) -> float:
+    """Own and foreign rounds in, less fired and lost, against what is held; largest relative gap over draws."""
+    opening = world.stock(side, "opening")
+    foreign = run.fired_origin.sum(axis=1) + run.stock_origin[:, -1]
+    home_in = opening + world.gains(side).sum(axis=1)
+    home_out = (run.fired - run.fired_origin).sum(axis=1) + run.stock[:, -1] - run.stock_origin[:, -1]
+    lost = world.losses(side, False).sum(axis=1)
+    # What was lost is at most what was held, so the home balance may exceed by no more than the losses.
+    gap = home_in - home_out
+    return float(np.max(np.maximum(-gap, gap - lost) / (home_in + foreign + 1.0)))
+
+
+__all__ = ["front", "weeks_of"]
