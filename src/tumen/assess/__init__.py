@@ -2,9 +2,11 @@
 
 `judge` takes indicators, the balance and trades.toml and gives probabilities with all that
 explains them; `answer` takes these and responses.toml and gives redlines, ranked packages and
-coverage; `score` takes kept judgements and outcomes and says how good they were.
+coverage; `keep` and `score` hold judgements until the truth is known and say how good they were.
 """
 
+from tumen.assess.answer import answer
 from tumen.assess.judge import JudgeError, judge
+from tumen.assess.score import keep, score
 
-__all__ = ["JudgeError", "judge"]
+__all__ = ["JudgeError", "answer", "judge", "keep", "score"]

@@ -3,7 +3,7 @@
 Takes the network as of one day and the observations of trades.toml; for each, updates on "seen"
 and on "looked and not seen" and weighs the two by how likely they are. Value in bits is the
 mutual information between the observation and its node (Lindley 1956); decision value is the
-expected gain from choosing the package of options after the observation instead of before
+expected gain from choosing the options after the observation instead of before
 (Raiffa and Schlaifer 1961), never negative.
 """
 
@@ -95,13 +95,17 @@ def _decision(
     after: np.ndarray,
     chance_pairs: list,
 ) -> list[float] | None:
-    """Expected gain of choosing after each observation, at the middle of the responses' settings."""
-    if responses is None or not responses.packages:
+    """Expected gain of choosing the options after each observation, at the middle of the responses' settings.
+
+    The choice is free among all sets of options, not only the stated packages: a package that
+    holds every cheap card is seldom overturned as a whole, while one card in it is.
+    """
+    if responses is None or not responses.options:
         return None
     from tumen.assess.utility import Scale
 
     scale = Scale(responses)
-    gain, cost = scale.nominal()
+    gain, cost = scale.subsets()
     columns = [now.names.index(t) for t in scale.trades]
 
     # Utility is linear in the probabilities, so means over settings draws suffice for the choice.

@@ -17,7 +17,7 @@ import pyarrow as pa
 from tumen.assess.evidence import Evidence, Finding
 from tumen.assess.network import node_names, posterior
 from tumen.assess.sheet import Z95, Sheet
-from tumen.assess.words import PHIA_RANGES, phia, place
+from tumen.assess.words import PHIA_BOUNDS, PHIA_RANGES, phia, place
 from tumen.case.judge import Trades
 from tumen.tables import DEVILS_ADVOCATE
 
@@ -104,10 +104,9 @@ def _turns(sheet: Sheet, column: int, steps: np.ndarray, at: np.ndarray, p: np.n
 
 def _between(steps: np.ndarray, at: np.ndarray, p: np.ndarray, before: int, turn: int) -> tuple[float, float]:
     """Where between two grid points the word changes, by a straight line between them."""
-    from tumen.assess.words import PHIA_BOUNDS
-
     low, high = sorted((p[before], p[turn]))
-    crossed = PHIA_BOUNDS[(PHIA_BOUNDS >= low) & (PHIA_BOUNDS <= high)]
+    between = np.clip(PHIA_BOUNDS, low, high) == PHIA_BOUNDS
+    crossed = PHIA_BOUNDS[between]
     bound = crossed[0] if p[turn] > p[before] else crossed[-1]
     share = 0.5 if p[turn] == p[before] else float((bound - p[before]) / (p[turn] - p[before]))
     step = steps[before] + share * (steps[turn] - steps[before])

@@ -80,7 +80,7 @@ def _leaf(net: Any, gum: Any, trades: Trades, name: str, levels: int, values: Va
     if hypothesis.raised_by_balance:
         net.addArc(BALANCE_NODE, name)
     for states in itertools.product((0, 1), repeat=len(held)):
-        binding = {n: False for n in trades.restraints} | {n: bool(s) for n, s in zip(held, states, strict=True)}
+        binding = dict.fromkeys(trades.restraints, False) | {n: bool(s) for n, s in zip(held, states, strict=True)}
         for level in range(levels if hypothesis.raised_by_balance else 1):
             p = float(leaf_prior(trades, name, binding, level, values)[0])
             at = dict(zip(held, states, strict=True))

@@ -14,6 +14,8 @@ from tumen.assess.sheet import Sheet, Values
 from tumen.case.judge import Responses
 
 NOTHING = "nothing"
+# 2 ** 12 sets of options are weighed in a few milliseconds.
+MAX_FREE = 12
 
 
 class Scale:
@@ -40,7 +42,7 @@ class Scale:
 
     def rows(self, values: Values) -> tuple[np.ndarray, np.ndarray]:
         """Gain (rows, packages, trades) per unit of probability, and cost (rows, packages)."""
-        acting = {n: self._acting(n, values) for n in self.responses.options}
+        acting = {n: self.acting(n, values) for n in self.responses.options}
         gain = np.zeros((len(values), len(self.packages), len(self.trades)))
         cost = np.zeros((len(values), len(self.packages)))
         for row, options in enumerate(self.packages.values()):
@@ -55,7 +57,32 @@ class Scale:
                 cost[:, row] += values[f"options.{name}.cost"] * values[f"options.{name}.agreed"]
         return gain, cost
 
-    def _acting(self, name: str, values: Values) -> np.ndarray:
+    def subsets(self) -> tuple[np.ndarray, np.ndarray]:
+        """Gain (sets, trades) and cost (sets,) at the middle of every range, of every set of options.
+
+        With more than `MAX_FREE` options the stated packages and each option alone stand for all sets.
+        """
+        names = list(self.responses.options)
+        if len(names) <= MAX_FREE:
+            member = ((np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1).astype(bool)
+        else:
+            sets = [*self.packages.values(), *([n] for n in names)]
+            member = np.array([[n in chosen for n in names] for chosen in sets])
+        values = self.sheet.nominal()
+        left = np.ones((len(member), len(self.trades)))
+        cost = np.zeros(len(member))
+        for number, name in enumerate(names):
+            acting = float(self.acting(name, values)[0])
+            for trade in self.responses.options[name].effect:
+                effect = float(values[f"options.{name}.effect.{trade}"][0])
+                left[member[:, number], self.trades.index(trade)] *= 1 - effect * acting
+            price = float((values[f"options.{name}.cost"] * values[f"options.{name}.agreed"])[0])
+            cost[member[:, number]] += price
+        harm = np.array([float(values[f"utility.harm.{t}"][0]) for t in self.trades])
+        return harm * (1 - left), cost
+
+    def acting(self, name: str, values: Values) -> np.ndarray:
+        """Chance that an option is agreed on, times the share of the horizon left after its delay; shape (rows,)."""
         horizon = self.responses.utility.horizon_days
         left = np.clip(1 - values[f"options.{name}.delay_days"] / horizon, 0, 1)
         return values[f"options.{name}.agreed"] * left

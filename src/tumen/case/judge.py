@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from tumen.case.expression import ExpressionError, names_in, parse
 from tumen.case.faults import At, Faults
 from tumen.case.read import read_csv, read_toml
-from tumen.case.record import Blank, CountCell, DateCell, ListCell, PartialDate, Record, TextCell
+from tumen.case.record import DateCell, PartialDate, Record, TextCell
 from tumen.tables import INDICATORS, SOURCES
 
 RELIABILITY = ("A", "B", "C", "D", "E", "F")
@@ -146,11 +146,11 @@ class Hypothesis(Record):
     why: str
     trade: bool = True
     prior: Chances | None = None
-    any_of: list[str] = []
-    base: list[Chances] = []
-    settled_by: dict[str, Chances] = {}
-    restrained_by: dict[str, Factors] = {}
-    raised_by_balance: list[Factors] = []
+    any_of: list[str] = Field(default_factory=list)
+    base: list[Chances] = Field(default_factory=list)
+    settled_by: dict[str, Chances] = Field(default_factory=dict)
+    restrained_by: dict[str, Factors] = Field(default_factory=dict)
+    raised_by_balance: list[Factors] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Hypothesis:
@@ -289,10 +289,10 @@ class Trades(Record):
     settings: JudgeSettings
     grades: Grades
     balance: BalanceLevels
-    restraints: dict[str, Restraint] = {}
+    restraints: dict[str, Restraint] = Field(default_factory=dict)
     hypotheses: dict[str, Hypothesis]
     signs: dict[str, SignClass]
-    collect: dict[str, Observation] = {}
+    collect: dict[str, Observation] = Field(default_factory=dict)
 
     @property
     def nodes(self) -> dict[str, Hypothesis | Restraint]:
@@ -404,10 +404,10 @@ class Responses(Record):
     """The whole of responses.toml."""
 
     utility: Utility
-    redlines: dict[str, Redline] = {}
-    options: dict[str, Option] = {}
-    packages: dict[str, Package] = {}
-    record: list[Happened] = []
+    redlines: dict[str, Redline] = Field(default_factory=dict)
+    options: dict[str, Option] = Field(default_factory=dict)
+    packages: dict[str, Package] = Field(default_factory=dict)
+    record: list[Happened] = Field(default_factory=list)
 
 
 def read_trades(folder: Path, faults: Faults) -> Trades | None:
@@ -511,9 +511,9 @@ def _check_hypothesis(name: str, hypothesis: Hypothesis, trades: Trades, levels:
                 faults.add(at, f"{name}.any_of", f"'{part}' is part of {owners[part]} too", "a part of one whole")
             owners.setdefault(part, other)
     for part in hypothesis.any_of:
-        if _name(at, f"{name}.any_of", part, trades.hypotheses, "a hypothesis", faults):
-            if not trades.hypotheses[part].leaf:
-                faults.add(at, f"{name}.any_of", f"'{part}' has no prior of its own", "a hypothesis with a prior")
+        known = _name(at, f"{name}.any_of", part, trades.hypotheses, "a hypothesis", faults)
+        if known and not trades.hypotheses[part].leaf:
+            faults.add(at, f"{name}.any_of", f"'{part}' has no prior of its own", "a hypothesis with a prior")
     if len(hypothesis.any_of) > 4:
         faults.add(at, f"{name}.any_of", f"{len(hypothesis.any_of)} parts", "at most 4: inference enumerates them")
     for other in hypothesis.restrained_by:
@@ -544,6 +544,10 @@ def _check_indicators(trades: Trades, rows: list[Indicator], known: set[str], fa
             if row.direction != "neutral":
                 faults.add(row.at, "direction", f"'{row.direction}' without a sign", "neutral, or a sign")
             continue
+        if row.date.last() < trades.settings.trade_began:
+            began = trades.settings.trade_began
+            faults.add(row.at, "sign", f"'{row.sign}' of {row.date}, before the trade began on {began}",
+                       f"{NONE}: a sign from before belongs in the baseline of its class")  # fmt: skip
         if _name(row.at, "sign", row.sign, trades.signs, f"a sign of trades.toml or {NONE}", faults):
             _check_bearing(row, trades.signs[row.sign], faults)
 
@@ -605,7 +609,7 @@ def _check_repeats(rows: list[Indicator], faults: Faults) -> None:
 def _check_responses(
     responses: Responses, trades: Trades, rows: list[Indicator], known: set[str], faults: Faults
 ) -> None:
-    ids, groups = {r.id for r in rows}, {r.origin_group for r in rows}
+    ids = {r.id for r in rows}
     for name, redline in responses.redlines.items():
         _source(redline.at, f"{name}.source", redline.source, known, faults)
         for kind, used in names_in(parse(redline.condition)):
@@ -626,7 +630,6 @@ def _check_responses(
     for happened in responses.record:
         _name(happened.at, "option", happened.option, responses.options, "an option", faults)
         _source(happened.at, "source", happened.source, known, faults)
-    del groups
 
 
 def indicators_table(indicators: Iterable[Indicator], sources: pa.Table) -> pa.Table:
@@ -672,11 +675,3 @@ def _ids(sources: pa.Table) -> list[str | None]:
     if "evidence_id" in sources.column_names:
         return list(sources["evidence_id"].to_pylist())
     return [None] * sources.num_rows
-
-
-__all__ = [
-    "Baseline", "Hypothesis", "Indicator", "JudgeSettings", "Observation", "Option", "Outcome", "Package",
-    "Redline", "Responses", "Restraint", "SignClass", "Trades", "Utility", "bearing", "check_judge",
-    "indicators_table", "jeffreys", "middle", "read_indicators", "read_outcomes", "read_responses", "read_trades",
-    "Blank", "CountCell", "ListCell",
-]  # fmt: skip

@@ -105,7 +105,7 @@ REDLINES = Table(
         Column("redline", TEXT, "identifier"),
         Column("text", TEXT, "the condition in words"),
         Column("state", TEXT, "crossed | near | open | cannot_tell"),
-        Column("crossed_on", DATE, "first day on which the condition held", null="not crossed"),
+        Column("crossed_on", DATE, "first day of the latest stretch in which the condition held", null="never held"),
         Column("value", REAL, "value that is compared", null="cannot be told"),
         Column("limit", REAL, "limit", null="no number"),
         Column("margin", REAL, "distance to the limit, in the unit of the value; < 0 crossed", null="cannot be told"),
@@ -181,7 +181,7 @@ COLLECT = Table(
         Column(
             "decision_value",
             REAL,
-            "expected gain from choosing the package after it instead of before",
+            "expected gain from choosing the options after it instead of before",
             unit="points of the influence diagram",
             null="no responses were given",
         ),
