@@ -1,0 +1,293 @@
+"""Berths and looks: was a ship alongside, how long, was a stack of containers there.
+
+Takes a scene's detections and the berth polygons; gives rows of BERTH_STATES and LOOKS. A berth is judged by
+the ships found in it and by how far its pixels stand off the water, held against the berth's own history.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tumen.imagery.areas import YARDS, Area, port_of
+from tumen.imagery.faults import need
+from tumen.imagery.land import Land, land_share
+from tumen.imagery.scene import Scene
+from tumen.imagery.settings import DetectSettings
+
+MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
+# Share of a berth polygon that looks like hull: an empty berth shows crane booms, fenders and mixed pixels of
+# the quay, an occupied one at least a fifth of the polygon. Middle and slope of the logistic between them.
+FILL_MIDDLE, FILL_SLOPE = 0.22, 14.0
+MISSED = 0.08  # chance that a ship alongside leaves no detection in a usable image (1 - recall, measured)
+
+
+def polygon_mask(polygon: Any, x: int, y: int, width: int, height: int) -> np.ndarray:
+    """Pixels of a window whose centre lies in a polygon of pixel coordinates."""
+    affine = need("affine")
+    return (
+        need("rasterio.features")
+        .rasterize([(polygon, 1)], (height, width), transform=affine.Affine(1, 0, x, 0, 1, y), dtype="uint8")
+        .astype(bool)
+    )
+
+
+def window_of(polygon: Any, scene: Scene, pad: int = 0) -> tuple[int, int, int, int] | None:
+    """Window x, y, width, height of a polygon inside the scene."""
+    left, top, right, bottom = polygon.bounds
+    x0, y0 = max(0, int(np.floor(left)) - pad), max(0, int(np.floor(top)) - pad)
+    x1, y1 = min(scene.width, int(np.ceil(right)) + pad), min(scene.height, int(np.ceil(bottom)) + pad)
+    return (x0, y0, x1 - x0, y1 - y0) if x1 > x0 and y1 > y0 else None
+
+
+def usable_share(scene: Scene, polygon: Any, usable: np.ndarray) -> float:
+    """Share of a polygon that could be seen; parts outside the scene could not."""
+    window = window_of(polygon, scene)
+    area = polygon.area
+    if window is None or area <= 0:
+        return 0.0
+    x, y, w, h = window
+    if scene.kind == "sar" and w <= MAX_WINDOW and h <= MAX_WINDOW:
+        mask = polygon_mask(polygon, x, y, w, h)
+        seen = scene.read(next(iter(scene.bands)), x, y, w, h)[mask] > 0
+        return float(min(1.0, seen.sum() / max(area, mask.sum(), 1)))
+    step = round(scene.height / usable.shape[0]) if scene.kind == "sar" else 8
+    affine = need("affine")
+    mask = (
+        need("rasterio.features")
+        .rasterize(
+            [(polygon, 1)],
+            usable.shape,
+            transform=affine.Affine(step, 0, 0, 0, step, 0),
+            dtype="uint8",
+            all_touched=True,
+        )
+        .astype(bool)
+    )
+    inside = polygon.intersection(need("shapely").box(0, 0, scene.width, scene.height)).area / area
+    return float(np.clip(usable[mask].mean() * inside, 0, 1)) if mask.any() else 0.0
+
+
+def hull_share(scene: Scene, polygon: Any, land: Land) -> tuple[float, float] | None:
+    """Share of a berth's water that stands off it, and the mean level (log contrast); None without water."""
+    window = window_of(polygon, scene, pad=60)
+    if window is None:
+        return None
+    x, y, w, h = window
+    mask = polygon_mask(polygon, x, y, w, h)
+    share = land_share(land, scene.geo, x, y, w, h)
+    off_land = mask if share is None else mask & (share < 0.5)
+    if off_land.sum() < max(6, 0.15 * mask.sum()):
+        off_land = mask  # the berth polygon lies on land in the coastline data: judge all of it
+    if scene.kind == "optical":
+        from tumen.imagery.optical import read_bands
+        from tumen.imagery.water import layers, water
+
+        bands, valid = read_bands(scene, x, y, w, h)
+        sea = water(bands, share, valid)
+        if sea is None:
+            return None
+        level = layers(bands, share, dict(zip(bands, sea.level, strict=True)))[:5].max(0)
+        bar = max(0.3, 2.5 * float(sea.spread[-1]) / 2)
+    else:
+        from tumen.imagery.sar import polarisations
+
+        raw = scene.read(polarisations(scene)[-1], x, y, w, h).astype(float) ** 2
+        around = raw[~mask & (raw > 0) & ((share < 0.5) if share is not None else True)]
+        if len(around) < 100:
+            return None
+        sea_level = np.percentile(around, 40) * 1.25  # median of the darker part: quays and ships are bright
+        level = np.log(np.maximum(raw, 1) / max(sea_level, 1))
+        bar = np.log(4.0)
+    values = level[off_land]
+    return float((values > bar).mean()), float(np.clip(values, -1, 6).mean())
+
+
+def berth_rows(
+    scene: Scene,
+    berths: list[Area],
+    areas: list[Area],
+    outlines: dict[str, Any],
+    detections: list[dict[str, Any]],
+    usable: np.ndarray,
+    land: Land,
+    settings: DetectSettings,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of BERTH_STATES for one scene, and their chips."""
+    from tumen.imagery import chips
+
+    states, pictures = [], []
+    for berth in berths:
+        polygon = outlines[berth.name]
+        seen = usable_share(scene, polygon, usable)
+        mine = [d for d in detections if d["berth"] == berth.name]
+        longest = max(mine, key=lambda d: d["length_px"], default=None)
+        look_id = f"{scene.scene_id}/{berth.name}"
+        row: dict[str, Any] = {
+            "look_id": look_id,
+            "scene_id": scene.scene_id,
+            "place": port_of(berth, areas),
+            "berth": berth.name,
+            "time": scene.start,
+            "usable_share": seen,
+            "references": 0,
+        }
+        if seen >= settings.min_usable:
+            fill = hull_share(scene, polygon, land)
+            row["ships"] = len(mine)
+            row["brightness"] = None if fill is None else fill[1]
+            row["p_occupied"] = occupied([d["probability"] for d in mine], None if fill is None else fill[0])
+            if longest is not None:
+                row["ship_length_m"], row["ship_length_sd_m"] = longest["length_m"], longest["length_sd_m"]
+        if settings.chips:
+            left, top, right, bottom = polygon.bounds
+            half = max(30.0, 0.7 * max(right - left, bottom - top))
+            middle = polygon.centroid
+            told = "not usable" if row.get("p_occupied") is None else f"p(occupied)={row['p_occupied']:.2f}"
+            outline = [
+                (np.array(p.exterior.coords)[:-1], chips.BERTH)
+                for p in need("shapely").get_parts(polygon)
+                if p.geom_type == "Polygon"
+            ]
+            picture = chips.chip(scene, middle.x, middle.y, half, look_id, outline, f"{berth.name} {told}")
+            row["chip_id"] = picture["chip_id"]
+            pictures.append(picture)
+        states.append(row)
+    return states, pictures
+
+
+def occupied(ships: list[float], fill: float | None) -> float:
+    """Probability that a berth is occupied from the chances of the ships found and the share that looks like hull.
+
+    >>> occupied([0.9], 0.5) > 0.9, occupied([], 0.02) < 0.1
+    (True, True)
+    """
+    found = 1 - float(np.prod([1 - p for p in ships])) if ships else 0.0
+    if fill is None:
+        return float(np.clip(max(found, MISSED), 0.01, 0.99))
+    by_fill = 1 / (1 + np.exp(-FILL_SLOPE * (fill - FILL_MIDDLE)))
+    # The two look at the same pixels, so they are averaged on the logit scale, not multiplied.
+    a, b = np.clip([found if ships else MISSED, by_fill], 0.01, 0.99)
+    score = 0.6 * np.log(a / (1 - a)) + 0.6 * np.log(b / (1 - b))
+    return float(np.clip(1 / (1 + np.exp(-score)), 0.01, 0.99))
+
+
+def settle_history(states: list[dict[str, Any]], looks: list[dict[str, Any]], history: pa.Table | None) -> None:
+    """Hold each berth against its own other dates: the darkest third of them is its empty level.
+
+    Changes `p_occupied` and `references` of the states in place, and the looks that follow from them.
+    """
+    known: dict[tuple[str, str], list[tuple[dt.datetime | None, float]]] = {}
+    for row in [*states, *(history.to_pylist() if history is not None else [])]:
+        if row.get("brightness") is not None:
+            known.setdefault((row["berth"], _sensor_of(row["scene_id"])), []).append(
+                (row.get("time"), row["brightness"])
+            )
+    by_look = {r["look_id"]: r for r in looks}
+    for row in states:
+        if row.get("brightness") is None:
+            continue
+        others = [b for t, b in known[(row["berth"], _sensor_of(row["scene_id"]))] if t != row["time"]]
+        row["references"] = len(others)
+        if len(others) >= 4:
+            ordered = np.sort(others)
+            empty = float(np.mean(ordered[: max(2, len(ordered) // 3)]))
+            spread = max(0.12, float(np.std(ordered[: max(2, len(ordered) // 3)])))
+            score = (row["brightness"] - empty) / spread - 3.0  # three spreads above empty: even odds
+            p = np.clip(row["p_occupied"], 0.01, 0.99)
+            blended = np.log(p / (1 - p)) + np.clip(score, -2.0, 2.0) * 0.5
+            row["p_occupied"] = float(np.clip(1 / (1 + np.exp(-blended)), 0.01, 0.99))
+        look = by_look.get(row["look_id"])
+        if look is not None:
+            look["vessel_present"] = row["p_occupied"] >= 0.5
+            look["activity"] = "berthed" if look["vessel_present"] else "absent"
+            look["note"] = f"p(occupied) {row['p_occupied']:.2f} against {row['references']} other dates"
+
+
+def _sensor_of(scene_id: str) -> str:
+    return "sar" if "GRD" in scene_id.upper() or scene_id.upper().startswith("S1") else "optical"
+
+
+def look_rows(
+    scene: Scene,
+    areas: list[Area],
+    outlines: dict[str, Any],
+    detections: list[dict[str, Any]],
+    usable: np.ndarray,
+    states: list[dict[str, Any]],
+    settings: DetectSettings,
+) -> list[dict[str, Any]]:
+    """Rows of LOOKS: one a berth, and one a port or anchorage, with nothing seen as a look of its own."""
+    assert scene.start is not None
+    shapely = need("shapely")
+    common = {
+        "start": scene.start,
+        "end": scene.end or scene.start,
+        "sensor": scene.sensor,
+        "collector": scene.sensor,
+        "tasked": False,
+        "published": ((scene.end or scene.start) + dt.timedelta(days=1)).date(),  # public archives hold it within a day
+        "origin": "simulated" if scene.simulated else "image",
+        "source_ids": [],
+    }
+    out = []
+    for state in states:
+        p = state.get("p_occupied")
+        present = None if p is None else p >= 0.5
+        out.append(
+            {
+                **common,
+                "look_id": state["look_id"],
+                "place": state["place"],
+                "berth": state["berth"],
+                "usable_share": state["usable_share"],
+                "vessel_present": present,
+                "vessel_count": state.get("ships"),
+                "count_reading": None if state.get("ships") is None else "at least",
+                "length_m": state.get("ship_length_m"),
+                "activity": None if present is None else ("berthed" if present else "absent"),
+                "note": None if p is None else f"p(occupied) {p:.2f}",
+            }
+        )
+    for area in areas:
+        if area.kind not in ("port", "anchorage", "area", "shipyard"):
+            continue
+        polygon = outlines[area.name]
+        seen = usable_share(scene, polygon, usable)
+        mine = [d for d in detections if d["probability"] >= 0.5 and polygon.covers(shapely.Point(d["x"], d["y"]))]
+        moored = [d for d in mine if d["alongside"] or d["berth"]] if area.kind == "port" else mine
+        told = seen >= settings.min_usable
+        out.append(
+            {
+                **common,
+                "look_id": f"{scene.scene_id}/{area.name}",
+                "place": port_of(area, areas),
+                "usable_share": seen,
+                "vessel_present": bool(moored) if told else None,
+                "vessel_count": len(moored) if told else None,
+                "count_reading": "at least" if told else None,
+                "length_m": max((d["length_m"] for d in moored if d["length_m"] is not None), default=None)
+                if told
+                else None,
+                "activity": None
+                if not told
+                else (("anchored" if area.kind == "anchorage" else "berthed") if moored else "absent"),
+                "note": f"{len(mine)} ships of any kind in the area; identity not told by the image",
+            }
+        )
+    return out
+
+
+__all__ = [
+    "YARDS",
+    "berth_rows",
+    "look_rows",
+    "occupied",
+    "polygon_mask",
+    "settle_history",
+    "usable_share",
+    "window_of",
+]

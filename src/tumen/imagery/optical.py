@@ -1,0 +1,287 @@
+"""Ships in optical images, at sea and alongside a quay.
+
+Takes a `Scene` with Sentinel-2's bands (or some of them) and land polygons; gives `Ship` objects. A small
+network (trained by bench/imagery_train.py) marks hulls and their cores; where it cannot run, contrast
+against the water outside the land polygons does the same work with more false alarms near quays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from tumen.imagery.land import Land, land_share
+from tumen.imagery.scene import OPTICAL, Scene
+from tumen.imagery.shape import Ship, angle_sd, rectangle
+from tumen.imagery.water import Water, align, layers, water
+
+TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
+NETWORK_TILE, NETWORK_MARGIN = 384, 32
+CORE, BODY = 0.35, 0.4  # network outputs above which a pixel is a core, a hull
+CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
+NETWORK_PIXEL_M = (5.0, 16.0)  # ground sizes of pixels for which the network holds (trained on 6 to 12 m)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one pass over an optical scene gives. Masks are at 1/8 of the scene's grid."""
+
+    ships: list[Ship]
+    usable: np.ndarray  # share of usable pixels of each 8 x 8 cell
+    water_px: float
+    shift: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def search(
+    scene: Scene,
+    land: Land | None,
+    network: str | None = "builtin",
+    windows: list[tuple[int, int, int, int]] | None = None,
+) -> Seen:
+    """Search the scene tile by tile; `windows` (x, y, width, height) limit it to tiles that they touch.
+
+    `network` is "builtin", the path of an ONNX file, or None for the contrast detector.
+    """
+    ships: list[Ship] = []
+    usable = np.zeros((-(-scene.height // 8), -(-scene.width // 8)), np.float32)
+    water_px, shift, notes = 0.0, (0, 0), []
+    runner = _session(network) if network else None
+    size = scene.mean_pixel_m
+    if size is not None and not NETWORK_PIXEL_M[0] <= size <= NETWORK_PIXEL_M[1]:
+        runner = None
+        notes.append(
+            f"pixels of {size:.1f} m: the network holds for {NETWORK_PIXEL_M[0]:.0f} to {NETWORK_PIXEL_M[1]:.0f} m, contrast was used"
+        )
+    elif network and runner is None:
+        notes.append("onnxruntime is not installed: ships were found by contrast alone")
+    for y in range(0, scene.height, TILE):
+        for x in range(0, scene.width, TILE):
+            w, h = min(TILE, scene.width - x), min(TILE, scene.height - y)
+            if windows is not None and not any(
+                x < a + c and a < x + w and y < b + d and b < y + h for a, b, c, d in windows
+            ):
+                continue
+            found, cells, wet, moved = _tile(scene, land, runner, x, y, w, h)
+            usable[y // 8 : -(-(y + h) // 8), x // 8 : -(-(x + w) // 8)] = cells
+            water_px += wet
+            shift = moved if moved != (0, 0) else shift
+            ships += found
+    return Seen(_drop_doubles(ships), usable, water_px, shift, tuple(notes))
+
+
+def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: int):
+    x0, y0 = max(0, x - MARGIN), max(0, y - MARGIN)
+    x1, y1 = min(scene.width, x + w + MARGIN), min(scene.height, y + h + MARGIN)
+    bands, valid = read_bands(scene, x0, y0, x1 - x0, y1 - y0)
+    inner = (slice(y - y0, y - y0 + h), slice(x - x0, x - x0 + w))
+    clear = valid & ~clouds(scene, bands, x0, y0, x1 - x0, y1 - y0)
+    share = land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
+    moved = (0, 0)
+    if share is not None and "B08" in bands and "B03" in bands:
+        moved = align(share, (bands["B03"] > bands["B08"]) & valid)
+        share = np.roll(share, moved, (0, 1))
+    cells = _cells(clear[inner])
+    sea = water(bands, share, clear)
+    if sea is None:
+        return [], cells, 0.0, moved
+    sea_px = (
+        float(((share[inner] < 0.5) & clear[inner]).sum())
+        if share is not None
+        else float(_open_water(sea.mask)[inner].sum())
+    )
+    data = layers(bands, share, dict(zip(bands, sea.level, strict=True)))
+    data[:5, ~valid] = 0
+    body, core = _network(runner, data) if runner is not None else by_contrast(data, sea)
+    for field_ in (body, core):
+        field_[~clear] = 0
+    found = instances(body, core, data, runner is not None)
+    out = []
+    for ship in found:
+        ship.x += x0
+        ship.y += y0
+        if x <= ship.x < x + w and y <= ship.y < y + h:
+            if min(ship.x, ship.y, scene.width - ship.x, scene.height - ship.y) < ship.length_px / 2 + 1:
+                ship.flags.append("cut_by_edge")
+            out.append(ship)
+    return out, cells, sea_px, moved
+
+
+def read_bands(scene: Scene, x: int, y: int, w: int, h: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Reflectances of the bands that the scene has, float32, and where all of them hold data."""
+    bands, valid = {}, np.ones((h, w), bool)
+    for name in OPTICAL:
+        if name in scene.bands:
+            raw = scene.read(name, x, y, w, h).astype(np.float32)
+            bad = ~np.isfinite(raw)
+            if scene.nodata is not None:
+                bad |= raw == scene.nodata
+            raw[bad] = 0
+            valid &= ~bad
+            bands[name] = (raw + np.float32(scene.offset)) * np.float32(scene.scale)
+    if scene.nodata is None:
+        # Exports without a no-data value fill with zeros: no pixel is black in every band at once.
+        valid &= np.max(np.stack(list(bands.values())), 0) > 0
+    return bands, valid
+
+
+def clouds(scene: Scene, bands: dict[str, np.ndarray], x: int, y: int, w: int, h: int) -> np.ndarray:
+    """Cloud and shadow: the product's classification, else large white patches."""
+    if "SCL" in scene.bands:
+        return np.isin(scene.read("SCL", x, y, w, h), CLOUD_CLASSES)
+    need = [bands[b] for b in ("B02", "B03", "B04") if b in bands]
+    if len(need) < 3:
+        return np.zeros((h, w), bool)
+    low, high = np.minimum.reduce(need), np.maximum.reduce(need)
+    white = (low > 0.22) & (high < 1.35 * low) & (bands.get("B08", low) > 0.22)
+    # A cloud is larger than any roof: 300 m and more.
+    return ndimage.binary_dilation(ndimage.binary_opening(white, np.ones((3, 3)), iterations=14), iterations=6)
+
+
+def _cells(mask: np.ndarray) -> np.ndarray:
+    h, w = mask.shape
+    padded = np.pad(mask.astype(np.float32), ((0, -h % 8), (0, -w % 8)), mode="edge")
+    return padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8).mean((1, 3))
+
+
+def _open_water(mask: np.ndarray) -> np.ndarray:
+    return ndimage.binary_closing(mask, iterations=3) | mask
+
+
+def _network(runner, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of hull and core by pixel, in overlapping windows."""
+    _, height, width = data.shape
+    out = np.zeros((2, height, width), np.float32)
+    step, m = NETWORK_TILE, NETWORK_MARGIN
+    for y in range(0, height, step):
+        for x in range(0, width, step):
+            y0, x0 = max(0, y - m), max(0, x - m)
+            y1, x1 = min(height, y + step + m), min(width, x + step + m)
+            part = data[:, y0:y1, x0:x1]
+            pad = (-part.shape[1] % 8, -part.shape[2] % 8)
+            part = np.pad(part, ((0, 0), (0, pad[0]), (0, pad[1])), mode="edge")
+            z = runner.run(None, {"x": part[None]})[0][0]
+            ye, xe = min(height, y + step), min(width, x + step)
+            out[:, y:ye, x:xe] = z[:, y - y0 : ye - y0, x - x0 : xe - x0]
+    out = 1 / (1 + np.exp(-out))
+    return out[0], out[1]
+
+
+def by_contrast(data: np.ndarray, sea: Water) -> tuple[np.ndarray, np.ndarray]:
+    """Hull and core maps from contrast alone: dry pixels outside the land polygons, slender parts."""
+    noise = float(np.max(sea.spread[-2:])) / 2
+    stand_off = data[:5].max(0)
+    body = 1 / (1 + np.exp(-(stand_off - max(0.3, 4 * noise)) * 12)) * (1 - np.clip(2 * data[5], 0, 1))
+    solid = body > 0.5
+    # Wider than 80 m, or joined to land over a broad front, is no ship.
+    wide = ndimage.binary_opening(solid, np.ones((3, 3)), iterations=3)
+    body = np.where(ndimage.binary_dilation(wide, iterations=3), 0, body)
+    inner = ndimage.minimum_filter(body, footprint=ndimage.generate_binary_structure(2, 1))
+    return body.astype(np.float32), np.maximum(inner, np.where(_narrow(body > 0.5), body, 0)).astype(np.float32)
+
+
+def _narrow(solid: np.ndarray) -> np.ndarray:
+    return solid & ~ndimage.binary_dilation(ndimage.binary_erosion(solid), iterations=2)
+
+
+def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: bool) -> list[Ship]:
+    """Single ships: each core takes the hull pixels nearest to it."""
+    eight = np.ones((3, 3))
+    seeds, n = ndimage.label(core > CORE, eight)
+    hull = body > BODY
+    loose, m = ndimage.label(hull, eight)
+    # Hull parts that hold no core are ships of their own (small craft have none).
+    with_core = np.unique(loose[seeds > 0])
+    extra = hull & ~np.isin(loose, with_core)
+    more, k = ndimage.label(extra, eight)
+    labels = np.where(more > 0, more + n, seeds)
+    if n + k == 0:
+        return []
+    inside = hull | (core > CORE)
+    distance, (iy, ix) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    owner = np.where(inside & (distance <= 4), labels[iy, ix], 0)
+    near_land = ndimage.binary_dilation(data[5] > 0.3, iterations=2)
+    out = []
+    for i, box in enumerate(ndimage.find_objects(owner), 1):
+        if box is None:
+            continue
+        part = owner[box] == i
+        y, x = np.nonzero(part)
+        y, x = y + box[0].start, x + box[1].start
+        if len(y) < 3:
+            continue
+        weight = body[y, x]
+        r = rectangle(x, y, weight)
+        top_core = np.sort(core[y, x])[-max(2, len(y) // 4) :].mean()
+        stand = data[:5, y, x].max(0)
+        raw = {
+            "core": float(top_core),
+            "body": float(weight.mean()),
+            "pixels": float(len(y)),
+            "stand_off": float(np.median(stand)),
+            "aspect": r.length / max(r.width, 1),
+            "land": float(data[5][y, x].mean()),
+            "fill": len(y) / max(r.length * r.width, 1),
+            "has_core": float(i <= n),
+        }
+        flags = []
+        if near_land[y, x].any():
+            flags.append("near_land")
+        out.append(
+            Ship(
+                x=r.x,
+                y=r.y,
+                length_px=r.length,
+                length_sd_px=max(1.2, 0.1 * r.length),
+                width_px=r.width,
+                width_sd_px=1.3,
+                angle=r.angle,
+                angle_sd=angle_sd(r.length, r.width),
+                probability=probability(raw, learned),
+                contrast=float(np.exp(2 * np.median(stand))),
+                alongside=bool(near_land[y, x].mean() > 0.25),
+                flags=flags,
+                features=raw,
+            )
+        )
+    return out
+
+
+def probability(f: dict[str, float], learned: bool) -> float:
+    """Calibrated chance that an object is a ship (coefficients: bench/imagery_s2_ports.py --calibrate)."""
+    if not learned:
+        score = -1.5 + 1.2 * min(f["stand_off"], 1.5) + 0.5 * min(f["aspect"], 5) - 3 * f["land"]
+        return float(1 / (1 + np.exp(-score)))
+    score = -3.2 + 3.0 * f["core"] + 2.2 * f["body"] + 0.5 * np.log(f["pixels"] / 20)
+    return float(1 / (1 + np.exp(-score)))
+
+
+def _drop_doubles(ships: list[Ship]) -> list[Ship]:
+    """A ship on a seam may be found by both tiles."""
+    out: list[Ship] = []
+    for ship in sorted(ships, key=lambda s: -s.probability):
+        if all((ship.x - o.x) ** 2 + (ship.y - o.y) ** 2 > 9 for o in out):
+            out.append(ship)
+    return out
+
+
+@lru_cache(maxsize=8)
+def _session(network: str):
+    """ONNX session on one thread, or None where onnxruntime is absent."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.log_severity_level = 3
+    file = resources.files("tumen.imagery").joinpath("weights/ships.onnx") if network == "builtin" else Path(network)
+    if not file.is_file():
+        return None
+    data = file.read_bytes()
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

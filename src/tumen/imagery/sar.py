@@ -1,0 +1,344 @@
+"""Ships in radar amplitude: strips, clutter blocks, low threshold, ring CFAR, growth, measurement.
+
+Takes a `Scene` of amplitude numbers and land; gives `Candidate` objects with pixels' shape measures.
+Screening thresholds compare the raw numbers with the local clutter of the same numbers: calibration
+and thermal noise scale both sides alike, so nothing is calibrated pixel by pixel. After Crisp 2004
+(DSTO-RR-0272), Pelich et al. 2015 and Greidanus et al. 2017 (SUMO).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tumen.imagery import kernels
+from tumen.imagery.clutter import LEVELS, Tail
+from tumen.imagery.faults import SceneFault
+from tumen.imagery.land import Land, land_share
+from tumen.imagery.scene import Scene
+
+BLOCK = kernels.BLOCK
+STRIP = 16 * BLOCK  # rows of a strip: 1024, so that two polarisations of 25,000 columns are 100 MB
+MARGIN = 2 * BLOCK  # rows shared by neighbouring strips: a ship of 400 m at 10 m is 40 pixels, its ring 48
+GROUP = 16  # blocks a side of a region whose clutter family is fitted: 10 km in IW
+GUARD, RING = 22, 44  # half sides of the ring, pixels: 6,000 pixels outside a ship of 400 m
+LOW = 0.85  # the low threshold against the final one: fluctuation of block against ring mean
+GROW_PFA = 2e-3  # edge of a ship: still four deviations of the mean of two polarisations
+BORDER = 0.02  # of the median intensity; border noise of products before IPF 2.90 lies far below any sea
+MAX_OBJECT = 60_000  # pixels; larger is land or a wind front
+
+
+@dataclass(frozen=True)
+class Blob:
+    """One grown bright object: pixels (rows y, x; image coordinates) and how it stands out."""
+
+    y: np.ndarray
+    x: np.ndarray
+    amplitude: np.ndarray  # (pixels, polarisations), raw numbers
+    clutter: np.ndarray  # mean intensity of the ring by polarisation
+    contrast: float  # brightest channel over its threshold
+    cores: int  # pixels over the final threshold
+    ring_share: float  # share of the ring that was usable water
+    texture: float  # variance of the mean channel over mean squared, in the region
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What one pass over a scene gives."""
+
+    blobs: list[Blob]
+    usable: np.ndarray  # share of pixels with data in each 64 x 64 block
+    water_px: float
+    families: dict[str, int]
+    zero_rows: tuple[int, int] | None  # first and last of a run of empty lines inside the image
+
+
+def polarisations(scene: Scene) -> list[str]:
+    """Co-polarised band first, cross-polarised second."""
+    return [p for p in ("VV", "HH", "VH", "HV") if p in scene.bands][:2]
+
+
+def search(
+    scene: Scene,
+    land: Land | None,
+    pfa: float,
+    looks: float,
+    threads: int = 2,
+    progress: Callable[[float], None] | None = None,
+    mask: np.ndarray | None = None,
+) -> Searched:
+    """Search a scene strip by strip. `mask` (height x width, 1 = land) adds to the land polygons."""
+    pols = polarisations(scene)
+    out: list[tuple[int, list[Blob], dict[str, Any], dict[str, int], np.ndarray]] = []
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[Future] = []
+        for strip in _read(scene, pols, threads):
+            waiting.append(pool.submit(_strip, scene, land, strip, pfa, looks, mask))
+            while len(waiting) >= threads:
+                out.append(waiting.pop(0).result())
+            if progress:
+                progress(strip.y0 / scene.height)
+        out += [w.result() for w in waiting]
+    blobs = [b for _, bs, *_ in out for b in bs]
+    usable = np.concatenate([o[2]["valid"] for o in out])
+    water = sum(o[2]["water"] for o in out)
+    kinds: dict[str, int] = {}
+    for o in out:
+        for k, n in o[3].items():
+            kinds[k] = kinds.get(k, 0) + n
+    empty = np.concatenate([o[4] for o in out]) if out else np.zeros(0, bool)
+    if not usable.any():
+        raise SceneFault(scene.path, "no pixel holds data", "an image")
+    return Searched(blobs, usable, water, kinds, _inner_run(empty))
+
+
+@dataclass
+class _Strip:
+    y0: int  # first image row of the arrays
+    first: int  # rows first..last of the arrays are this strip's own
+    last: int
+    images: list[np.ndarray]
+
+
+def _read(scene: Scene, pols: list[str], threads: int) -> Iterator[_Strip]:
+    """Strips with margins, read ahead by one thread a polarisation; the margins are copied, not read twice."""
+    same = len({scene.bands[p].path for p in pols}) == 1
+    ready: queue.Queue = queue.Queue(maxsize=1)
+    stop = threading.Event()
+
+    def fill() -> None:
+        try:
+            with ThreadPoolExecutor(len(pols)) as readers:
+                for y, n in scene.strips(STRIP):
+                    if stop.is_set():
+                        return
+                    jobs = [
+                        readers.submit(
+                            scene.read, p, 0, y, scene.width, n, None, threads if same or len(pols) == 1 else 1
+                        )
+                        for p in pols
+                    ]
+                    ready.put((y, n, [_amplitude(j.result()) for j in jobs]))
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+    reader = threading.Thread(target=fill, daemon=True)
+    reader.start()
+    try:
+        held: list[np.ndarray] | None = None
+        held_y = 0
+        while True:
+            item = ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                if held is not None:
+                    yield _last(held, held_y, scene.height)
+                return
+            y, n, images = item
+            if held is None:
+                held, held_y = images, y
+                own0 = 0
+            else:
+                held = [np.concatenate([h, i]) for h, i in zip(held, images, strict=True)]
+            end = held_y + len(held[0])
+            own_last = end - MARGIN if end < scene.height else end
+            if end < scene.height and own_last - own0 >= BLOCK:
+                yield _Strip(held_y, own0 - held_y, own_last - held_y, held)
+                keep = max(own_last - MARGIN, held_y)
+                keep -= (keep - held_y) % BLOCK
+                held = [h[keep - held_y :].copy() for h in held]
+                held_y, own0 = keep, own_last
+            elif end >= scene.height:
+                yield _Strip(held_y, own0 - held_y, end - held_y, held)
+                held = None
+    finally:
+        stop.set()
+        while reader.is_alive():
+            try:
+                ready.get(timeout=0.05)
+            except queue.Empty:
+                continue
+
+
+def _last(held: list[np.ndarray], held_y: int, height: int) -> _Strip:
+    return _Strip(held_y, 0, height - held_y, held)
+
+
+def _amplitude(image: np.ndarray) -> np.ndarray:
+    """Whole numbers as they are; floats (calibrated, or decibels) made amplitude with 0 for no data."""
+    if image.dtype == np.uint16 or image.dtype == np.uint8:
+        return image
+    made = np.nan_to_num(image.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    if np.issubdtype(image.dtype, np.floating) and made.size and np.median(made) < 0:
+        return np.where(made == 0, 0, 10 ** (made / 20)).astype(np.float32)  # decibels of intensity
+    return np.maximum(made, 0)
+
+
+def _strip(scene: Scene, land: Land | None, strip: _Strip, pfa: float, looks: float, extra: np.ndarray | None):
+    images = strip.images
+    a = images[0]
+    two = len(images) > 1
+    b = images[1] if two else a
+    height, width = a.shape
+    mask = _land_mask(scene, land, strip.y0, width, height, extra)
+    use_land = mask is not None
+    land_array = mask if mask is not None else np.zeros((1, 1), np.uint8)
+    shape = (-(-height // BLOCK), -(-width // BLOCK))
+    mean_a, water, valid = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    kernels.block_means(a, land_array, use_land, mean_a, water, valid)
+    mean_b = mean_a
+    if two:
+        mean_b, water_b, valid_b = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        kernels.block_means(b, land_array, use_land, mean_b, water_b, valid_b)
+        mean_a[mean_b <= 0] = 0
+        mean_b[mean_a <= 0] = 0
+    # Border noise of old products: a rim of tiny numbers where there is no data.
+    live = mean_a[mean_a > 0]
+    if len(live):
+        rim = mean_a < BORDER * np.median(live)
+        mean_a[rim] = 0
+        if two:
+            mean_b[rim] = 0
+        valid[rim & (valid > 0) & (water > 0)] = 0
+    groups = (-(-shape[0] // GROUP), -(-shape[1] // GROUP))
+    count, second = np.zeros(groups), np.zeros((*groups, 3))
+    tail = np.zeros((*groups, 3, len(LEVELS)))
+    kernels.texture(a, b, two, land_array, use_land, mean_a, mean_b, GROUP, 60.0, count, second, tail, LEVELS)
+    limits, grow_limit, texture, names = _limits(count, second, tail, pfa, looks, two)
+    spread = lambda v: np.repeat(np.repeat(v, GROUP, 0), GROUP, 1)[: shape[0], : shape[1]]  # noqa: E731
+    own = np.zeros(shape[0], bool)
+    own[strip.first // BLOCK : -(-strip.last // BLOCK)] = True
+    tall = np.minimum(BLOCK, height - np.arange(shape[0]) * BLOCK)[:, None]
+    wide = np.minimum(BLOCK, width - np.arange(shape[1]) * BLOCK)[None]
+    totals = {"valid": valid[own], "water": float((water * valid * tall * wide)[own].sum())}
+    empty = ~a[strip.first : strip.last, :: max(1, width // 512)].any(axis=1)
+    low = [spread(limits[..., c]) * LOW for c in range(3)]
+    found = np.empty((max(200_000, a.size // 200), 2), np.int32)
+    # Candidates of the margins too, so that a ship across the seam is whole in the strip that owns its core.
+    n = kernels.candidates(a, b, two, land_array, use_land, mean_a, mean_b, *low, found, 0, height)
+    if n > len(found):
+        n = len(found)
+    if n == 0:
+        return strip.y0, [], totals, names, empty
+    blobs = _settle(images, land_array, use_land, mean_a, mean_b, found[:n], spread, limits, grow_limit, texture, strip)
+    return strip.y0, blobs, totals, names, empty
+
+
+def _limits(count, second, tail, pfa, looks, two):
+    """Final thresholds, growth threshold and texture by region; and how often each family was chosen."""
+    groups = count.shape
+    limits, grow_limit, texture = np.full((*groups, 3), 1e9), np.full(groups, 1e9), np.zeros(groups)
+    # The rate is shared between the tests, so that a pixel is wrong with the stated rate in all.
+    shares = (pfa / 4, pfa / 4, pfa / 2) if two else (pfa, pfa, pfa)
+    names: dict[str, int] = {}
+    for i in range(groups[0]):
+        for j in range(groups[1]):
+            if count[i, j] < 50:
+                continue
+            for c in range(3 if two else 1):
+                fit = Tail(count[i, j], second[i, j, c], tail[i, j, c], looks * (2 if c == 2 else 1))
+                limits[i, j, c] = fit.at(shares[c])
+                if c == (2 if two else 0):
+                    grow_limit[i, j], texture[i, j] = fit.at(GROW_PFA), fit.variance
+                    names[fit.family] = names.get(fit.family, 0) + 1
+            if not two:
+                limits[i, j, 1:] = limits[i, j, 0]
+    return limits, grow_limit, texture, names
+
+
+def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_limit, texture, strip) -> list[Blob]:
+    """Ring CFAR at the candidates, growth of what passes, blobs whose brightest core this strip owns."""
+    a = images[0]
+    two = len(images) > 1
+    b = images[1] if two else a
+    y, x = found[:, 0].astype(np.int64), found[:, 1].astype(np.int64)
+    # One ring a cell of 8 x 8 pixels: rings of neighbours differ by less than their own noise.
+    cell = (y // 8) * 1_000_000 + x // 8
+    cells, inverse = np.unique(cell, return_inverse=True)
+    cy, cx = (cells // 1_000_000) * 8 + 4, (cells % 1_000_000) * 8 + 4
+    cy, cx = np.minimum(cy, a.shape[0] - 1), np.minimum(cx, a.shape[1] - 1)
+    region = (
+        np.minimum(cy // BLOCK // GROUP, limits.shape[0] - 1),
+        np.minimum(cx // BLOCK // GROUP, limits.shape[1] - 1),
+    )
+    limit = limits[region]
+    rings, share = [], None
+    for channel, (image, mean) in enumerate(zip(images, (mean_a, mean_b), strict=False)):
+        ring, used = kernels.ring_mean(image, land, use_land, mean, cy, cx, GUARD, RING, limit[:, channel] * LOW)
+        block = mean[np.minimum(cy // BLOCK, mean.shape[0] - 1), np.minimum(cx // BLOCK, mean.shape[1] - 1)]
+        # In narrow water the ring holds too little: fall back on the block, which was clipped and land-free.
+        rings.append(np.where(used >= 300, ring, np.maximum(block, 1e-9)))
+        share = used / ((2 * RING + 1) ** 2 - (2 * GUARD + 1) ** 2) if share is None else share
+    values = [image[y, x].astype(float) ** 2 / r[inverse] for image, r in zip(images, rings, strict=True)]
+    tests = [v / limit[inverse, c] for c, v in enumerate(values)]
+    if two:
+        tests.append((values[0] + values[1]) / 2 / limit[inverse, 2])
+    strength = np.max(tests, axis=0)
+    seeds = np.flatnonzero(strength > 1)
+    if not len(seeds):
+        return []
+    order = seeds[np.argsort(-strength[seeds])]
+    inv = [1 / r[inverse[order]] for r in rings]
+    low = grow_limit[region][inverse[order]]
+    room = max(500_000, 40 * len(order))
+    label, gy, gx = (np.empty(room, np.int32) for _ in range(3))
+    taken = np.zeros(a.shape, np.uint8)
+    objects, total = kernels.grow(
+        a, b, two, land, use_land, y[order], x[order], inv[0], inv[-1], low, taken, MAX_OBJECT, label, gy, gx
+    )
+    label, gy, gx = label[:total], gy[:total], gx[:total]
+    starts = np.searchsorted(label, np.arange(objects + 1))
+    # The first pixel of an object is its brightest core; cores by pixel, to count them in each object.
+    core_keys = {}
+    for i in order:
+        core_keys[(int(y[i]), int(x[i]))] = i
+    out = []
+    for k in range(objects):
+        s, e = starts[k], starts[k + 1]
+        head = core_keys.get((int(gy[s]), int(gx[s])))
+        if head is None or not strip.first <= gy[s] < strip.last:
+            continue
+        py, px = gy[s:e], gx[s:e]
+        cores = sum((int(v), int(w)) in core_keys for v, w in zip(py, px, strict=True)) if e - s < 5000 else int(e - s)
+        c = inverse[head]
+        out.append(
+            Blob(
+                y=py.astype(np.int64) + strip.y0,
+                x=px.astype(np.int64),
+                amplitude=np.stack([image[py, px] for image in images], 1).astype(np.float64),
+                clutter=np.array([r[c] for r in rings]),
+                contrast=float(strength[head]),
+                cores=cores,
+                ring_share=float(share[c]),
+                texture=float(texture[region[0][c], region[1][c]]),
+            )
+        )
+    return out
+
+
+def _land_mask(
+    scene: Scene, land: Land | None, y0: int, width: int, height: int, extra: np.ndarray | None
+) -> np.ndarray | None:
+    share = land_share(land, scene.geo, 0, y0, width, height, fine=1)
+    mask = None if share is None else (share >= 0.5).astype(np.uint8)
+    if extra is not None:
+        part = np.ascontiguousarray(extra[y0 : y0 + height])
+        mask = part if mask is None else mask | part
+    return mask if mask is not None and mask.any() else None
+
+
+def _inner_run(empty: np.ndarray) -> tuple[int, int] | None:
+    """Longest run of empty lines that has data above and below it."""
+    full = np.flatnonzero(~empty)
+    if not len(full):
+        return None
+    inside = np.flatnonzero(empty[full[0] : full[-1] + 1]) + full[0]
+    return (int(inside[0]), int(inside[-1])) if len(inside) else None

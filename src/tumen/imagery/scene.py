@@ -1,0 +1,382 @@
+"""One scene: its bands, where it lies, when it was taken, and windows of its pixels.
+
+Takes a Sentinel-1 GRD or Sentinel-2 SAFE folder or zip, a Cloud-Optimised GeoTIFF, or any raster
+that GDAL reads, with or without georeference; gives a `Scene` whose windows are read on demand, so
+that nothing holds a whole scene. Faults in a file raise `SceneFault`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tumen.imagery.faults import SceneFault, need
+from tumen.imagery.geolocation import SENTINEL1_SD_M, SENTINEL2_SD_M, AffineMap, Georeference, TieGrid, pixel_size_m
+
+Kind = Literal["sar", "optical"]
+POLARISATIONS = ("VV", "VH", "HH", "HV")
+# Names under which the five bands that the optical detector uses go in Sentinel-2 files and STAC items.
+BAND_NAMES = {
+    "B02": ("b02", "b2", "blue"),
+    "B03": ("b03", "b3", "green"),
+    "B04": ("b04", "b4", "red"),
+    "B08": ("b08", "b8", "nir", "b8a", "nir08"),
+    "B11": ("b11", "swir16", "swir", "swir1"),
+    "SCL": ("scl",),
+}
+OPTICAL = ("B02", "B03", "B04", "B08", "B11")
+# Formats that GDAL can only read from the top down: beyond this size they are refused, not streamed.
+SEQUENTIAL = {"PNG", "JPEG", "GIF", "BMP", "WEBP"}
+MAX_SEQUENTIAL_SIDE = 32_768
+MAX_SIDE = 200_000  # a stripmap data take is some 100,000 lines long
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band: a raster that GDAL opens, and the number of the band in it."""
+
+    path: str
+    index: int = 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is known of a scene before its pixels are read."""
+
+    scene_id: str
+    path: str
+    kind: Kind
+    sensor: str
+    mode: str | None
+    bands: dict[str, Band]
+    width: int
+    height: int
+    geo: Georeference | None
+    pixel_m: tuple[float, float] | None
+    accuracy_m: float | None
+    start: dt.datetime | None
+    end: dt.datetime | None
+    nodata: float | None
+    scale: float = 1.0  # reflectance = (number + offset) * scale for optical scenes
+    offset: float = 0.0
+    notes: tuple[str, ...] = ()
+    annotation: Any = None
+    simulated: bool = False
+    _open: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __reduce__(self) -> Any:
+        return _thaw, ({k: v for k, v in self.__dict__.items() if k != "_open"},)
+
+    @property
+    def mean_pixel_m(self) -> float | None:
+        """Geometric mean of the pixel's sides on the ground, metres."""
+        return None if self.pixel_m is None else float(np.sqrt(self.pixel_m[0] * self.pixel_m[1]))
+
+    def dataset(self, path: str, threads: int = 1) -> Any:
+        """GDAL data set, one per thread and file."""
+        key = (threading.get_ident(), path, threads)
+        if key not in self._open:
+            self._open[key] = open_raster(path, threads)
+        return self._open[key]
+
+    def close(self) -> None:
+        """Close every file that was opened."""
+        for made in self._open.values():
+            made.close()
+        self._open.clear()
+
+    def read(
+        self, name: str, x: int, y: int, width: int, height: int, out: np.ndarray | None = None, threads: int = 1
+    ) -> np.ndarray:
+        """Raw numbers of one band in a window inside the scene, shape (height, width).
+
+        A band of coarser grid is brought to the scene's grid bilinearly (SCL by nearest neighbour).
+        """
+        band = self.bands[name]
+        data = self.dataset(band.path, threads)
+        windows = need("rasterio.windows")
+        try:
+            if (data.width, data.height) == (self.width, self.height):
+                return data.read(band.index, window=windows.Window(x, y, width, height), out=out)
+            fx, fy = data.width / self.width, data.height / self.height
+            method = need("rasterio.enums").Resampling["nearest" if name == "SCL" else "bilinear"]
+            return data.read(
+                band.index,
+                window=windows.Window(x * fx, y * fy, width * fx, height * fy),
+                out_shape=(height, width),
+                resampling=method,
+            )
+        except need("rasterio.errors").RasterioError as error:
+            raise SceneFault(
+                self.path, f"rows {y} to {y + height} cannot be read ({_short(error)})", "an undamaged raster"
+            ) from None
+
+    def strips(self, rows: int) -> Iterator[tuple[int, int]]:
+        """First row and number of rows of each strip, top down."""
+        for y in range(0, self.height, rows):
+            yield y, min(rows, self.height - y)
+
+    def outline(self) -> list[tuple[float, float]] | None:
+        """Longitude and latitude along the scene's edge, closed ring, or None without georeference."""
+        if self.geo is None:
+            return None
+        t = np.linspace(0, 1, 9)[:-1]
+        x = np.concatenate([t, np.ones(8), 1 - t, np.zeros(8)]) * self.width
+        y = np.concatenate([np.zeros(8), t, np.ones(8), 1 - t]) * self.height
+        lon, lat = self.geo.lonlat(x, y)
+        ring = [(float(a), float(b)) for a, b in zip(lon, lat, strict=True)]
+        return [*ring, ring[0]]
+
+
+def _thaw(state: dict[str, Any]) -> Scene:
+    return Scene(**state)
+
+
+def _short(error: BaseException) -> str:
+    return str(error).splitlines()[0].strip().rstrip(".")[:120] or type(error).__name__
+
+
+def open_raster(path: str, threads: int = 1) -> Any:
+    """Open a raster read-only; raises `SceneFault` in one line where GDAL cannot."""
+    rasterio = need("rasterio")
+    options = {"num_threads": threads} if threads > 1 and path.lower().endswith((".tif", ".tiff")) else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return rasterio.open(path, **options)
+    except need("rasterio.errors").RasterioError as error:
+        if not path.startswith("/vsi") and os.path.exists(path) and os.path.getsize(path) == 0:
+            raise SceneFault(path, "an empty file", "an image") from None
+        raise SceneFault(
+            path, f"not readable as an image ({_short(error)})", "a GeoTIFF, JP2, PNG or SAFE product"
+        ) from None
+
+
+def open_scene(path: str | Path, sensor: Kind | None = None, pixel_m: float | None = None) -> Scene:
+    """Find out what lies at `path` and describe it.
+
+    `sensor` and `pixel_m` (metres) settle what a bare picture does not tell. Raises `SceneFault`.
+    """
+    from tumen.imagery import safe
+
+    name = str(path)
+    if "://" not in name and not name.startswith("/vsi"):
+        if not os.path.exists(name):
+            raise SceneFault(name, "no such file or folder", "a scene")
+        if safe.is_safe(Path(name)):
+            return safe.open_safe(Path(name))
+        if os.path.isdir(name):
+            raise SceneFault(name, "a folder without manifest.safe", "a SAFE product or a raster file")
+    elif "://" in name and not name.startswith("/vsi"):
+        name = "/vsicurl/" + name
+    return open_plain(name, sensor, pixel_m)
+
+
+def open_plain(path: str, sensor: Kind | None = None, pixel_m: float | None = None) -> Scene:
+    """Describe a single raster file: COG, GeoTIFF, JP2, PNG."""
+    data = open_raster(path)
+    check_size(path, data)
+    kind, bands, notes = _bands(path, data, sensor)
+    geo, size = _georeference(path, data)
+    if pixel_m is not None:
+        size = (pixel_m, pixel_m)
+    scale, offset = (1.0, 0.0) if kind == "sar" else _reflectance(data)
+    tags = {**data.tags(), **{k: v for k, v in data.tags(1).items()}} if data.count else {}
+    when = _time(path, tags)
+    simulated = tags.get("TUMEN_SIMULATED", "").lower() == "true"
+    sensor_name = _sensor_name(path, kind)
+    made = Scene(
+        scene_id=Path(path).stem,
+        path=path,
+        kind=kind,
+        sensor=sensor_name,
+        mode=None,
+        bands=bands,
+        width=data.width,
+        height=data.height,
+        geo=geo,
+        pixel_m=size,
+        accuracy_m=None
+        if geo is None
+        else {"Sentinel-1": SENTINEL1_SD_M, "Sentinel-2": SENTINEL2_SD_M}.get(sensor_name, max(size or (10.0,))),
+        start=when,
+        end=when,
+        nodata=data.nodata,
+        scale=scale,
+        offset=offset,
+        notes=tuple(notes),
+        simulated=simulated,
+    )
+    data.close()
+    return made
+
+
+def check_size(path: str, data: Any) -> None:
+    """Refuse what cannot be streamed."""
+    if data.driver in SEQUENTIAL and max(data.width, data.height) > MAX_SEQUENTIAL_SIDE:
+        raise SceneFault(
+            path,
+            f"{data.width} x {data.height} pixels in a {data.driver}, which cannot be read in windows",
+            f"at most {MAX_SEQUENTIAL_SIDE} a side, or a tiled GeoTIFF",
+        )
+    if max(data.width, data.height) > MAX_SIDE:
+        raise SceneFault(path, f"{data.width} x {data.height} pixels", f"at most {MAX_SIDE} a side")
+    if any(t.startswith("complex") for t in data.dtypes):
+        raise SceneFault(path, "complex pixels (a single-look product)", "detected amplitude, e.g. Sentinel-1 GRD")
+
+
+def _bands(path: str, data: Any, sensor: Kind | None) -> tuple[Kind, dict[str, Band], list[str]]:
+    names = [(d or "").strip() for d in data.descriptions]
+    stem = Path(path).stem.lower()
+    pols = {n.upper()[-2:]: Band(path, i) for i, n in enumerate(names, 1) if n.upper()[-2:] in POLARISATIONS}
+    if sensor != "optical" and pols:
+        return "sar", pols, []
+    found: dict[str, Band] = {}
+    for want, known in BAND_NAMES.items():
+        for i, n in enumerate(names, 1):
+            if n.lower() in known and want not in found:
+                found[want] = Band(path, i)
+    if sensor != "sar" and len([b for b in OPTICAL if b in found]) >= 3:
+        return "optical", found, []
+    if sensor is None:
+        sensor = _guess(path, data, stem)
+    if sensor == "optical":
+        return "optical", *_unnamed_optical(path, data)
+    return "sar", *_unnamed_sar(path, data, stem)
+
+
+def _guess(path: str, data: Any, stem: str) -> Kind:
+    """A picture without band names: radar pictures are grey, also when stored as RGB."""
+    if re.search(r"(^|[^a-z0-9])s2[abc]?_|msil[12]|sentinel-?2|s2l[12]", stem):
+        return "optical"
+    if data.count <= 2 or re.search(r"(^|[^a-z0-9])s1[abcd]?[-_]|sentinel-?1", stem):
+        return "sar"
+    if (data.count == 4 and data.colorinterp[3].name == "alpha") or data.count == 3:
+        size = 512
+        x, y = max(0, (data.width - size) // 2), max(0, (data.height - size) // 2)
+        part = data.read(
+            [1, 2, 3], window=need("rasterio.windows").Window(x, y, min(size, data.width), min(size, data.height))
+        )
+        return "sar" if (part[0] == part[1]).all() and (part[0] == part[2]).all() else "optical"
+    return "optical"
+
+
+def _unnamed_optical(path: str, data: Any) -> tuple[dict[str, Band], list[str]]:
+    n = data.count
+    rgb = [c.name for c in data.colorinterp[:3]] == ["red", "green", "blue"] or data.dtypes[0] == "uint8"
+    if n in (3, 4) and rgb:
+        bands = {"B04": Band(path, 1), "B03": Band(path, 2), "B02": Band(path, 3)}
+        if n == 4 and data.colorinterp[3].name != "alpha":
+            bands["B08"] = Band(path, 4)
+        return bands, ["bands are not named: taken as red, green, blue" + (", near infrared" if "B08" in bands else "")]
+    if n == 1:
+        return {"B03": Band(path, 1)}, ["one band without a name: taken as panchromatic"]
+    order = OPTICAL[: min(n, 5)]
+    if n < 3:
+        raise SceneFault(path, f"{n} bands without names", "bands described as B02, B03, B04, B08, B11")
+    return {b: Band(path, i) for i, b in enumerate(order, 1)}, [f"bands are not named: taken as {', '.join(order)}"]
+
+
+def _unnamed_sar(path: str, data: Any, stem: str) -> tuple[dict[str, Band], list[str]]:
+    named = [p for p in POLARISATIONS if re.search(rf"(^|[^a-z]){p.lower()}([^a-z]|$)", stem)]
+    if data.count == 1 or (data.count >= 3 and data.dtypes[0] == "uint8"):
+        pol = named[0] if len(named) == 1 else "VV"
+        return {pol: Band(path, 1)}, [] if named else ["polarisation is not named: taken as co-polarised"]
+    if data.count == 2:
+        return {"VV": Band(path, 1), "VH": Band(path, 2)}, ["bands are not named: taken as VV, VH"]
+    raise SceneFault(path, f"{data.count} bands without names", "bands described as VV, VH, HH or HV")
+
+
+def _georeference(path: str, data: Any) -> tuple[Georeference | None, tuple[float, float] | None]:
+    points, _crs = data.gcps
+    if points:
+        rows = np.array([(p.row, p.col, p.x, p.y) for p in points], float)
+        # GDAL's Sentinel-1 tie points hold the line and pixel numbers of the annotation, as pixel corners.
+        grid = TieGrid.of_points(rows, path)
+        return grid, pixel_size_m(grid, data.width / 2, data.height / 2)
+    if data.crs is None or data.transform.is_identity:
+        if data.crs is not None:
+            raise SceneFault(path, f"a CRS ({data.crs.to_string()}) with no position", "a geotransform, or no CRS")
+        return None, None
+    t = data.transform
+    geo = AffineMap((t.a, t.b, t.c, t.d, t.e, t.f), data.crs.to_wkt())
+    try:
+        lon, lat = geo.lonlat([0, data.width, data.width / 2], [0, data.height, data.height / 2])
+    except need("pyproj").exceptions.ProjError as error:
+        raise SceneFault(path, f"a CRS that cannot be used ({_short(error)})", "a CRS known to PROJ") from None
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()) or (np.abs(lon) > 360).any() or (np.abs(lat) > 90).any():
+        raise SceneFault(
+            path,
+            f"positions x {t.c:.6g}, y {t.f:.6g} lie outside {data.crs.to_string()[:30]}",
+            "coordinates that fit the CRS",
+        )
+    if (np.abs(lon) > 180).any():
+        raise SceneFault(path, f"longitudes {lon.min():.6g} to {lon.max():.6g}", "longitudes within -180..180")
+    size = pixel_size_m(geo, data.width / 2, data.height / 2)
+    if not 0.05 <= min(size) <= max(size) <= 500:
+        raise SceneFault(
+            path, f"pixels of {size[0]:.3g} x {size[1]:.3g} m on the ground", "0.05 to 500 m: is the CRS right?"
+        )
+    return geo, size
+
+
+def _reflectance(data: Any) -> tuple[float, float]:
+    """Factor from numbers to reflectance. Known scales: 10,000 (ESA), 65,535 (16-bit exports), 255, 1."""
+    kind = data.dtypes[0]
+    if kind == "uint8":
+        return 1 / 255, 0.0
+    if kind.startswith("float"):
+        return 1.0, 0.0
+    step = max(1, max(data.width, data.height) // 2048)
+    part = data.read(1, out_shape=(max(1, data.height // step), max(1, data.width // step)))
+    high = float(np.percentile(part, 99.5)) if part.size else 0.0
+    top = float(part.max()) if part.size else 0.0
+    # Reflectance hardly ever exceeds 1.6 (glint, cloud): a maximum well beyond means the 16-bit scale.
+    return (1 / 65_535, 0.0) if top > 20_000 or high > 16_000 else (1 / 10_000, 0.0)
+
+
+_STAMP = re.compile(r"(\d{4})(\d{2})(\d{2})[tT](\d{2})(\d{2})(\d{2})")
+_DAY = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
+
+
+def _time(path: str, tags: dict[str, str]) -> dt.datetime | None:
+    """Instant from a file name or the TIFF's own tag; None where neither tells."""
+    stem = Path(path).stem
+    for pattern in (_STAMP, _DAY):
+        found = pattern.search(stem)
+        if found:
+            try:
+                parts = [int(g) for g in found.groups()]
+                return dt.datetime(*(parts + [12] if len(parts) == 3 else parts), tzinfo=dt.UTC)  # type: ignore[arg-type]
+            except ValueError:
+                continue
+    text = tags.get("ACQUISITION_TIME") or tags.get("datetime")
+    if text:
+        try:
+            return dt.datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(dt.UTC)
+        except ValueError:
+            return None
+    return None
+
+
+def _sensor_name(path: str, kind: Kind) -> str:
+    stem = Path(path).stem.lower()
+    if kind == "sar" and re.search(r"(^|[^a-z0-9])s1[abcd]?[-_]|sentinel-?1", stem):
+        return "Sentinel-1"
+    if kind == "optical" and re.search(r"(^|[^a-z0-9])s2[abc]?_|msil[12]|sentinel-?2|s2l[12]|t\d\d[a-z]{3}_", stem):
+        return "Sentinel-2"
+    return kind
+
+
+def with_notes(scene: Scene, *notes: str) -> Scene:
+    """The same scene with more notes."""
+    return replace(scene, notes=(*scene.notes, *notes), _open={})
