@@ -83,11 +83,11 @@ def _see(x: Inputs) -> Tables:
 
 
 def _count(x: Inputs) -> Tables:
+    from tumen.case.traffic_settings import TrafficSettings
     from tumen.traffic import count
 
-    return count(
-        x["looks"], x["case:claims"], x["case:places"], x["case:vessels"], x.case.settings.traffic, x.period, x.seed
-    )
+    settings = x.case.settings.traffic or TrafficSettings()
+    return count(x["looks"], x["case:claims"], x["case:places"], x["case:vessels"], settings, x.period, x.seed)
 
 
 def _weigh(x: Inputs) -> Tables:
