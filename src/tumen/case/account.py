@@ -176,6 +176,8 @@ class Price(Amount):
             raise ValueError(f"unit '{self.unit}'; expected CURRENCY/UNIT such as USD/round")
         if self.source == ASSUMPTION and not self.why:
             raise ValueError("an assumption without a reason; expected a reason in 'why'")
+        if self.source != ASSUMPTION and self.published is None:
+            raise ValueError("a sourced price without a date; expected 'published', since the newest price holds")
         return self
 
     @property

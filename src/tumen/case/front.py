@@ -43,7 +43,17 @@ class Sourced(Amount):
         return self
 
 
-class Dated(Sourced):
+class Ranked(Sourced):
+    """One of several estimates of a thing, of which the newest published one holds."""
+
+    @model_validator(mode="after")
+    def _dated(self) -> Ranked:
+        if self.source != ASSUMPTION and self.published is None:
+            raise ValueError("a sourced figure without a date; expected 'published', since the newest figure holds")
+        return self
+
+
+class Dated(Ranked):
     """A sourced number that holds from a day to a day."""
 
     start: PartialDate
@@ -72,7 +82,7 @@ class Dated(Sourced):
         return RATE_UNITS[self.unit]
 
 
-class Stock(Sourced):
+class Stock(Ranked):
     """Usable rounds of a side at the start of the first week, and the part that is never issued."""
 
     side: Side
@@ -193,14 +203,18 @@ class Front(Record):
     scenario: list[Scenario] = Field(default_factory=list)
     check: list[Check] = Field(default_factory=list)
 
-    def newest(self, records: list[Any], day: dt.date) -> Any | None:
-        """Of several estimates of one thing, the one that holds on a day: the newest published that speaks of the
-        day; if none does, the one that ended last before it; sourced before assumed."""
-        speaking = [r for r in records if r.first <= day <= r.last]
-        if speaking:
-            return max(speaking, key=_standing)
-        past = [r for r in records if r.last < day]
-        return max(past, key=lambda r: (r.last, *_standing(r))) if past else None
+    @staticmethod
+    def timeline(records: list[Any], days: list[dt.date]) -> list[Any | None]:
+        """Of several estimates of one thing, the one that holds on each day: the newest published that speaks of
+        the day; if none does, the one that ended last before it; sourced before assumed."""
+        spans = [(r.first, r.last, _standing(r), r) for r in records]
+        out: list[Any | None] = []
+        for day in days:
+            speaking = [(standing, r) for first, last, standing, r in spans if first <= day <= last]
+            past = [((last, *standing), r) for _, last, standing, r in spans if last < day]
+            best = max(speaking or past, key=lambda pair: pair[0], default=None)
+            out.append(best[1] if best else None)
+        return out
 
 
 def _standing(record: Sourced) -> tuple[bool, dt.date]:

@@ -32,7 +32,7 @@ from tumen.case.faults import Faults
 from tumen.draws import DRAWS, matrix, summary
 from tumen.ledger.amounts import draw, uniforms
 from tumen.ledger.journal import Journal
-from tumen.ledger.shares import entry_shares, input_share
+from tumen.ledger.shares import entry_shares, input_shares
 from tumen.ledger.valuations import compare
 from tumen.ledger.worth import Worth
 
@@ -63,15 +63,23 @@ class Entry:
     covered_by: str | None = None
     origin_group: str | None = None
     price: dict[str, np.ndarray] = field(default_factory=dict)  # basis -> base-year USD a unit, shape (draws,)
+    _amount: tuple[bytes, np.ndarray] | None = None
 
     @property
     def counted(self) -> bool:
         """Whether it stands in the balance."""
         return self.role == "counted"
 
+    def amount(self, weights: np.ndarray) -> np.ndarray:
+        """Its quantity in draws, months weighted by `weights`; the last answer is kept."""
+        key = weights.tobytes()
+        if self._amount is None or self._amount[0] != key:
+            self._amount = (key, self.quantity @ weights)
+        return self._amount[1]
+
     def worth(self, basis: str, weights: np.ndarray) -> np.ndarray:
-        """Its worth in draws: months weighted by `weights`, e.g. the step to money of the day."""
-        return (self.quantity @ weights) * self.price[basis]
+        """Its worth in draws, months weighted by `weights`, e.g. by the step to money of the day."""
+        return self.amount(weights) * self.price[basis]
 
 
 def account(
@@ -102,7 +110,7 @@ def account(
     months = months_of(period[0], min(period[1], as_of))
     draws = _draws(cargo)
     worth = Worth(prices, seed, draws)
-    entries = _cargo_entries(cargo, prices, months, draws, origin, recipient)
+    entries, boxes = _cargo_entries(cargo, prices, months, draws, origin, recipient)
     entries += _transfer_entries(transfers, prices, months, (period[0], min(period[1], as_of)), seed, draws)
     used = _price_entries(entries, worth)
     factor = worth.current(months)
@@ -118,7 +126,7 @@ def account(
     made["flows"] = _flow_table(entries, factor)
     made["volume_index"] = _volume_table(entries, months)
     made["variance_shares"] = _variance_table(entries, totals, factor, worth, origin, transfers, seed)
-    made["valuations_compared"] = compare(claims, prices, entries, months, factor, cargo, origin)
+    made["valuations_compared"] = compare(claims, prices, entries, months, factor, boxes, origin)
     made["diagnostics"] = _diagnostics(entries, books, totals, cargo, prices, used, origin)
     return made
 
@@ -163,12 +171,19 @@ def _draws(cargo: pa.Table) -> int:
 
 def _cargo_entries(
     cargo: pa.Table, prices: Prices, months: list[dt.date], draws: int, origin: str, recipient: str
-) -> list[Entry]:
-    """One entry for each commodity of the cargo table that prices.toml knows: sea and rail together."""
+) -> tuple[list[Entry], np.ndarray]:
+    """One entry for each commodity of the cargo table that prices.toml knows: sea and rail together.
+
+    Also the containers that left, shape (draws, months).
+    """
+    boxes = np.zeros((draws, len(months)))
     if not cargo.num_rows:
-        return []
+        return [], boxes
     amounts, groups = matrix(cargo, "quantity", ("commodity", "month"), draws)
     place = {month: position for position, month in enumerate(months)}
+    for column, (name, month) in enumerate(groups):
+        if name == "containers" and month in place:
+            boxes[:, place[month]] = amounts[:, column]
     out = []
     for commodity in prices.commodity:
         if not commodity.from_cargo:
@@ -197,7 +212,7 @@ def _cargo_entries(
                 label_ko=commodity.label_ko,
             )
         )
-    return out
+    return out, boxes
 
 
 def _transfer_entries(
@@ -373,12 +388,13 @@ def _value_table(entries: list[Entry], factor: np.ndarray, origin: str) -> pa.Ta
     draws = 0
     for entry in entries:
         sign = 1.0 if entry.payer == origin else -1.0
-        for basis in entry.price if entry.role in ("counted", "inferred") else ():
-            names.append(entry.id)
-            bases.append(basis)
-            current.append(sign * entry.worth(basis, factor))
-            constant.append(sign * entry.worth(basis, np.ones_like(factor)))
-            draws = len(current[-1])
+        for weights, column in ((factor, current), (np.ones_like(factor), constant)):
+            for basis in entry.price if entry.role in ("counted", "inferred") else ():
+                column.append(sign * entry.worth(basis, weights))
+                draws = len(column[-1])
+        counted = entry.price if entry.role in ("counted", "inferred") else ()
+        names += [entry.id] * len(counted)
+        bases += list(counted)
     if not names:
         return tables.VALUES.empty()
     return tables.VALUES.build(
@@ -562,7 +578,7 @@ def _variance_table(
     for transfer in transfers:
         if transfer.id in counted and transfer.resolved_shape != "fixed":
             inputs[f"quantity: {transfer.id}"] = uniforms(f"quantity of {transfer.id}", seed, draws)
-    for basis, each in totals.items():
+    for basis in totals:
         parts = {
             e.id: (1.0 if e.payer == origin else -1.0) * e.worth(basis, factor)
             for e in entries
@@ -570,9 +586,10 @@ def _variance_table(
         }
         for name, share in entry_shares(parts).items():
             rows.append(_variance_row(basis, "entry", name, share, "moves with the balance"))
-        answer = each.given.sum(axis=1) - each.returned.sum(axis=1)
-        for name, cause in inputs.items():
-            rows.append(_variance_row(basis, "input", name, input_share(cause, answer), "explained by it alone"))
+    answers = np.stack([each.given.sum(axis=1) - each.returned.sum(axis=1) for each in totals.values()])
+    for name, cause in inputs.items():
+        for basis, share in zip(totals, input_shares(cause, answers), strict=True):
+            rows.append(_variance_row(basis, "input", name, float(share), "explained by it alone"))
     return tables.VARIANCE_SHARES.build(rows) if rows else tables.VARIANCE_SHARES.empty()
 
 

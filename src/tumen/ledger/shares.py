@@ -40,14 +40,22 @@ def input_share(cause: np.ndarray, answer: np.ndarray, slices: int = SLICES) -> 
     >>> input_share(u, 5 * u) > 0.99
     True
     """
-    n = len(answer)
+    return float(input_shares(cause, answer[None, :], slices)[0])
+
+
+def input_shares(cause: np.ndarray, answers: np.ndarray, slices: int = SLICES) -> np.ndarray:
+    """The same for several answers at once, shape (answers, draws): the cause is sliced once."""
+    n = answers.shape[1]
     slices = min(slices, max(2, n // 20))
+    if np.ptp(cause) == 0:
+        return np.zeros(len(answers))
     order = np.argsort(cause, kind="stable")
-    parts = np.array_split(answer[order], slices)
-    mean = answer.mean()
-    total = float(((answer - mean) ** 2).sum())
-    if total == 0 or np.ptp(cause) == 0:
-        return 0.0
-    between = sum(len(p) * float(p.mean() - mean) ** 2 for p in parts)
+    cuts = (np.arange(slices) * n) // slices
+    sizes = np.diff(np.append(cuts, n))
+    centred = answers - answers.mean(axis=1, keepdims=True)
+    sums = np.add.reduceat(centred[:, order], cuts, axis=1)
+    total = (centred**2).sum(axis=1)
+    between = (sums**2 / sizes).sum(axis=1)
     within = (total - between) / (n - slices)
-    return float(min(1.0, max(0.0, (between - (slices - 1) * within) / total)))
+    share = np.divide(between - (slices - 1) * within, total, out=np.zeros(len(answers)), where=total > 0)
+    return np.clip(share, 0.0, 1.0)

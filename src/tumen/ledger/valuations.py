@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tumen import tables
 from tumen.case.account import BASES, Prices, Valuation, unit_name
-from tumen.draws import matrix, summary
+from tumen.draws import summary
 
 if TYPE_CHECKING:
     from tumen.ledger.account import Entry
@@ -38,7 +38,7 @@ def compare(
     entries: Sequence[Entry],
     months: Sequence[dt.date],
     factor: np.ndarray,
-    cargo: pa.Table,
+    boxes: np.ndarray,
     origin: str,
 ) -> pa.Table:
     """One row for each [[valuation]] of prices.toml whose claim is among `claims`."""
@@ -50,7 +50,7 @@ def compare(
         claim = known.get(valuation.claim)
         if claim is None:
             continue
-        row = _compare_one(valuation, claim, prices, entries, months, factor, cargo, origin)
+        row = _compare_one(valuation, claim, prices, entries, months, factor, boxes, origin)
         if row is not None:
             rows.append(row)
     return tables.VALUATIONS_COMPARED.build(rows) if rows else tables.VALUATIONS_COMPARED.empty()
@@ -63,7 +63,7 @@ def _compare_one(
     entries: Sequence[Entry],
     months: Sequence[dt.date],
     factor: np.ndarray,
-    cargo: pa.Table,
+    boxes: np.ndarray,
     origin: str,
 ) -> dict[str, Any] | None:
     last = _month_end(months[-1])
@@ -78,13 +78,13 @@ def _compare_one(
         return None
     low, high = min(given) / rate, max(given) / rate
     middle = (low + high) / 2
-    ours = {b: _ours(valuation, entries, b, factor * weights, origin) / years for b in BASES}
+    ours = {b: total / years for b, total in _ours(valuation, entries, factor * weights, origin).items()}
     medians = {b: float(np.median(v)) for b, v in ours.items()}
     usable = {b: m for b, m in medians.items() if m > 0}
     nearest = min(usable, key=lambda b: abs(np.log(middle / usable[b]))) if usable else prices.headline_basis
     headline = medians[prices.headline_basis]
     ratio = middle / headline if headline > 0 else float("nan")
-    counted = _counted(valuation, entries, weights, cargo, months, origin)
+    counted = _counted(valuation, entries, weights, boxes, origin)
     implied = quantity = price = None
     if valuation.what.startswith("munitions") and counted["our_rounds"] > 0:
         implied = middle / counted["our_rounds"]
@@ -126,33 +126,33 @@ def _compare_one(
     }
 
 
-def _ours(valuation: Valuation, entries: Sequence[Entry], basis: str, weights: np.ndarray, origin: str) -> np.ndarray:
-    total = np.zeros(entries[0].quantity.shape[0] if entries else 1)
+def _ours(valuation: Valuation, entries: Sequence[Entry], weights: np.ndarray, origin: str) -> dict[str, np.ndarray]:
+    """What this account holds for the same goods and days, by basis, in draws."""
+    totals = {basis: np.zeros(entries[0].quantity.shape[0] if entries else 1) for basis in BASES}
     for entry in entries:
-        if basis not in entry.price or entry.role not in ("counted", "inferred"):
+        if entry.role not in ("counted", "inferred"):
             continue
         if valuation.what == "returns":
             fits = entry.payer != origin and entry.counted
         else:
             fits = entry.commodity.group in GROUPS[valuation.what]
-        if fits:
-            total = total + entry.worth(basis, weights)
-    return total
+        for basis in entry.price if fits else ():
+            totals[basis] += entry.worth(basis, weights)
+    return totals
 
 
 def _counted(
     valuation: Valuation,
     entries: Sequence[Entry],
     weights: np.ndarray,
-    cargo: pa.Table,
-    months: Sequence[dt.date],
+    boxes: np.ndarray,
     origin: str,
 ) -> dict[str, Any]:
     """Our rounds and containers of the same days, and how their count compares."""
     rounds = [e for e in entries if e.payer == origin and e.counted and e.id.startswith("cargo:")]
     rounds = [e for e in rounds if e.commodity.unit.startswith("round")]
     our_rounds = float(np.median(np.sum([e.quantity @ weights for e in rounds], axis=0))) if rounds else 0.0
-    our_boxes = _containers(cargo, weights, months)
+    our_boxes = float(np.median(boxes @ weights))
     theirs = valuation.rounds
     if theirs is None and valuation.containers is not None and valuation.rounds_per_container is not None:
         theirs = valuation.containers * valuation.rounds_per_container
@@ -162,18 +162,6 @@ def _counted(
     elif valuation.containers is not None and our_boxes > 0:
         ratio, counts = valuation.containers / our_boxes, "containers"
     return {"our_rounds": our_rounds, "our_boxes": our_boxes, "ratio": ratio, "counts": counts}
-
-
-def _containers(cargo: pa.Table, weights: np.ndarray, months: Sequence[dt.date]) -> float:
-    if not cargo.num_rows:
-        return 0.0
-    amounts, groups = matrix(cargo, "quantity", ("commodity", "month"))
-    place = {month: position for position, month in enumerate(months)}
-    picked = [(column, place[m]) for column, (name, m) in enumerate(groups) if name == "containers" and m in place]
-    if not picked:
-        return 0.0
-    columns = [c for c, _ in picked]
-    return float(np.median(amounts[:, columns] @ weights[[p for _, p in picked]]))
 
 
 def _usd_rate(unit: str, year: int, prices: Prices) -> float | None:
