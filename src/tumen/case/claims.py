@@ -99,37 +99,40 @@ class Claim(Record):
     @model_validator(mode="after")
     def _agrees(self) -> Claim:
         if not self.source:
-            raise ValueError("no source; expected an id of sources.yaml")
+            raise ValueError("source: missing; expected an id of sources.yaml")
         if self.period_end is not None and self.period_end.last() < self.period_start.first():
             raise ValueError(
-                f"period_end {self.period_end} lies before period_start {self.period_start}; expected a later day"
+                f"period_end: {self.period_end} lies before period_start {self.period_start}; expected a later day"
             )
         self._check_values()
         if self.use == "no" and not self.note:
-            raise ValueError("use is 'no' without a reason; expected the reason in note")
+            raise ValueError("note: use is 'no' without a reason; expected the reason in note")
         if self.scope == "place" and self.place is None:
-            raise ValueError("scope is 'place' without a place; expected a name of places.geojson")
+            raise ValueError("place: scope is 'place' without a place; expected a name of places.geojson")
         return self
+
+    def _bound(self, value: float) -> str:
+        return next(name for name in ("low", "point", "high") if getattr(self, name) == value)
 
     def _check_values(self) -> None:
         unit = QUANTITIES[self.quantity][0]
         if self.unit != unit:
-            raise ValueError(f"unit '{self.unit}' of {self.quantity}; expected '{unit}'")
+            raise ValueError(f"unit: '{self.unit}' of {self.quantity}; expected '{unit}'")
         given = [v for v in (self.low, self.point, self.high) if v is not None]
         if not given:
-            raise ValueError("no value; expected low, point or high")
+            raise ValueError("point: no value; expected low, point or high")
         if min(given) < 0:
-            raise ValueError(f"{min(given):g} is negative; expected 0 or more")
+            raise ValueError(f"{self._bound(min(given))}: {min(given):g} is negative; expected 0 or more")
         if self.quantity in SHARES and max(given) > 1:
-            raise ValueError(f"share {max(given):g}; expected 0 to 1")
+            raise ValueError(f"{self._bound(max(given))}: share {max(given):g}; expected 0 to 1")
         if given != sorted(given):
-            raise ValueError("low, point and high are out of order; expected low <= point <= high")
+            raise ValueError("low: low, point and high are out of order; expected low <= point <= high")
         if self.reading == "range" and (self.low is None or self.high is None):
-            raise ValueError("reading is 'range' without both ends; expected low and high")
+            raise ValueError("reading: 'range' without both ends; expected low and high")
         if self.reading == "at_least" and self.point is None and self.low is None:
-            raise ValueError("reading is 'at_least' without a value; expected point or low")
+            raise ValueError("reading: 'at_least' without a value; expected point or low")
         if self.reading == "up_to" and self.point is None and self.high is None:
-            raise ValueError("reading is 'up_to' without a value; expected high or point")
+            raise ValueError("reading: 'up_to' without a value; expected high or point")
 
 
 def read(path: Path, faults: Faults) -> list[Claim]:
@@ -145,7 +148,7 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
         for other in c.derived_from:
             if other not in ids and other not in groups:
                 faults.add(
-                    c.at, "derived_from", f"'{other}' is no claim and no origin group", "an id or group of this file"
+                    c.at, "derived_from", f"'{other}' is no claim and no origin group", "an id or group of claims.csv"
                 )
             if other == c.id:
                 faults.add(

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tumen.case.faults import At, Faults
+from tumen.case.faults import At, Fault, Faults
 from tumen.case.record import Record
 from tumen.case.settings import Settings
 
@@ -138,7 +138,9 @@ class Case:
         if read.get("settings") is None:
             faults.stop()
         case = cls(folder=folder, **{k: v for k, v in read.items() if v is not None})
-        case._check(faults, warnings)
+        found = Faults()
+        case._check(found, warnings)
+        faults.items += _without_consequences(found.items, {fault.file for fault in faults.items})
         faults.stop()
         return replace(case, warnings=tuple(warnings))
 
@@ -288,6 +290,11 @@ class Case:
                 mark = f"{info.st_size} {info.st_mtime_ns} ".encode() + head
                 out[path.relative_to(self.folder).as_posix()] = hashlib.sha256(mark).hexdigest()
         return out
+
+
+def _without_consequences(found: list[Fault], broken: set[str]) -> list[Fault]:
+    """Faults less those that only say that a row of a file which has faults itself was not found."""
+    return [f for f in found if not any(name in f.expected for name in broken)]
 
 
 def load(folder: str | Path) -> Case:
@@ -478,12 +485,11 @@ def _check_days(case: Case, record: Any, faults: Faults, warnings: list[str]) ->
     start, end = case.settings.period
     first, last = record.date.first(), (record.date_end or record.date).last()
     if last < start or first > end:
-        if record.baseline:
-            warnings.append(f"{record.at.file}:{record.at.line}: {record.id} lies outside the period, as a baseline")
-        else:
-            faults.add(
-                record.at, "date", f"{record.date} lies outside the period", f"{start} to {end}, or baseline = yes"
-            )
+        if not record.baseline:
+            words = f"{record.date} lies outside the period"
+            faults.add(record.at, "date", words, f"{start} to {end}, or baseline = yes")
+            return
+        warnings.append(f"{record.at.file}:{record.at.line}: {record.id} lies outside the period, as a baseline")
     published = case.published(record)
     if published is not None and published < first:
         faults.add(

@@ -101,20 +101,20 @@ class Look(Record):
     @model_validator(mode="after")
     def _agrees(self) -> Look:
         if not self.source:
-            raise ValueError("no source; expected an id of sources.yaml")
+            raise ValueError("source: missing; expected an id of sources.yaml")
         if self.date_end is not None:
             if self.date_end.last() < self.date.first():
-                raise ValueError(f"date_end {self.date_end} lies before date {self.date}; expected a later day")
+                raise ValueError(f"date_end: {self.date_end} lies before date {self.date}; expected a later day")
             if self.time:
-                raise ValueError("a time of day for a range of days; expected one or the other")
+                raise ValueError("time: a time of day for a range of days; expected one or the other")
         if self.usable_share == 0 and self.vessel_present is not None:
-            raise ValueError("usable_share 0, yet vessel_present is told; expected it empty where nothing was visible")
+            raise ValueError("vessel_present: told, yet usable_share is 0; expected it empty where nothing was visible")
         if self.vessel_present is False and (self.vessel_count or self.vessel):
-            raise ValueError("vessel_present is no, yet a vessel is named or counted; expected yes")
+            raise ValueError("vessel_present: no, yet a vessel is named or counted; expected yes")
         if self.vessel_present and self.vessel_count == 0:
-            raise ValueError("vessel_present is yes, yet vessel_count is 0; expected at least 1")
+            raise ValueError("vessel_count: 0, yet vessel_present is yes; expected at least 1")
         if self.vessel and self.named is None and self.p_vessel is None:
-            raise ValueError("a vessel without how it was named; expected `named` or `p_vessel`")
+            raise ValueError("named: a vessel without how it was named; expected `named` or `p_vessel`")
         return self
 
 
@@ -146,12 +146,22 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
     for look in case.looks:
         if look.berth is not None and look.berth not in places:
             faults.add(look.at, "berth", f"unknown place '{look.berth}'", "a name of places.geojson, or empty")
-        elif look.berth is not None and places[look.berth].part_of != look.place:
-            faults.add(look.at, "berth", f"'{look.berth}' is not part of '{look.place}'", "a berth of that port")
+        elif look.berth is not None and look.place != places[look.berth].part_of in places:
+            faults.add(
+                look.at,
+                "berth",
+                f"'{look.berth}' is not part of '{look.place}'",
+                "a berth of that port in places.geojson",
+            )
         if look.same_scene_as is not None:
             other = looks.get(look.same_scene_as)
             if other is None or other is look:
-                faults.add(look.at, "same_scene_as", f"unknown look '{look.same_scene_as}'", "the id of another look")
+                faults.add(
+                    look.at,
+                    "same_scene_as",
+                    f"unknown look '{look.same_scene_as}'",
+                    "the id of another look of looks.csv",
+                )
             elif other.place != look.place or not _overlap(look, other):
                 faults.add(
                     look.at,

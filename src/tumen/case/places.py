@@ -147,11 +147,13 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
     names = {p.place: p for p in case.places}
     for p in case.places:
         if p.part_of and p.part_of not in names:
-            faults.add(p.at, "part_of", f"'{p.part_of}' is not a place of this file", "the name of another feature")
+            faults.add(p.at, "part_of", f"'{p.part_of}' is not a place", "another name of places.geojson")
         if p.part_of == p.place:
             faults.add(p.at, "part_of", "a place cannot lie in itself", "the name of another feature")
     if case.places and not any(p.role == "origin" and p.kind == "port" for p in case.places):
-        faults.add(case.places[0].at, "role", "no port has the role origin", "at least one origin port")
+        faults.add(
+            case.places[0].at, "role", "no port has the role origin", "at least one origin port in places.geojson"
+        )
 
 
 def table(places: Iterable[Place]) -> pa.Table:

@@ -342,10 +342,14 @@ def make(model: type[R], data: Mapping[str, Any], at: At, faults: Faults, lines:
     except ValidationError as error:
         for problem in error.errors():
             place = tuple(str(p) for p in problem["loc"])
+            wrong, expected = _words(problem)
+            # A check of a whole record names the field that it minds: "unit: 'boxes'; expected ..."
+            named = re.match(r"([a-z][a-z0-9_]*): (?=.)", wrong) if problem["type"] == "value_error" else None
+            if named:
+                place, wrong = (*place, named[1]), wrong[named.end() :]
             where = At(at.file, _line_of(place, lines or {}, at.line))
             field = ".".join(p for p in place if not p.startswith("function-")) or "row"
             value = problem.get("input")
-            wrong, expected = _words(problem)
             shown = (
                 ""
                 if value is None or isinstance(value, dict | list) or not _adds(wrong, value)

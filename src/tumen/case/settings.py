@@ -30,7 +30,9 @@ class About(Record):
     title_ko: str | None = Field(default=None, description="title in Korean")
     question: Words = Field(description="the question that the brief answers in its first paragraph")
     question_ko: str | None = Field(default=None, description="the same question in Korean")
-    origin: Annotated[str, Field(pattern=r"^[A-Z]{2,6}$")] = Field(description="state that sends, as directions name it: DPRK")
+    origin: Annotated[str, Field(pattern=r"^[A-Z]{2,6}$")] = Field(
+        description="state that sends, as directions name it: DPRK"
+    )
     recipient: Annotated[str, Field(pattern=r"^[A-Z]{2,6}$")] = Field(description="state that receives: RUS")
     period_start: Day = Field(description="first day that the case speaks of")
     period_end: Day = Field(description="last day that the case speaks of")
@@ -42,10 +44,10 @@ class About(Record):
     def _order(self) -> About:
         if self.period_end < self.period_start:
             raise ValueError(
-                f"period_end {self.period_end} lies before period_start {self.period_start}; expected a later day"
+                f"period_end: {self.period_end} lies before period_start {self.period_start}; expected a later day"
             )
         if self.as_of < self.period_start:
-            raise ValueError(f"as_of {self.as_of} lies before period_start {self.period_start}; expected a later day")
+            raise ValueError(f"as_of: {self.as_of} lies before period_start {self.period_start}; expected a later day")
         return self
 
 

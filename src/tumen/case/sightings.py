@@ -91,13 +91,13 @@ class Sighting(Record):
     @model_validator(mode="after")
     def _agrees(self) -> Sighting:
         if not self.source:
-            raise ValueError("no source; expected an id of sources.yaml")
+            raise ValueError("source: missing; expected an id of sources.yaml")
         if self.date_end is not None and self.date_end.last() < self.date.first():
-            raise ValueError(f"date_end {self.date_end} lies before date {self.date}; expected a later day")
+            raise ValueError(f"date_end: {self.date_end} lies before date {self.date}; expected a later day")
         if self.place is None and self.where is None:
-            raise ValueError("neither place nor where; expected one of them")
+            raise ValueError("place: neither place nor where; expected one of them")
         if self.vessel and self.named is None and self.p_vessel is None:
-            raise ValueError("a vessel without how it was named; expected `named` or `p_vessel`")
+            raise ValueError("named: a vessel without how it was named; expected `named` or `p_vessel`")
         return self
 
 

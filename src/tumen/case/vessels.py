@@ -64,13 +64,17 @@ class Vessel(Record):
     mmsi: Annotated[str | None, Blank, AfterValidator(_mmsi)] = Field(default=None, description="MMSI, nine digits")
     flag: TextCell = Field(default=None, description="flag state")
     type: TextCell = Field(default=None, description="ship type")
-    year_built: Annotated[Annotated[int, Field(ge=1900, le=2100)] | None, Blank] = Field(default=None, description="year built")
+    year_built: Annotated[Annotated[int, Field(ge=1900, le=2100)] | None, Blank] = Field(
+        default=None, description="year built"
+    )
     length_m: Length = Field(default=None, description="length over all, m")
     beam_m: Annotated[Annotated[float, Field(gt=0, le=100)] | None, Blank] = Field(default=None, description="beam, m")
     dwt_t: AmountCell = Field(default=None, description="deadweight, t")
     gt: AmountCell = Field(default=None, description="gross tonnage")
     teu: AmountCell = Field(default=None, description="container capacity, TEU")
-    draught_m: Annotated[Annotated[float, Field(gt=0, le=30)] | None, Blank] = Field(default=None, description="loaded draught, m")
+    draught_m: Annotated[Annotated[float, Field(gt=0, le=30)] | None, Blank] = Field(
+        default=None, description="loaded draught, m"
+    )
     owner: TextCell = Field(default=None, description="owner or operator")
     aliases: ListCell = Field(default=[], description="other names")
     source: ListCell = Field(description="source ids, each of which alone shows that the ship belongs in this file")
