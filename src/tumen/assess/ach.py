@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from tumen.assess.evidence import Finding, masks
 from tumen.case.judge import MODERATE, Trades
 from tumen.tables import ACH, ACH_SCORES
 
@@ -58,12 +57,14 @@ def cell(factor: float) -> str:
     return "I" if factor > 1 / MODERATE else "II"
 
 
-def tables(trades: Trades, found: Sequence[Finding], now: Snapshot) -> dict[str, pa.Table]:
-    """Tables `ach` and `ach_scores` as of the snapshot's day."""
+def tables(trades: Trades, now: Snapshot, prior: np.ndarray, alone: np.ndarray) -> dict[str, pa.Table]:
+    """Tables `ach` and `ach_scores` as of the snapshot's day.
+
+    `prior` (rows, nodes) is before any finding, `alone` (rows, findings, nodes) after each one only.
+    """
+    found = now.found
     if not found:
         return {"ach": ACH.empty(), "ach_scores": ACH_SCORES.empty()}
-    alone = now.scenarios(1 - masks(found, [[i] for i in range(len(found))]))
-    prior = now.prior()
 
     def log_odds(p: np.ndarray) -> np.ndarray:
         return np.log(p) - np.log1p(-p)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tumen.assess import graph, redlines
+from tumen.assess import redlines
 from tumen.assess.sheet import Z95, Values
-from tumen.assess.utility import NOTHING, Scale
+from tumen.assess.utility import Scale
 from tumen.assess.words import KOREAN, phia
 from tumen.case.judge import Responses, Trades, middle
 from tumen.tables import COVERAGE, DIAGNOSTICS, OPTIONS, PACKAGES, REVERSALS
@@ -54,9 +54,9 @@ def answer(
     net = np.einsum("dpt,dt->dp", gain, p) - cost
     nominal = _nominal(judged["trades"], scale)
 
-    world = redlines.world(judged["trades"], balance, trades.balance, indicators, judged["trade_draws"])
+    world = redlines.world(judged["trades"], balance, trades, indicators, judged["trade_draws"])
     happened = _happened(responses, sources, as_of)
-    packages, check = _packages(responses, scale, net, nominal, trades, balance)
+    packages, check = _packages(responses, scale, net, nominal)
     options = _options(responses, scale, values, draws, happened, judged["trades"])
     return {
         "redlines": redlines.table(responses.redlines, world),
@@ -126,7 +126,7 @@ def solve(made: Any, packages: list[str]) -> tuple[str, dict[str, float]]:
 
 
 def _packages(
-    responses: Responses, scale: Scale, net: np.ndarray, nominal: Mapping[str, float], trades: Trades, balance: Any
+    responses: Responses, scale: Scale, net: np.ndarray, nominal: Mapping[str, float]
 ) -> tuple[pa.Table, pa.Table]:
     names = list(scale.packages)
     best, utilities = solve(diagram(scale, nominal), names)
@@ -317,7 +317,7 @@ def _coverage(table: pa.Table, responses: Responses, trades: Trades, happened: M
         open_parts = [
             t for t in trades.hypotheses[name].any_of if not any(t in o.effect for o in responses.options.values())
         ]
-        english, korean = _coverage_words(row, acting, done, open_parts, responses, trades)
+        english, korean = _coverage_words(row, acting, done, open_parts, trades)
         rows.append(
             {
                 "trade": name,
@@ -339,7 +339,7 @@ def _coverage(table: pa.Table, responses: Responses, trades: Trades, happened: M
 
 
 def _coverage_words(
-    row: dict, acting: list[str], done: list[str], open_parts: list[str], responses: Responses, trades: Trades
+    row: dict, acting: list[str], done: list[str], open_parts: list[str], trades: Trades
 ) -> tuple[str, str]:
     word = phia(row["probability"])
     english, korean = f"{row['label']} ({word}): ", f"{row['label_ko']} ({KOREAN[word]}): "
@@ -350,8 +350,4 @@ def _coverage_words(
     if open_parts:
         english += "; no card answers " + ", ".join(trades.hypotheses[p].label.lower() for p in open_parts)
         korean += "; 대응 카드 없음: " + ", ".join(trades.hypotheses[p].label_ko for p in open_parts)
-    del responses
     return english + ".", korean + "."
-
-
-__all__ = ["NOTHING", "answer", "diagram", "graph", "solve"]

@@ -9,6 +9,7 @@ expected gain from choosing the options after the observation instead of before
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +17,24 @@ import pyarrow as pa
 
 from tumen.assess.evidence import chances
 from tumen.assess.words import place
-from tumen.case.judge import Responses, Trades
+from tumen.case.judge import Observation, Responses, Trades
 from tumen.tables import COLLECT
 
 if TYPE_CHECKING:
     from tumen.assess.judge import Snapshot
 
 
-def table(trades: Trades, now: Snapshot, responses: Responses | None) -> pa.Table:
-    """Table `collect`, best first by bits."""
-    if not trades.collect:
+# Differences of utility below this are rounding.
+ROUNDING = 1e-9
+
+
+def table(trades: Trades, now: Snapshot, responses: Responses | None, hidden: Collection[str] = ()) -> pa.Table:
+    """Table `collect`, best first by bits; observations that lean on a source in `hidden` are left out."""
+    looks = {n: o for n, o in trades.collect.items() if o.source not in hidden}
+    if not looks:
         return COLLECT.empty()
     extra, chance_pairs = [], []
-    for look in trades.collect.values():
+    for look in looks.values():
         depend = now.values[f"grades.reliability.{look.grade[0]}"] * now.values[f"grades.credibility.{look.grade[1]}"]
         sides = []
         for seen in (True, False):
@@ -37,9 +43,9 @@ def table(trades: Trades, now: Snapshot, responses: Responses | None) -> pa.Tabl
             extra.append((look.trade, *sides[-1]))
         chance_pairs.append(sides)
     before, after = now.posterior(), now.added(extra)
-    gains = _decision(trades, now, responses, before, after, chance_pairs)
+    gains = _decision(looks, now, responses, before, after, chance_pairs)
     rows: list[dict[str, Any]] = []
-    for number, (name, look) in enumerate(trades.collect.items()):
+    for number, (name, look) in enumerate(looks.items()):
         node = now.names.index(look.trade)
         p = before[:, node]
         true, false = chance_pairs[number][0]
@@ -83,12 +89,12 @@ def _bits(p: np.ndarray) -> np.ndarray:
 
 
 def _rank(rows: list[dict[str, Any]], by: str, into: str) -> None:
-    for rank, row in enumerate(sorted(rows, key=lambda r: (-r[by], r["observation"])), 1):
+    for rank, row in enumerate(sorted(rows, key=lambda r: (-r[by], -r["value"], r["observation"])), 1):
         row[into] = float(rank)
 
 
 def _decision(
-    trades: Trades,
+    looks: Mapping[str, Observation],
     now: Snapshot,
     responses: Responses | None,
     before: np.ndarray,
@@ -113,14 +119,14 @@ def _decision(
         return float((gain @ p - cost).max())
 
     out = []
-    for number, look in enumerate(trades.collect.values()):
+    for number, look in enumerate(looks.values()):
         node = now.names.index(look.trade)
         true, false = chance_pairs[number][0]
         seen = before[:, node] * true + (1 - before[:, node]) * false
         share = float(seen.mean())
         yes = (seen[:, None] * after[:, 2 * number, columns]).mean(axis=0) / share
         no = ((1 - seen)[:, None] * after[:, 2 * number + 1, columns]).mean(axis=0) / (1 - share)
-        # What is believed now is the mixture of what would be believed then: no gain from rounding.
+        # What is believed now is the mixture of what would be believed then, so rounding alone gives no gain.
         value = share * best(yes) + (1 - share) * best(no) - best(share * yes + (1 - share) * no)
-        out.append(max(0.0, value))
+        out.append(value if value > ROUNDING else 0.0)
     return out

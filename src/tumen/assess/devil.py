@@ -23,7 +23,7 @@ from tumen.tables import DEVILS_ADVOCATE
 
 # How far out to look, in half-widths of the stated range, and in how many steps to each side.
 REACH = 3.0
-STEPS = 30
+STEPS = 20
 # Rows kept for each judgement: a reader weighs a handful of assumptions, not eighty.
 KEEP = 8
 

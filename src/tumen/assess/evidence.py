@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,9 +151,6 @@ def origin_likelihood(depend: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     return 1 - sorted_depend[:, :, 0] + (width * product).sum(axis=2)
 
 
-Likelihood = Mapping[str, tuple[np.ndarray, np.ndarray]]
-
-
 class Evidence:
     """Findings compiled against rows of settings: likelihoods by node, as of any days, with any left out."""
 
@@ -190,6 +187,23 @@ class Evidence:
                 out[:, at, number] = base[:, None] * 0.5 ** (age[at] / life[:, None])
             else:
                 out[:, at, number] = base[:, None]
+
+    def scenarios(self, depend: np.ndarray, kept: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Likelihood by node with the findings marked 1 in each row of `kept` only; shape (rows, scenarios).
+
+        `depend` is of one day. Each origin is worked out once for each pattern of its findings.
+        """
+        out: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for (node, _), numbers in self.groups.items():
+            patterns, inverse = np.unique(kept[:, numbers], axis=0, return_inverse=True)
+            part = depend[:, :1, numbers] * patterns[None]
+            sides = []
+            for side in (0, 1):
+                ratio = np.stack([self.ratios[n][side] for n in numbers], axis=1)
+                sides.append(origin_likelihood(part, ratio)[:, inverse.ravel()])
+            before = out.get(node)
+            out[node] = (sides[0], sides[1]) if before is None else (before[0] * sides[0], before[1] * sides[1])
+        return out
 
     def likelihood(self, depend: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Likelihood by node if true and if false, each of shape (rows, days)."""

@@ -19,7 +19,7 @@ from tumen.assess import ach, collect, devil, graph, owed
 from tumen.assess.evidence import Evidence, Finding, findings, masks
 from tumen.assess.network import node_names, posterior, remainder
 from tumen.assess.sheet import Values, sheet
-from tumen.assess.words import KOREAN, icd203, phia
+from tumen.assess.words import ICD203_BOUNDS, ICD203_RANGES, KOREAN, PHIA_RANGES, place
 from tumen.case.judge import Responses, Trades
 from tumen.tables import DIAGNOSTICS, DRIVERS, TRADE_DRAWS, TRADES
 
@@ -66,14 +66,15 @@ def judge(
     now_nominal = Snapshot(trades, found, nominal, as_of, levels[-1:])
     prior = now.prior()
 
-    drivers = _drivers(now, prior)
+    alone = now.scenarios(np.eye(len(found)))
+    drivers = _drivers(now, prior, alone)
     tables = {
         "trades": _trades(trades, found, days, steps, series, middle, prior, drivers),
         "trade_draws": _trade_draws(trades, series[:, -1]),
         "drivers": DRIVERS.build(drivers) if drivers else DRIVERS.empty(),
-        **ach.tables(trades, found, now),
+        **ach.tables(trades, now, prior, alone),
         "devils_advocate": devil.table(trades, found, made, as_of, levels[-1:]),
-        "collect": collect.table(trades, now, responses),
+        "collect": collect.table(trades, now, responses, _hidden(sources, as_of)),
     }
     tables["diagnostics"] = _diagnostics(
         trades, found, nominal, now_nominal, as_of, levels[-1], balance, series, indicators
@@ -93,6 +94,14 @@ def _check(indicators: pa.Table, trades: Trades, sources: pa.Table | None, as_of
             raise JudgeError(f"indicator {row['indicator_id']} has unknown sign '{row['sign']}'")
         if given is not None and row["source_id"] not in given:
             raise JudgeError(f"indicator {row['indicator_id']} names unknown source '{row['source_id']}'")
+
+
+def _hidden(sources: pa.Table | None, as_of: dt.date) -> set[str]:
+    """Sources that were not out by the as-of date."""
+    if sources is None:
+        return set()
+    pairs = zip(sources["source_id"].to_pylist(), sources["published"].to_pylist(), strict=True)
+    return {name for name, day in pairs if day is not None and day > as_of}
 
 
 def timeline(
@@ -147,8 +156,7 @@ class Snapshot:
         """With the findings marked 1 in each row of `kept` only; shape (rows, scenarios, nodes)."""
         if not len(kept):
             return np.zeros((len(self.values), 0, len(self.names)))
-        depend = self.depend * kept[None, :, :]
-        likelihood = self.evidence.likelihood(depend)
+        likelihood = self.evidence.scenarios(self.depend, kept)
         return posterior(self.trades, self.values, likelihood, np.repeat(self.levels, len(kept), axis=0))
 
     def added(self, extra: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -164,7 +172,7 @@ class Snapshot:
         return posterior(self.trades, self.values, pairs, np.repeat(self.levels, len(extra), axis=0))
 
 
-def _drivers(now: Snapshot, prior: np.ndarray) -> list[dict[str, Any]]:
+def _drivers(now: Snapshot, prior: np.ndarray, single: np.ndarray) -> list[dict[str, Any]]:
     """Each finding, and each origin with all it said, left out in turn."""
     found = now.found
     if not found:
@@ -172,7 +180,8 @@ def _drivers(now: Snapshot, prior: np.ndarray) -> list[dict[str, Any]]:
     origins = sorted({f.origin for f in found})
     pieces = [[i] for i in range(len(found))] + [[i for i, f in enumerate(found) if f.origin == o] for o in origins]
     left_out = now.scenarios(masks(found, pieces))
-    alone = now.scenarios(1 - masks(found, pieces))
+    of_origin = now.scenarios(1 - masks(found, pieces[len(found) :]))
+    alone = np.concatenate([single, of_origin], axis=1)
     full = now.posterior()
     moved = full[:, None, :] - left_out
     factor = np.exp(np.mean(_log_odds(alone) - _log_odds(prior)[:, None, :], axis=0))
@@ -225,6 +234,8 @@ def _trades(
     mean = series.mean(axis=0)
     low, high = np.quantile(series, [0.05, 0.95], axis=0)
     owner = {p: w for w, h in trades.hypotheses.items() for p in h.any_of}
+    words, phia_of = list(PHIA_RANGES), place(np.stack([mean, low, high]))
+    icd, icd_of = list(ICD203_RANGES), place(mean, ICD203_BOUNDS)
     rows = []
     for node, name in enumerate(node_names(trades)):
         label = trades.nodes[name]
@@ -233,7 +244,8 @@ def _trades(
         own = [f for f in found if f.node in bearing_on]
         for number, day in enumerate(days):
             p, a, b = float(mean[number, node]), float(low[number, node]), float(high[number, node])
-            english, korean = _sentence(label, p, a, b, top if steps[number] == "as_of" else None)
+            word = words[phia_of[0, number, node]]
+            english, korean = _sentence(label, word, p, a, b, top if steps[number] == "as_of" else None)
             rows.append(
                 {
                     "trade": name,
@@ -242,11 +254,11 @@ def _trades(
                     "low90": a,
                     "high90": b,
                     "nominal": float(middle[number, node]),
-                    "word": phia(p),
-                    "word_icd": icd203(p),
-                    "word_low": phia(a),
-                    "word_high": phia(b),
-                    "word_ko": KOREAN[phia(p)],
+                    "word": word,
+                    "word_icd": icd[icd_of[number, node]],
+                    "word_low": words[phia_of[1, number, node]],
+                    "word_high": words[phia_of[2, number, node]],
+                    "word_ko": KOREAN[word],
                     "prior": float(prior[:, node].mean()),
                     "step": steps[number],
                     "kind": _kind(trades, name, owner),
@@ -269,8 +281,7 @@ def _kind(trades: Trades, name: str, owner: dict[str, str]) -> str:
     return "part" if name in owner else "trade"
 
 
-def _sentence(label: Any, p: float, low: float, high: float, top: dict[str, Any] | None) -> tuple[str, str]:
-    word = phia(p)
+def _sentence(label: Any, word: str, p: float, low: float, high: float, top: dict[str, Any] | None) -> tuple[str, str]:
     english = f"{label.label}: {word} ({p:.0%}; 90 % range over the stated settings {low:.0%} to {high:.0%})"
     korean = f"{label.label_ko}: {KOREAN[word]} ({p:.0%}; 명시한 설정 범위에서 90 % 구간 {low:.0%}–{high:.0%})"
     if top is not None:

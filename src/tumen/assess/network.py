@@ -63,127 +63,123 @@ def leaf_prior(trades: Trades, leaf: str, binding: Mapping[str, bool], level: in
     return odds / (1 + odds)
 
 
-def posterior(
-    trades: Trades,
-    values: Values,
-    likelihood: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    levels: np.ndarray,
-) -> np.ndarray:
+Likelihood = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def posterior(trades: Trades, values: Values, likelihood: Likelihood, levels: np.ndarray) -> np.ndarray:
     """Posterior probability of every node; shape (rows, days, nodes), nodes as in `node_names`.
 
-    `likelihood` holds pairs of arrays (rows, days); a node without one has no evidence.
-    `levels` (days, levels) are the chances of the balance's levels.
+    `likelihood` holds pairs of arrays (rows, days); a node without one has no evidence. `levels` (days, levels)
+    are the chances of the balance's levels. Only likelihood ratios enter: what the evidence
+    would weigh with every node false cancels.
     """
-    days = len(levels)
-    shape = (len(values), days)
-    names = node_names(trades)
+    ratio = {n: true / false for n, (true, false) in likelihood.items()}
     rest = remainder(trades)
+    made = [_Block(trades, block, rest, ratio, values) for block in blocks(trades)]
+    names = node_names(trades)
+    shape = (len(values), len(levels))
     summed = {name: np.zeros(shape) for name in names}
     total = np.zeros(shape)
-    parts = blocks(trades)
     for states in itertools.product((False, True), repeat=len(trades.restraints)):
         binding = dict(zip(trades.restraints, states, strict=True))
+        parents = _parents_weight(binding, values, ratio, shape)
         for level in range(levels.shape[1]):
             if not levels[:, level].any():
                 continue
-            weight = _parents_weight(binding, values, likelihood, shape) * levels[None, :, level]
-            local = _config(trades, parts, rest, binding, level, values, likelihood, shape)
-            joint = weight * local.pop("")
+            weight = parents * levels[None, :, level]
+            for block in made:
+                block.enter(binding, level)
+            plain = _product([b.plain for b in made])
+            joint = plain
+            if rest is not None:
+                base = values[f"hypotheses.{rest}.base.{level}"][:, None]
+                unpaid = base * _product([b.unpaid for b in made])
+                gain = ratio[rest] - 1 if rest in ratio else 0.0
+                joint = plain + gain * unpaid
+                summed[rest] += weight * unpaid * (gain + 1)
+                # Divided by a block's own factor these are the weights of all the others.
+                for block in made:
+                    block.share(summed, weight * plain / block.plain, weight * gain * unpaid / block.unpaid)
+            else:
+                for block in made:
+                    block.share(summed, weight * plain / block.plain, None)
+            joint = weight * joint
             total += joint
-            for name, share in local.items():
-                summed[name] += weight * share
             for name, holds in binding.items():
                 if holds:
                     summed[name] += joint
     return np.stack([summed[n] / total for n in names], axis=2)
 
 
-def _parents_weight(
-    binding: Mapping[str, bool], values: Values, likelihood: Mapping[str, tuple[np.ndarray, np.ndarray]], shape: tuple
-) -> np.ndarray:
-    weight = np.ones(shape)
-    for name, holds in binding.items():
-        prior = values[f"restraints.{name}.prior"]
-        weight = weight * (prior if holds else 1 - prior)[:, None]
-        if name in likelihood:
-            weight = weight * likelihood[name][0 if holds else 1]
-    return weight
-
-
-def _config(
-    trades: Trades,
-    parts: list[Block],
-    rest: str | None,
-    binding: Mapping[str, bool],
-    level: int,
-    values: Values,
-    likelihood: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    shape: tuple,
-) -> dict[str, np.ndarray]:
-    """Joint weight of the evidence below one state of the parents, and its share with each node true.
-
-    The key "" holds the whole weight. The remainder enters as  L0 + (L1 - L0) base  prod(1 - settled),
-    two products over blocks: without the remainder's factor and with it.
-    """
-    plain: list[dict[str, np.ndarray]] = []
-    unpaid: list[dict[str, np.ndarray]] = []
-    for block in parts:
-        first, second = _block(trades, block, rest, binding, level, values, likelihood, shape)
-        plain.append(first)
-        unpaid.append(second)
-    all_plain = np.prod([b[""] for b in plain], axis=0)
-    if rest is None:
-        out = {"": all_plain}
-        for block in plain:
-            others = all_plain / block[""]
-            out.update({n: v * others for n, v in block.items() if n})
-        return out
-    true, false = likelihood.get(rest, (np.ones(shape), np.ones(shape)))
-    base = values[f"hypotheses.{rest}.base.{level}"][:, None]
-    all_unpaid = np.prod([b[""] for b in unpaid], axis=0)
-    out = {"": false * all_plain + (true - false) * base * all_unpaid, rest: true * base * all_unpaid}
-    for block, with_rest in zip(plain, unpaid, strict=True):
-        others, others_unpaid = all_plain / block[""], all_unpaid / with_rest[""]
-        for name in block:
-            if name:
-                out[name] = false * block[name] * others + (true - false) * base * with_rest[name] * others_unpaid
+def _product(parts: list[np.ndarray]) -> np.ndarray:
+    out = parts[0]
+    for part in parts[1:]:
+        out = out * part
     return out
 
 
-def _block(
-    trades: Trades,
-    block: Block,
-    rest: str | None,
-    binding: Mapping[str, bool],
-    level: int,
-    values: Values,
-    likelihood: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    shape: tuple,
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Sum over the joint states of one block, without and with the remainder's factor."""
-    settled = trades.hypotheses[rest].settled_by if rest else {}
-    names = ["", *block.leaves, *([block.whole] if block.whole else [])]
-    plain = {n: np.zeros(shape) for n in names}
-    unpaid = {n: np.zeros(shape) for n in names}
-    priors = [leaf_prior(trades, leaf, binding, level, values) for leaf in block.leaves]
-    for states in itertools.product((False, True), repeat=len(block.leaves)):
-        live = dict(zip(block.leaves, states, strict=True))
-        if block.whole:
-            live[block.whole] = any(states)
-        small = np.ones(len(values))
-        for prior, state in zip(priors, states, strict=True):
-            small = small * (prior if state else 1 - prior)
-        weight = np.broadcast_to(small[:, None], shape)
-        for name, state in live.items():
-            if name in likelihood:
-                weight = weight * likelihood[name][0 if state else 1]
-        kept = np.ones(len(values))
-        for name, state in live.items():
-            if state and name in settled:
-                kept = kept * (1 - values[f"hypotheses.{rest}.settled_by.{name}"])
-        left = weight * kept[:, None]
-        for name in names:
-            if not name or live[name]:
-                plain[name] += weight
-                unpaid[name] += left
-    return plain, unpaid
+def _parents_weight(
+    binding: Mapping[str, bool], values: Values, ratio: Mapping[str, np.ndarray], shape: tuple
+) -> np.ndarray:
+    weight = np.ones(shape)
+    for name, holds in binding.items():
+        prior = values[f"restraints.{name}.prior"][:, None]
+        weight = weight * (prior if holds else 1 - prior)
+        if holds and name in ratio:
+            weight = weight * ratio[name]
+    return weight
+
+
+class _Block:
+    """A block under one state of the parents: its factor without and with the remainder's part.
+
+    The remainder enters the whole as  1 + (ratio - 1) base prod(1 - settled): two products over
+    blocks, `plain` and `unpaid`.
+    """
+
+    def __init__(
+        self, trades: Trades, block: Block, rest: str | None, ratio: Mapping[str, np.ndarray], values: Values
+    ) -> None:
+        self.trades, self.block, self.values = trades, block, values
+        settled = trades.hypotheses[rest].settled_by if rest else {}
+        self.states: list[tuple[tuple[bool, ...], list[str], np.ndarray | float, np.ndarray]] = []
+        for states in itertools.product((False, True), repeat=len(block.leaves)):
+            live = [n for n, state in zip(block.leaves, states, strict=True) if state]
+            if block.whole and live:
+                live.append(block.whole)
+            evidence: np.ndarray | float = 1.0
+            kept = np.ones((len(values), 1))
+            for name in live:
+                if name in ratio:
+                    evidence = evidence * ratio[name]
+                if name in settled:
+                    kept = kept * (1 - values[f"hypotheses.{rest}.settled_by.{name}"][:, None])
+            self.states.append((states, live, evidence, kept))
+        self.plain: np.ndarray = np.ones((len(values), 1))
+        self.unpaid: np.ndarray = np.ones((len(values), 1))
+        self._chances: list[np.ndarray] = []
+
+    def enter(self, binding: Mapping[str, bool], level: int) -> None:
+        """Set the state of the parents."""
+        priors = [leaf_prior(self.trades, n, binding, level, self.values)[:, None] for n in self.block.leaves]
+        self._chances = []
+        plain: np.ndarray | float = 0.0
+        unpaid: np.ndarray | float = 0.0
+        for states, _, evidence, kept in self.states:
+            chance = np.ones((len(self.values), 1))
+            for prior, state in zip(priors, states, strict=True):
+                chance = chance * (prior if state else 1 - prior)
+            self._chances.append(chance)
+            plain = plain + chance * evidence
+            unpaid = unpaid + (chance * kept) * evidence
+        self.plain, self.unpaid = np.asarray(plain), np.asarray(unpaid)
+
+    def share(self, summed: dict[str, np.ndarray], weight: np.ndarray, weight_unpaid: np.ndarray | None) -> None:
+        """Add the weight of the states in which each node of the block is true."""
+        for (_, live, evidence, kept), chance in zip(self.states, self._chances, strict=True):
+            if not live:
+                continue
+            part = weight * chance if weight_unpaid is None else weight * chance + weight_unpaid * (chance * kept)
+            part = part * evidence
+            for name in live:
+                summed[name] += part

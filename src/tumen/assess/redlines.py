@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from tumen.assess import owed
+from tumen.assess.evidence import Finding, findings
 from tumen.case.expression import Both, Compare, Fact, Node, Not, parse
-from tumen.case.judge import BalanceLevels, Redline
+from tumen.case.judge import BalanceLevels, Redline, Trades
 from tumen.tables import REDLINES
 
 CROSSED, NEAR, OPEN, UNKNOWN = "crossed", "near", "open", "cannot_tell"
@@ -33,6 +34,7 @@ class World:
     balance: pa.Table | None
     levels: BalanceLevels
     indicators: list[dict]
+    found: list[Finding]
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def value(self, part: Compare, day: int) -> float | None:
@@ -53,14 +55,11 @@ class World:
 
     def _count(self, sign: str, day: dt.date) -> int:
         """Findings of a sign seen by a day; a retelling is not a second one."""
-        return sum(
-            r["sign"] == sign and r["state"] == "seen" and r["repeats"] is None and r["published"] <= day
-            for r in self.indicators
-        )
+        return sum(f.sign == sign and f.seen and f.published <= day for f in self.found)
 
 
 def world(
-    trades: pa.Table, balance: pa.Table | None, levels: BalanceLevels, indicators: pa.Table, draws: pa.Table | None
+    trades: pa.Table, balance: pa.Table | None, model: Trades, indicators: pa.Table, draws: pa.Table | None
 ) -> World:
     """Gather what conditions read."""
     rows = trades.select(["trade", "date", "probability"]).to_pylist()
@@ -74,8 +73,8 @@ def world(
         names = np.array(draws["trade"].to_pylist())
         values = draws["probability"].to_numpy()
         sample = {str(n): values[names == n] for n in np.unique(names)}
-    columns = ["indicator_id", "sign", "state", "published", "repeats", "evidence_id"]
-    return World(days, series, balance, levels, indicators.select(columns).to_pylist(), sample)
+    told = indicators.select(["indicator_id", "published"]).to_pylist()
+    return World(days, series, balance, model.balance, told, findings(indicators, model), sample)
 
 
 def truth(tree: Node, world: World, day: int, slack: float = 0.0) -> bool | None:
@@ -207,7 +206,7 @@ def _share(tree: Node, world: World, day: int) -> float | None:
     held = 0
     for draw in range(size):
         probability = {str(c.name): np.array([world.draws[str(c.name)][draw]]) for c in used}
-        one = World([world.days[day]], probability, world.balance, world.levels, world.indicators)
+        one = World([world.days[day]], probability, world.balance, world.levels, world.indicators, world.found)
         held += bool(truth(tree, one, 0))
     return held / size
 
