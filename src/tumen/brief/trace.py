@@ -26,6 +26,8 @@ class Trace:
         self._lookup = lookup
         self._made: dict[str, Node] = {}
         self._cited: dict[str, str] = {}
+        self._under: dict[str, set[str]] = {}
+        self._found: dict[str, Node | None] = {}
 
     def cite(self, why: str | None, what: str) -> str:
         """Check that `why` resolves and remember that the brief leans on it; `what` names the number.
@@ -58,7 +60,11 @@ class Trace:
 
     def node(self, why: str) -> Node | None:
         """The node of an id, or None."""
-        return self._made.get(why) or self._lookup(why)
+        if why in self._made:
+            return self._made[why]
+        if why not in self._found:
+            self._found[why] = self._lookup(why)
+        return self._found[why]
 
     @property
     def cited(self) -> dict[str, str]:
@@ -80,3 +86,25 @@ class Trace:
                     later.extend(node.children)
             todo = later
         return list(out.values())
+
+    def sources_under(self, why: str) -> set[str]:
+        """Source ids under an id; remembered, since many numbers share the way down."""
+        if why in self._under:
+            return self._under[why]
+        seen: set[str] = set()
+        found: set[str] = set()
+        todo = [why]
+        while todo:
+            here = todo.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            if here in self._under:
+                found |= self._under[here]
+                continue
+            if here.startswith("source:"):
+                found.add(here.removeprefix("source:"))
+            node = self.node(here)
+            todo.extend(node.children if node is not None else ())
+        self._under[why] = found
+        return found

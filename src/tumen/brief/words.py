@@ -71,7 +71,7 @@ class Words:
         """A number with its unit as text, rounded to what a reader can use.
 
         >>> Words("en").amount(5_412_000, "rounds"), Words("ko").amount(15_812, "containers")
-        ('5.41 million rounds', '1만 5,800개')
+        ('5.4 million rounds', '1만 5,800개')
         """
         return self._united(self._bare(value, unit), unit, value)
 
@@ -79,7 +79,7 @@ class Words:
         """A 90 % interval as text, its unit said once where it is the same.
 
         >>> Words("en").interval(4.1e9, 6.9e9, "USD"), Words("en").interval(0.31, 0.44, "share")
-        ('$4.10–6.90 billion', '31–44%')
+        ('$4.1–6.9 billion', '31–44%')
         """
         first, last = self._bare(low, unit), self._bare(high, unit)
         if self.lang == "en":
@@ -245,10 +245,10 @@ def _korean(value: float) -> str:
 
 
 def _trim(value: float) -> str:
-    """Three figures: 5.41, 54.1, 541; whole numbers stay whole."""
-    if value == round(value) and value < 1000:
+    """One decimal below a hundred, two figures below one, never a zero at the end: 5.4, 54.1, 541, 0.12."""
+    if value >= 100:
         return f"{value:.0f}"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"
 
 
 def _dollar(shown: str, value: float) -> str:

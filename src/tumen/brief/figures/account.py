@@ -25,6 +25,9 @@ from tumen.brief.figures.canvas import (
     wrap,
 )
 
+# Least height that a part of the Sankey gets, so that its two lines of words fit.
+SLOT = 32.0
+
 
 @dataclass(frozen=True)
 class Point:
@@ -155,9 +158,8 @@ def sankey(
     total = max(sum(p.usd for p in given), 1.0)
     room = 8.0
     rights = [*returned, owed] if owed.usd > 0 else returned
-    small = max(len(given), len(rights))
-    body = max(240.0, 42.0 * small)
-    scale = (body - room * small) / max(total, sum(p.usd for p in rights))
+    scale = 230.0 / max(total, sum(p.usd for p in rights))
+    body = max(sum(max(p.usd * scale, SLOT) for p in side) + room * (len(side) - 1) for side in (given, rights))
     left_x, right_x = 210.0, width - 230.0
     canvas = Canvas(name, width, top + body + 34, title, alt)
     canvas.text(left_x - 10, 16, sides[0], 12.5, BLUE, "end", weight=700)
@@ -187,7 +189,7 @@ def _side(
 ) -> None:
     node = 14.0
     heights = [max(p.usd * scale, 1.0) for p in parts]
-    slots = [max(h, 30.0) for h in heights]
+    slots = [max(h, SLOT) for h in heights]
     y = top + max((body - sum(slots) - room * (len(parts) - 1)) / 2, 0)
     inner = trunk_top
     for number, (part, h, slot) in enumerate(zip(parts, heights, slots, strict=True)):

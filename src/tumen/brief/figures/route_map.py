@@ -2,7 +2,7 @@
 
 Takes places with positions, legs with their number of voyages and sightings counted by place; gives
 SVG in an equirectangular projection true at the middle latitude. Places far from the route stand in
-an inset. Works for any window of the world: the coast comes from `land.py`.
+a strip below. Works for any window of the world: the coast comes from `land.py`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _thin(points: np.ndarray, least: float = 0.7) -> np.ndarray:
     return points[np.concatenate([[True], np.diff(reached) > 0])]
 
 
-def draw(name: str, title: str, alt: str, spots: list[Spot], legs: list[Leg], labels: dict[str, str]) -> str:
+def draw(name: str, title: str, alt: str, spots: list[Spot], legs: list[Leg]) -> str:
     """The map."""
     core, far = _split(spots, legs)
     view = _window(core)
@@ -105,7 +105,7 @@ def draw(name: str, title: str, alt: str, spots: list[Spot], legs: list[Leg], la
     _labels(canvas, view, core, top_seen)
     _scale_bar(canvas, view)
     if far:
-        _inset(canvas, view, name, core, far, labels)
+        _onward(canvas, view, name, core, far)
     return canvas.svg()
 
 
@@ -189,7 +189,7 @@ def _place_label(
     w, h = text_width(words, size) + 4, size + 3
     for dx, dy in ((11, -h - 3), (11, 4), (-w - 11, -h - 3), (-w - 11, 4), (-w / 2, -h - 14), (-w / 2, 14), (14, -h / 2), (-w - 14, -h / 2)):
         box = (x + dx, y + dy, x + dx + w, y + dy + h)
-        if box[0] < 4 or box[2] > view.width - 4 or box[1] < 4 or box[3] > view.height - 4:
+        if box[0] < view.x + 4 or box[2] > view.x + view.width - 4 or box[1] < view.y + 4 or box[3] > view.y + view.height - 4:
             continue
         if any(box[0] < t[2] and box[2] > t[0] and box[1] < t[3] and box[3] > t[1] for t in taken):
             continue
@@ -207,35 +207,41 @@ def _scale_bar(canvas: Canvas, view: _View) -> None:
     canvas.text(x + km * per_km + 7, y + 1, f"{km} km", 11, INK)
 
 
-def _inset(canvas: Canvas, main: _View, name: str, core: list[Spot], far: list[Spot], labels: dict[str, str]) -> None:
-    every = [*core, *far]
-    west, east = min(s.lon for s in every) - 6, max(s.lon for s in every) + 6
-    south, north = min(s.lat for s in every) - 6, max(s.lat for s in every) + 8
-    width = 236.0
-    height = min(max(width * (north - south) / ((east - west) * math.cos(math.radians((south + north) / 2))), 70.0), 150.0)
-    if (east - west) / (north - south) < width / height / math.cos(math.radians((south + north) / 2)):
-        wanted = (north - south) * width / height / math.cos(math.radians((south + north) / 2))
-        west, east = (west + east - wanted) / 2, (west + east + wanted) / 2
-    x, y = main.width - width - 12, main.height - height - 12
-    view = _View(west, south, east, north, x, y, width, height)
-    canvas.defs.append(f'<clipPath id="{name}-i"><rect x="{number(x)}" y="{number(y)}" width="{width}" height="{number(height)}"/></clipPath>')
+def _onward(canvas: Canvas, main: _View, name: str, core: list[Spot], far: list[Spot]) -> None:
+    """A strip under the map that shows the places far away, and where the map lies."""
+    view = _strip([*core, *far], main.height + 10)
+    x, y, width, height = view.x, view.y, view.width, view.height
+    canvas.height = y + height
+    canvas.defs.append(f'<clipPath id="{name}-i"><rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"/></clipPath>')
     canvas.add(f'<g clip-path="url(#{name}-i)">')
     canvas.rect(x, y, width, height, SEA)
     canvas.path(view.coast(), LAND, COAST, 0.5)
     w, s, e, n = main.box
     (x1, y1), (x2, y2) = view.at(n, w), view.at(s, e)
-    canvas.rect(x1, y1, x2 - x1, y2 - y1, "none", stroke=INK, stroke_width=1.2)
-    taken: list[tuple[float, float, float, float]] = []
-    for spot in far:
-        px, py = view.at(spot.lat, spot.lon)
+    canvas.rect(x1, y1, x2 - x1, y2 - y1, PURPLE, fill_opacity=0.15, stroke=PURPLE, stroke_width=1.5)
+    taken = [(x1, y1, x2, y2)]
+    dots = [view.at(s.lat, s.lon) for s in far]
+    for spot, (px, py) in zip(far, dots, strict=True):
         canvas.open_link(spot.why, spot.tip)
-        canvas.circle(px, py, 3.2, GREEN, stroke=PAPER, stroke_width=1)
-        words = spot.label
-        w_text = text_width(words, 10)
-        box = (px + 5, py - 11, px + 5 + w_text, py + 2) if px + 8 + w_text < x + width else (px - 5 - w_text, py - 11, px - 5, py + 2)
-        if not any(box[0] < t[2] and box[2] > t[0] and box[1] < t[3] and box[3] > t[1] for t in taken):
+        canvas.circle(px, py, 3.6, GREEN, stroke=PAPER, stroke_width=1.2)
+        box = _place_label(spot.label, 11.5, px, py, view, taken, dots)
+        if box is not None:
             taken.append(box)
-            canvas.text(box[0], py + 0.5, words, 10, INK, stroke=PAPER, stroke_width=2.5, paint_order="stroke")
+            canvas.text(box[0], box[3] - 3, spot.label, 11.5, INK, stroke=PAPER, stroke_width=3, paint_order="stroke")
         canvas.close_link()
     canvas.add("</g>")
-    canvas.rect(x, y, width, height, "none", stroke=INK, stroke_width=1)
+
+
+def _strip(spots: list[Spot], y: float) -> _View:
+    """A window as wide as the sheet over every place."""
+    west, east = min(s.lon for s in spots) - 7, max(s.lon for s in spots) + 7
+    south, north = min(s.lat for s in spots) - 2.5, max(s.lat for s in spots) + 3.5
+    squeeze = math.cos(math.radians((south + north) / 2))
+    height = WIDTH * (north - south) / ((east - west) * squeeze)
+    if height < 120:
+        grow = (120 / height - 1) * (north - south) / 2
+        south, north, height = south - grow, north + grow, 120.0
+    if height > 260:
+        grow = (height / 260 - 1) * (east - west) / 2
+        west, east, height = west - grow, east + grow, 260.0
+    return _View(west, south, east, north, 0, y, WIDTH, height)

@@ -16,6 +16,9 @@ def answer(desk: Desk) -> Section:
         desk.missing.append(("answer", "headline"))
         return Section("answer", heading, (Para(desk.words.say("answer.none"), "lead"),))
     blocks: list[Block] = [Para(_paragraph(desk), "lead")]
+    trades = _trades(desk)
+    if trades:
+        blocks.append(Para(desk.words.say("answer.trades_high", list=trades)))
     picture = _picture(desk)
     if picture:
         blocks.append(picture)
@@ -37,20 +40,18 @@ def _paragraph(desk: Desk) -> Spans:
     basis = desk.basis()
     basis_name = words.name("basis", basis) if basis else ""
     if owed:
-        add("owed", owed=owed, **names)
+        add("owed", owed=owed, basis=basis_name, **names)
     if voyages:
-        add("flow", voyages=voyages, origins=_origins(desk), period=words.period(about.start, about.end))
+        period = words.period(about.start, about.end)
+        add("flow", voyages=voyages, origins=_origins(desk), period=period, recipient=names["recipient"])
     if containers and rounds:
         add("cargo", containers=containers, rounds=rounds)
-    if given and basis_name:
-        add("value", given=given, basis=basis_name, **names)
+    if given:
+        add("value", given=given, **names)
     if returned:
         add("returned", returned=returned)
     if share:
         add("share", share=share, **names)
-    trades = _trades(desk)
-    if trades:
-        add("trades_high", list=trades)
     return tuple(out[:-1]) if out else words.say("answer.none")
 
 

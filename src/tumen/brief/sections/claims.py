@@ -66,7 +66,8 @@ def _forest(desk: Desk, quantity: str, found: list[dict[str, Any]], told: dict[s
     title = words.text("claims.title", quantity=name)
     alt = words.text("claims.alt", quantity=name)
     svg = forest.draw(f"fig-claims-{number}", title, alt, rows, labels)
-    return Figure(f"claims-{quantity.replace('_', '-')}", svg, title, words.say("claims.caption"), alt, wide=True)
+    caption = words.say("claims.caption") if number == 0 else ()
+    return Figure(f"claims-{quantity.replace('_', '-')}", svg, title, caption, alt, wide=True)
 
 
 def _published(told: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:

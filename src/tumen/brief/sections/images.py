@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tumen.brief.blocks import Block, Para, Picture, Pictures, Section
+from tumen.brief.blocks import Block, Picture, Pictures, Section
 from tumen.brief.desk import Desk
 from tumen.brief.sections.answer import place_name
 
@@ -18,7 +18,7 @@ def chips(desk: Desk) -> Section:
     heading = desk.words.text("section.chips")
     rows = _ranked(desk)
     if not rows:
-        return Section("chips", heading, (Para(desk.words.say("chips.none"), "note"),))
+        return desk.absent("chips", "chips")
     pictures, used = [], 0
     for row, subject in rows:
         if used + len(row["png"]) > MOST_BYTES or len(pictures) == MOST_CHIPS:

@@ -20,7 +20,7 @@ def route(desk: Desk) -> Section:
     words = desk.words
     legs, rows = _legs(desk)
     title, alt = words.text("map.title"), words.text("map.alt")
-    svg = route_map.draw("fig-map", title, alt, _spots(desk, placed), legs, {})
+    svg = route_map.draw("fig-map", title, alt, _spots(desk, placed), legs)
     blocks: list[Block] = [Figure("map", svg, title, words.say("map.caption"), alt, wide=True)]
     if rows:
         head = (words.text("map.from"), words.text("map.to"), words.text("map.number"))

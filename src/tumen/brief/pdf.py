@@ -1,0 +1,220 @@
+"""The brief as a PDF for A4, and its drawings as PNG, set by Typst.
+
+Takes the same `Brief` as the page; gives bytes. Fonts come with the package (Latin and the 2,350
+Hangul syllables of KS X 1001, and more); what they lack is taken from the fonts of the system.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tumen.brief import blocks as b
+from tumen.brief.figures.canvas import standalone
+from tumen.brief.page import node_label
+from tumen.brief.trace import BriefError, Trace
+from tumen.brief.words import Words
+
+PNG_PPI = 192  # two pixels for each CSS pixel: sharp on a slide at its drawn size
+MOST_SOURCES = 10
+
+
+def pdf(brief: b.Brief, trace: Trace, words: Words, version: str) -> bytes:
+    """The PDF. Raises `BriefError` where Typst is not installed or cannot set the text."""
+    with tempfile.TemporaryDirectory(prefix="tumen-brief-") as name:
+        folder = Path(name)
+        for section in brief.sections:
+            for block in section.blocks:
+                if isinstance(block, b.Figure):
+                    (folder / f"{block.name}.svg").write_text(standalone(block.svg), "utf-8")
+                elif isinstance(block, b.Pictures):
+                    for picture in block.pictures:
+                        (folder / f"{picture.name}.png").write_bytes(picture.data)
+        main = folder / "main.typ"
+        main.write_text(_Setter(brief, trace, words, version).document(), "utf-8")
+        return _typst(main, "pdf")[0]
+
+
+def pictures(figures: Iterable[b.Figure], brief: b.Brief) -> list[bytes]:
+    """Each drawing as PNG, with its title, on a page of its own size."""
+    drawn = list(figures)
+    if not drawn:
+        return []
+    with tempfile.TemporaryDirectory(prefix="tumen-figures-") as name:
+        folder = Path(name)
+        pages = []
+        for figure in drawn:
+            (folder / f"{figure.name}.svg").write_text(standalone(figure.svg), "utf-8")
+            mark = f"#text(8pt, fill: rgb(89,98,107))[{_text(brief.simulated or brief.as_of)}]"
+            pages.append(
+                f"#block(width: 570pt)[#text(14pt, weight: 700)[{_text(figure.title)}]\n\n"
+                f"#image({_quoted(figure.name + '.svg')}, width: 570pt)\n\n{mark}]"
+            )
+        main = folder / "main.typ"
+        main.write_text(
+            "#set page(width: auto, height: auto, margin: 18pt)\n#set text(font: (\"Tumen Sans\", \"Noto Sans CJK KR\"), 10pt)\n"
+            + "\n#pagebreak()\n".join(pages),
+            "utf-8",
+        )
+        return _typst(main, "png")
+
+
+def _typst(main: Path, kind: str) -> list[bytes]:
+    try:
+        import typst
+    except ModuleNotFoundError:
+        raise BriefError("a PDF needs Typst, which is not installed; install it with: pip install 'tumen[pdf]'") from None
+    try:
+        compiler = typst.Compiler(root=str(main.parent), font_paths=_fonts())
+        made = compiler.compile(str(main), format=kind, ppi=PNG_PPI if kind == "png" else None)
+    except RuntimeError as error:
+        raise BriefError(f"Typst could not set the brief: {str(error)[:500]}") from error
+    return [bytes(m) for m in made] if isinstance(made, list) else [bytes(made)]
+
+
+@cache
+def _fonts() -> Any:
+    import typst
+
+    folder = resources.files("tumen.brief").joinpath("fonts")
+    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=True, font_paths=[str(folder)])
+
+
+def _quoted(text: str) -> str:
+    """A Typst string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+
+
+def _text(text: str) -> str:
+    """Text as it stands: nothing in it is read as markup."""
+    return f"#{_quoted(text)}" if text else ""
+
+
+class _Setter:
+    """Writes the Typst source."""
+
+    def __init__(self, brief: b.Brief, trace: Trace, words: Words, version: str) -> None:
+        self.brief, self.trace, self.words, self.version = brief, trace, words, version
+        self._named = {why: number for number, why in enumerate(trace.cited, 1)}
+        self._shown: dict[str, None] = {}
+
+    def document(self) -> str:
+        """The whole source. Evidence is listed at the end, for the numbers that were set."""
+        body = "\n".join(self._section(s) for s in self.brief.sections)
+        return "\n".join([self._head(), body, self._glossary(), self._evidence()])
+
+    def _head(self) -> str:
+        brief, words = self.brief, self.words
+        serif = '("Tumen Sans", "Noto Sans CJK KR", "Libertinus Serif")' if brief.lang == "ko" else '("Tumen Serif", "Tumen Sans", "Noto Sans CJK KR")'
+        preamble = resources.files("tumen.brief").joinpath("templates/brief.typ").read_text("utf-8")
+        mark = _quoted(words.text("page.simulated_short")) if brief.simulated else "none"
+        settings = (
+            f"#let lang = {_quoted(brief.lang)}\n#let body-font = {serif}\n#let running = {_quoted(brief.title)}\n"
+            f"#let as-of = {_quoted(brief.as_of)}\n#let simulated = {mark}\n"
+        )
+        opening = (
+            f"#opening({_quoted(brief.title)}, {_quoted(words.text('page.kicker'))}, {_quoted(brief.question)}, "
+            f"{_quoted(brief.as_of)}, {_quoted(words.text('page.as_of_note'))}, {_quoted(brief.dateline)}, {_quoted(brief.simulated)})\n"
+        )
+        return settings + preamble + f"\n#set document(title: {_quoted(brief.question)}, date: none)\n" + opening
+
+    def _section(self, section: b.Section) -> str:
+        return "\n".join([f"= {_text(section.heading)}", *(self._block(x) for x in section.blocks)])
+
+    def _block(self, block: b.Block) -> str:
+        if isinstance(block, b.Para):
+            inner = self.spans(block.spans)
+            return f"#{block.kind or 'plain'}-para[{inner}]\n"
+        if isinstance(block, b.Heading):
+            return f"== {_text(block.text)}\n"
+        if isinstance(block, b.Items):
+            return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
+        if isinstance(block, b.Figure):
+            caption = self.spans(block.caption)
+            return f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}])\n"
+        if isinstance(block, b.Pictures):
+            cells = ", ".join(f"picture({_quoted(p.name + '.png')}, {_quoted(p.alt)}, [{self.spans(p.caption)}])" for p in block.pictures)
+            return f"#grid(columns: (1fr, 1fr), gutter: 5mm, {cells})\n"
+        if isinstance(block, b.Grid):
+            return self._grid(block)
+        if isinstance(block, b.Cards):
+            cells = ", ".join(f"card({_quoted(n)}, [{self.number(v, False)}], {_quoted(v.interval)})" for n, v, _ in block.cards)
+            return f"#grid(columns: (1fr, 1fr, 1fr, 1fr), column-gutter: 6mm, row-gutter: 5mm, {cells})\n"
+        items = "\n".join(f"- {self.spans(item)}" for item in block.items)
+        return f"#notice({_quoted(block.title)}, {_quoted(block.kind)})[\n{items}\n]\n"
+
+    def _grid(self, block: b.Grid) -> str:
+        widths = ", ".join(f"{w}fr" for w in (block.widths or [1] * len(block.head)))
+        align = ", ".join("right" if i in block.numeric else "left" for i in range(len(block.head)))
+        head = ", ".join(f"[*{_text(h)}*]" for h in block.head)
+        rows = ",\n".join(", ".join(f"[{self.spans(c, stacked=i in block.numeric)}]" for i, c in enumerate(row)) for row in block.rows)
+        return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)})\n"
+
+    def spans(self, spans: Iterable[b.Span], stacked: bool = False) -> str:
+        """Spans as Typst markup."""
+        return "".join(self._span(s, stacked) for s in spans)
+
+    def _span(self, span: b.Span, stacked: bool) -> str:
+        if isinstance(span, b.Number):
+            inner = self.number(span, True)
+            if not span.interval:
+                return inner
+            return inner + (f"#linebreak()#interval({_quoted(span.interval)})" if stacked else f" #interval({_quoted(span.interval)})")
+        if isinstance(span, b.Word):
+            return f"#likelihood({self._target(span.why)}, {_quoted(span.text)})"
+        if isinstance(span, b.Said):
+            return f"#text(lang: {_quoted(span.lang or self.brief.lang)}, {_quoted(span.text)})"
+        if isinstance(span, b.Link):
+            if span.href.startswith(("https://", "http://")):
+                return f"#link({_quoted(span.href)}, {_quoted(span.text)})"
+            return _text(span.text)
+        inner = f"#text({_quoted(span.text)})" if span.text else ""
+        return f"#strong[{inner}]" if span.strong else inner
+
+    def number(self, number: b.Number, underlined: bool) -> str:
+        """A number that leads to its evidence at the end."""
+        return f"#{'fig' if underlined else 'plain-fig'}({self._target(number.why)}, {_quoted(number.shown)})"
+
+    def _target(self, why: str) -> str:
+        self._shown.setdefault(why)
+        return f"<why-{self._named[why]}>"
+
+    def _glossary(self) -> str:
+        if not self.brief.glossary:
+            return ""
+        entries = ", ".join(f"entry({_quoted(e.term)}, {_quoted(e.meaning)})" for e in self.brief.glossary)
+        return f"= {_text(self.words.text('section.glossary'))}\n#glossary({entries})\n"
+
+    def _evidence(self) -> str:
+        words = self.words
+        lines = [f"#pagebreak(weak: true)\n= {_text(words.text('section.evidence'))}\n#note-para[{_text(words.text('evidence.lead_pdf'))}]"]
+        for why in self._shown:
+            node = self.trace.node(why)
+            assert node is not None
+            found = sorted(self._sources(why))
+            listed = ", ".join(found[:MOST_SOURCES])
+            if len(found) > MOST_SOURCES:
+                listed += f" {words.text('evidence.more', n=str(len(found) - MOST_SOURCES))}"
+            steps = " ← ".join(self._way(why))
+            lines.append(
+                f"#evidence({self._named[why]}, {_quoted(node_label(node, words))}, {_quoted(node.where)}, {_quoted(steps)}, {_quoted(listed)}) <why-{self._named[why]}>"
+            )
+        return "\n".join(lines)
+
+    def _way(self, why: str) -> list[str]:
+        """The steps down from a figure, along its first child, until a record."""
+        out: list[str] = []
+        here = self.trace.node(why)
+        while here is not None and here.children and len(out) < 4:
+            here = self.trace.node(here.children[0])
+            if here is None or here.kind in ("record", "source"):
+                break
+            out.append(here.label)
+        return out
+
+    def _sources(self, why: str) -> set[str]:
+        return self.trace.sources_under(why)
