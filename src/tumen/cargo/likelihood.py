@@ -25,11 +25,10 @@ LOG_2PI = math.log(2 * math.pi)
 
 @dataclass(frozen=True)
 class Origin:
-    """Claims of one origin group, ready to be scored. `columns` are their places among all statements."""
+    """Claims of one origin group, ready to be scored."""
 
     group: str
     kind: str
-    columns: list[int]
     statements: list[Statement]
     exact: Array  # places of exact claims within the group
     boxed: Array  # places of floors, ceilings, ranges
@@ -39,9 +38,8 @@ class Origin:
     slack: float
 
 
-def origin_of(group: str, columns: list[int], statements: list[Statement], claims: Claims) -> Origin:
+def origin_of(group: str, own: list[Statement], claims: Claims) -> Origin:
     """Covariance of the errors of one origin."""
-    own = [statements[c] for c in columns]
     kind = claims.kind[own[0].kind]
     days = np.array([s.middle_day for s in own], dtype=float)
     apart = np.abs(days[:, None] - days[None, :])
@@ -50,7 +48,7 @@ def origin_of(group: str, columns: list[int], statements: list[Statement], claim
     own_sd = normal_sd(kind.origin_factor)
     exact = np.array([i for i, s in enumerate(own) if s.form == "exactly"], dtype=int)
     boxed = np.array([i for i, s in enumerate(own) if s.form != "exactly"], dtype=int)
-    return Origin(group, own[0].kind, columns, own, exact, boxed, within + own_sd**2, within, own_sd, claims.slack)
+    return Origin(group, own[0].kind, own, exact, boxed, within + own_sd**2, within, own_sd, claims.slack)
 
 
 def log_likelihood(origin: Origin, expected: Array) -> Array:

@@ -7,24 +7,29 @@ every statement counts in a candidate world.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tumen.cargo import world as worlds
-from tumen.cargo.boxes import hulls
+from tumen.cargo.boxes import hulls, slots
 from tumen.cargo.likelihood import Origin, log_likelihood, origin_of
+from tumen.cargo.sampler import Scorer
 from tumen.cargo.statements import Statement
 from tumen.cargo.statements import read as read_statements
-from tumen.cargo.streams import Sea, sea_from, window
+from tumen.cargo.streams import Sea, last_day, sea_from, window
 from tumen.cargo.world import DAYS_PER_MONTH, Hulls, Layout, World
 from tumen.case.loading import Loading
 
 Array = np.ndarray
 # A total below this is "nothing": keeps logs finite where a world has no voyage in a claim's window.
 LEAST = 1e-3
+# Candidates scored at once: more only costs memory.
+CHUNK = 8_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,89 @@ class Stack:
     log_count: float | None
     log_length: float | None
     evidence_id: str | None
+
+
+class Windows:
+    """What each of some statements counts, as stretches of time between the days that they speak of."""
+
+    def __init__(
+        self, statements: list[Statement], loading: Loading, sea: Sea, period: tuple[dt.date, dt.date]
+    ) -> None:
+        months = sea.months
+        first, last = months[0], last_day(months[-1])
+        edges = {first, last + dt.timedelta(days=1), *months[:: loading.load.phase_months]}
+        for s in statements:
+            edges |= {max(s.start, first), min(s.end, last) + dt.timedelta(days=1)}
+        cuts = sorted(day for day in edges if first <= day <= last + dt.timedelta(days=1))
+        days = [(a, b - dt.timedelta(days=1)) for a, b in itertools.pairwise(cuts)]
+        shares = np.stack([window(months, a, b) for a, b in days], 1)  # (months, bins)
+        self.statements = statements
+        self.munitions = list(loading.munition)
+        middle = [(a.year - first.year) * 12 + a.month - first.month for a, _ in days]
+        self.phase = np.array([m // loading.load.phase_months for m in middle])
+        # By route ('' is the whole sea route): laden voyages with their luck, (draws, bins, ships).
+        self.voyages = {"": _binned(sea.lifted, shares)}
+        self.share = np.zeros((len(days), len(statements)))
+        self.route: list[str] = []
+        self.rail = np.zeros((len(months), len(statements)))
+        self.before = np.zeros(len(statements))
+        self.counted: dict[int, Array] = {}  # voyages of each world, for statements on voyages
+        for i, s in enumerate(statements):
+            route = self._route(s, sea, shares)
+            self.route.append(route)
+            self.share[:, i] = [float(a >= s.start and b <= s.end and s.scope != "rail") for a, b in days]
+            if s.quantity == "voyages":
+                counts = sea.counts if s.place is None else sea.through(s.place, "number")
+                if s.vessel is not None:
+                    counts = counts * np.array([ship == s.vessel for ship in sea.ships])
+                self.counted[i] = np.einsum("dms,m->d", counts, window(months, s.start, s.end))
+            elif s.scope in ("all", "rail") and s.vessel is None:
+                self.rail[:, i] = window(months, s.start, s.end)
+                self.before[i] = max((min(s.end, period[0]) - s.start).days, 0) / DAYS_PER_MONTH
+
+    def _route(self, s: Statement, sea: Sea, shares: Array) -> str:
+        if s.vessel is None and (s.place is None or sea.all_through(s.place)):
+            return ""
+        route = f"{s.place or ''}|{s.vessel or ''}"
+        if route not in self.voyages:
+            lifted = sea.lifted if s.place is None else sea.through(s.place, "luck")
+            if s.vessel is not None:
+                lifted = lifted * np.array([ship == s.vessel for ship in sea.ships])
+            self.voyages[route] = _binned(lifted, shares)
+        return route
+
+    def sea_boxes(self, world: World, d: Array, route: str = "") -> Array:
+        """Boxes by sea in each bin, along a route; (n, bins)."""
+        voyages = self.voyages[route]
+        flat = voyages.reshape(len(voyages), -1)[d].reshape(len(d), *voyages.shape[1:])
+        boxes = (flat @ world.per_voyage[:, :, None])[:, :, 0] if flat.shape[2] else np.zeros(flat.shape[:2])
+        return boxes * world.phases[:, self.phase]
+
+    def truths(self, world: World, d: Array, is_round: Array) -> tuple[Array, Array]:
+        """What each statement counts in each candidate (n, statements), and boxes by sea in all (n,)."""
+        by_sea = {route: self.sea_boxes(world, d, route) for route in {"", *self.route}}
+        per_arms = {"containers_arms": np.ones(len(d)), "tonnes": world.tonnes_per_arms_box()}
+        per_arms["rounds"] = world.rounds_per_arms_box(is_round)
+        per_arms["usable_rounds"] = per_arms["rounds"] * world.working
+        for number, name in enumerate(self.munitions):
+            per_arms[name] = world.shares[:, number] * world.in_box[:, number]
+        out = np.empty((len(d), len(self.statements)))
+        for i, s in enumerate(self.statements):
+            if i in self.counted:
+                out[:, i] = self.counted[i][d]
+                continue
+            sea = by_sea[self.route[i]] @ self.share[:, i]
+            rail = world.rail @ self.rail[:, i] + self.before[i] * world.before
+            if s.quantity == "containers":
+                out[:, i] = sea + rail
+            else:
+                out[:, i] = (sea * world.arms_sea + rail * world.arms_rail) * per_arms[s.quantity]
+        return np.maximum(out, LEAST), by_sea[""].sum(1)
+
+
+def _binned(by_month: Array, shares: Array) -> Array:
+    """(draws, months, ships) to (draws, bins, ships)."""
+    return np.ascontiguousarray((by_month.transpose(0, 2, 1) @ shares).transpose(0, 2, 1))
 
 
 @dataclass
@@ -54,66 +142,56 @@ class Problem:
     unread: list[tuple[str, str]]
     impossible: list[tuple[str, str]]
     is_round: Array
-    sea_windows: list[Array] = field(default_factory=list)  # one a statement: (draws, ships) laden voyages
-    rail_windows: list[Array] = field(default_factory=list)  # one a statement: (months,)
-    before_months: list[float] = field(default_factory=list)
-
-    @property
-    def covariate(self) -> Array:
-        """Standardised log of the voyages of each upstream draw."""
-        total = np.log(self.sea.lifted.sum((1, 2)) + 0.5)
-        spread = total.std()
-        return (total - total.mean()) / spread if spread > 1e-9 else np.zeros_like(total)
+    heard: Windows = None  # type: ignore[assignment]  # set last; of the statements that are evidence, origin by origin
 
     def world(self, z: Array) -> World:
         """Inputs at latent coordinates."""
         return worlds.build(self.loading, self.layout, self.hulls, self.sea.ships, len(self.sea.months), self.kinds, z)
 
-    def truths(self, world: World, d: Array) -> Array:
-        """What each statement counts, in each candidate; (n, statements)."""
-        per_arms = {"containers_arms": 1.0, "tonnes": world.tonnes_per_arms_box()}
-        per_arms["rounds"] = world.rounds_per_arms_box(self.is_round)
-        per_arms["usable_rounds"] = per_arms["rounds"] * world.working
-        for number, name in enumerate(self.loading.munition):
-            per_arms[name] = world.shares[:, number] * world.in_box[:, number]
-        out = np.empty((len(d), len(self.statements)))
-        done: dict[int, tuple[Array, Array]] = {}
-        for i, statement in enumerate(self.statements):
-            voyages = self.sea_windows[i]
-            if statement.quantity == "voyages":
-                out[:, i] = voyages.sum(1)[d]
-                continue
-            sea = done.get(id(voyages))
-            if sea is None:
-                sea = done[id(voyages)] = (np.einsum("ns,ns->n", voyages[d], world.per_voyage), voyages[:, 0])
-            by_sea = sea[0]
-            by_rail = world.rail @ self.rail_windows[i] + self.before_months[i] * world.before
-            if statement.quantity == "containers":
-                out[:, i] = by_sea + by_rail
-            else:
-                out[:, i] = (by_sea * world.arms_sea + by_rail * world.arms_rail) * per_arms[statement.quantity]
-        return np.maximum(out, LEAST)
+    def scorer(self) -> Scorer:
+        """The problem as the sampler sees it."""
+        total = self.sea.lifted.sum((1, 2))
+        ordinary = int(np.argmin(np.abs(total - np.median(total))))
+        return Scorer(
+            len(self.layout), self.sea.draws, self.evaluate, self._expect, self._claims, lambda z: self.seen(self.world(z)), ordinary
+        )  # fmt: skip
 
-    def total_rounds(self, world: World, d: Array) -> Array:
-        """Rounds in the whole period, all streams; (n,)."""
-        by_sea = np.einsum("ns,ns->n", self.sea.lifted.sum(1)[d], world.per_voyage)
-        arms = by_sea * world.arms_sea + world.rail.sum(1) * world.arms_rail
-        return arms * world.rounds_per_arms_box(self.is_round)
+    def _expect(self, z: Array, d: Array) -> Array:
+        """Expected logs of all evidence, origin by origin."""
+        made = self.world(z)
+        return self.expected(made, self.heard.truths(made, d, self.is_round)[0])
+
+    def expected(self, world: World, truths: Array) -> Array:
+        """Log truth plus the bias of the kind of origin, of all evidence; (n, claims)."""
+        kinds = [self.kinds.index(o.kind) for o in self.origins for _ in o.statements]
+        return np.log(truths) + world.kind_log_bias[:, kinds]
+
+    def by_origin(self, expected: Array) -> list[Array]:
+        """The columns of each origin."""
+        ends = np.cumsum([len(o.statements) for o in self.origins])
+        return np.split(expected, ends[:-1], axis=1) if self.origins else []
+
+    def _claims(self, expected: Array) -> Array:
+        """Log likelihood of all evidence from `_expect`."""
+        total = np.zeros(len(expected))
+        for origin, part in zip(self.origins, self.by_origin(expected), strict=True):
+            total += log_likelihood(origin, part)
+        return total
 
     def evaluate(self, z: Array, d: Array) -> tuple[Array, Array]:
-        """Log likelihood by part (one an origin, then the images), and total rounds before the truths."""
-        made = self.world(z)
-        truths = self.truths(made, d)
-        parts = np.empty((len(d), len(self.origins) + 1))
-        for number, origin in enumerate(self.origins):
-            parts[:, number] = log_likelihood(origin, self.expected(origin, made, truths))
-        parts[:, -1] = self.seen(made)
-        return parts, np.concatenate([self.total_rounds(made, d)[:, None], truths], 1)
+        """Log likelihood by part (one an origin, then the images), and total rounds of the period."""
+        pieces = [self._evaluate(z[a : a + CHUNK], d[a : a + CHUNK]) for a in range(0, len(d), CHUNK)]
+        return np.concatenate([p for p, _ in pieces]), np.concatenate([r for _, r in pieces])
 
-    def expected(self, origin: Origin, world: World, truths: Array) -> Array:
-        """Log truth plus the bias of the origin's kind; (n, claims of the origin)."""
-        kind = world.kind_log_bias[:, self.kinds.index(origin.kind)]
-        return np.log(truths[:, origin.columns]) + kind[:, None]
+    def _evaluate(self, z: Array, d: Array) -> tuple[Array, Array]:
+        made = self.world(z)
+        truths, by_sea = self.heard.truths(made, d, self.is_round)
+        parts = np.empty((len(d), len(self.origins) + 1))
+        for number, part in enumerate(self.by_origin(self.expected(made, truths))):
+            parts[:, number] = log_likelihood(self.origins[number], part)
+        parts[:, -1] = self.seen(made)
+        arms = by_sea * made.arms_sea + made.rail.sum(1) * made.arms_rail
+        return parts, arms * made.rounds_per_arms_box(self.is_round)
 
     def seen(self, world: World) -> Array:
         """Log likelihood of stacks and counts in images; (n,)."""
@@ -143,18 +221,14 @@ def set_up(
     kinds = sorted({s.kind for s in statements if s.used == "evidence"})
     layout = Layout(loading, sea.ships, sea.months, kinds)
     stacks, impossible = _stacks(looks, sea.ships, hull, vessels, loading)
-    problem = Problem(
-        loading, period, sea, hull, layout, kinds, statements, [], stacks, unread, impossible, is_round
-    )  # fmt: skip
-    _windows(problem)
+    problem = Problem(loading, period, sea, hull, layout, kinds, statements, [], stacks, unread, impossible, is_round)
     problem.impossible += _too_many(problem)
     stop = {claim_id for claim_id, _ in problem.impossible}
     for group in groups:
-        columns = [
-            i for i, s in enumerate(statements) if s.group == group and s.used == "evidence" and s.claim_id not in stop
-        ]
-        if columns:
-            problem.origins.append(origin_of(group, columns, statements, loading.claims))
+        own = [s for s in statements if s.group == group and s.used == "evidence" and s.claim_id not in stop]
+        if own:
+            problem.origins.append(origin_of(group, own, loading.claims))
+    problem.heard = Windows([s for o in problem.origins for s in o.statements], loading, sea, period)
     return problem
 
 
@@ -170,33 +244,6 @@ def _typical(loading: Loading, is_round: Array) -> dict[str, float]:
     for number, name in enumerate(loading.munition):
         out[name] = float(world.shares[0, number] * world.in_box[0, number]) * arms
     return out
-
-
-def _windows(problem: Problem) -> None:
-    """Laden voyages, share of rail months and months before the period that each statement covers."""
-    sea, months = problem.sea, problem.sea.months
-    kept: dict[tuple, Array] = {}
-    through: dict[str, Array] = {}
-    for s in problem.statements:
-        share = window(months, s.start, s.end)
-        key = (s.start, s.end, s.scope, s.place, s.vessel, s.quantity == "voyages")
-        if key not in kept:
-            if s.scope == "rail":
-                lifted = np.zeros((sea.draws, len(sea.ships)))
-            elif s.place is not None:
-                if s.place not in through:
-                    through[s.place] = sea.through(s.place)
-                lifted = np.einsum("dms,m->ds", through[s.place], share)
-            else:
-                lifted = np.einsum("dms,m->ds", sea.counts if s.quantity == "voyages" else sea.lifted, share)
-            if s.vessel is not None:
-                lifted = lifted * np.array([ship == s.vessel for ship in sea.ships])
-            kept[key] = lifted
-        problem.sea_windows.append(kept[key])
-        by_rail = s.scope in ("all", "rail") and s.vessel is None and s.quantity != "voyages"
-        problem.rail_windows.append(share if by_rail else np.zeros(len(months)))
-        earlier = max((min(s.end, problem.period[0]) - s.start).days, 0) / DAYS_PER_MONTH
-        problem.before_months.append(earlier if by_rail else 0.0)
 
 
 def _stacks(
@@ -217,7 +264,7 @@ def _stacks(
     out: list[Stack] = []
     impossible: list[tuple[str, str]] = []
     measured = {r["look_id"] for r in rows if r["containers"] or r["stack_length_m"]}
-    named = {v: i for i, v in enumerate(vessels["vessel"].to_pylist())}
+    roster = {r["vessel"]: r for r in vessels.select(["vessel", "length_m", "dwt_t", "teu"]).to_pylist()}
     for row in rows:
         count, length = row["containers"], row["stack_length_m"]
         if not (count and count > 0) and not (length and length > 0):
@@ -226,7 +273,7 @@ def _stacks(
             continue  # the same image read twice is one measurement
         ship = row["vessel"]
         if count and (ship is not None or row["length_m"] is not None):
-            most = _slots_of(ship if ship in named else None, row["length_m"], vessels, loading)
+            most = _room(row, roster, loading)
             if count > most:
                 whom = f"'{ship}'" if ship else f"a ship of {row['length_m']:.0f} m"
                 impossible.append(
@@ -245,22 +292,28 @@ def _stacks(
     return out if ships else [], impossible
 
 
-def _slots_of(ship: str | None, length_m: float | None, vessels: pa.Table, loading: Loading) -> float:
-    from tumen.cargo.boxes import slots
-
-    row = next((r for r in vessels.to_pylist() if r["vessel"] == ship), {}) if ship else {}
-    return slots(loading.load, row.get("length_m") or length_m, row.get("dwt_t"), row.get("teu"))
+def _room(row: dict[str, Any], roster: dict[str, dict[str, Any]], loading: Loading) -> float:
+    """Most boxes that the ship of a look can hold: by the roster, else by the length seen."""
+    hull = roster.get(row["vessel"] or "", {})
+    return slots(loading.load, hull.get("length_m") or row["length_m"], hull.get("dwt_t"), hull.get("teu"))
 
 
 def _too_many(problem: Problem) -> list[tuple[str, str]]:
-    """Sea claims of more boxes than all hulls of any world could hold, even if only a part of the claim were true."""
+    """Sea claims of more boxes than all hulls of any world could hold."""
     out = []
-    for i, s in enumerate(problem.statements):
+    sea = problem.sea
+    for s in problem.statements:
         if s.quantity != "containers" or s.scope != "sea" or s.used != "evidence" or not math.isfinite(s.lower):
             continue
-        room = float((problem.sea_windows[i] @ problem.hulls.slots).max()) if problem.sea.ships else 0.0
+        counts = sea.counts if s.place is None else sea.through(s.place, "number")
+        voyages = np.einsum("dms,m->ds", counts, window(sea.months, s.start, s.end))
+        room = float((voyages @ problem.hulls.slots).max()) if sea.ships else 0.0
         if math.exp(s.lower) > room:
             out.append(
-                (s.claim_id, f"claim {s.claim_id} puts {math.exp(s.lower):,.0f} containers on voyages whose hulls hold at most {room:,.0f} in any draw; the row is set aside")
-            )  # fmt: skip
+                (
+                    s.claim_id,
+                    f"claim {s.claim_id} puts {math.exp(s.lower):,.0f} containers on voyages whose hulls hold at most "
+                    f"{room:,.0f} in any draw; the row is set aside",
+                )
+            )
     return out

@@ -15,8 +15,9 @@ from scipy.special import ndtr
 from tumen import tables
 from tumen.cargo import sampler
 from tumen.cargo.likelihood import bias_draws
+from tumen.cargo.problem import Windows
 from tumen.cargo.statements import Statement
-from tumen.cargo.world import normal_sd
+from tumen.cargo.world import World, normal_sd
 from tumen.case.loading import Z95
 
 if TYPE_CHECKING:
@@ -40,11 +41,9 @@ MOST_PRIOR_SHIFT = 0.5
 def tables_of(made: Posterior, rng: np.random.Generator) -> dict[str, pa.Table]:
     """All tables but the draws."""
     without = {o.group: sampler.normalised(made.pool.log_weights(i)) for i, o in enumerate(made.problem.origins)}
-    rounds = made.pool.kept[:, 0]
-    answers = {group: sampler.quantiles(rounds, weights) for group, weights in without.items()}
-    whole = sampler.quantiles(rounds, made.weights)
+    answers = {group: sampler.quantiles(made.pool.rounds, weights) for group, weights in without.items()}
     return {
-        "claims_compared": _claims(made, without, answers, whole),
+        "claims_compared": _claims(made, without, answers, rng),
         "origins": _origins(made, answers, rng),
         "loads": _loads(made),
         "sensitivity": _sensitivity(made),
@@ -54,49 +53,68 @@ def tables_of(made: Posterior, rng: np.random.Generator) -> dict[str, pa.Table]:
 
 
 def _claims(
-    made: Posterior, without: dict[str, Array], answers: dict[str, list[float]], whole: list[float]
+    made: Posterior, without: dict[str, Array], answers: dict[str, list[float]], rng: np.random.Generator
 ) -> pa.Table:
+    problem = made.problem
+    everything = Windows(problem.statements, problem.loading, problem.sea, problem.period)
+    truths = everything.truths(made.world, made.home, problem.is_round)[0]
+    surprises = _surprises(made, everything, truths, without, rng)
+    whole = sampler.quantiles(made.pool.rounds, made.weights)[0]
     rows = []
-    stop = {row for row, _ in made.problem.impossible}
-    for i, s in enumerate(made.problem.statements):
-        truth = made.pool.kept[:, 1 + i]
-        median, low, high = sampler.quantiles(truth, made.weights)
-        surprise = _surprise(made, s, truth, without.get(s.group, made.weights))
+    stop = {row for row, _ in problem.impossible}
+    for i, s in enumerate(problem.statements):
+        median, low, high = (float(v) for v in np.quantile(truths[:, i], [0.5, 0.05, 0.95]))
         entered = s.used == "evidence" and s.claim_id not in stop and s.group in answers
         used = "derived: adds nothing" if s.used == "derived" else ("evidence" if entered else "check")
-        moved = whole[0] - answers[s.group][0] if entered else None
+        moved = whole - answers[s.group][0] if entered else None
         rows.append(
             {
                 "claim_id": s.claim_id, "origin_group": s.group, "quantity": s.quantity, "reading": s.reading,
                 "claimed_low": s.low, "claimed": s.point, "claimed_high": s.high, "unit": s.unit,
-                "expected_median": median, "expected_low90": low, "expected_high90": high, "surprise": surprise,
+                "expected_median": median, "expected_low90": low, "expected_high90": high, "surprise": surprises[i],
                 "used": used, "moved_rounds": moved,
-                "text": _sentence(s, median, low, high, surprise, moved, s.claim_id in stop),
+                "text": _sentence(s, median, low, high, surprises[i], moved, s.claim_id in stop),
                 "parents": [s.evidence_id] if s.evidence_id else None,
             }
         )  # fmt: skip
     return tables.CLAIMS_COMPARED.build(rows) if rows else tables.CLAIMS_COMPARED.empty()
 
 
-def _surprise(made: Posterior, s: Statement, truth: Array, weights: Array) -> float:
-    """Tail probability of a claim under the model that has not heard its origin."""
+def _surprises(
+    made: Posterior, everything: Windows, truths: Array, without: dict[str, Array], rng: np.random.Generator
+) -> list[float]:
+    """Tail probability of each statement under draws that have not heard its origin."""
+    problem = made.problem
+    out = [0.0] * len(problem.statements)
+    for group in sorted({s.group for s in problem.statements}):
+        own = [i for i, s in enumerate(problem.statements) if s.group == group]
+        world, heard = made.world, truths
+        if group in without:
+            picks = sampler.systematic(without[group], made.pool.d, len(made.chosen), rng)
+            world = problem.world(made.pool.z[picks])
+            few = Windows([problem.statements[i] for i in own], problem.loading, problem.sea, problem.period)
+            heard = np.empty_like(truths)
+            heard[:, own] = few.truths(world, made.pool.d[picks], problem.is_round)[0]
+        for i in own:
+            out[i] = _surprise(made, problem.statements[i], np.log(heard[:, i]), world)
+    return out
+
+
+def _surprise(made: Posterior, s: Statement, log_truth: Array, world: World) -> float:
+    """Two-sided tail probability of a claim, or the probability that its bound holds."""
     problem = made.problem
     kind = problem.loading.claims.kind[s.kind]
     variance = (
         normal_sd(kind.origin_factor) ** 2 + normal_sd(kind.drift_factor) ** 2 + normal_sd(kind.noise_factor) ** 2
     )
-    used = np.flatnonzero(weights > weights.max() * 1e-6)
-    centre = np.log(truth[used])
     if s.kind in problem.kinds:
-        z = made.pool.z[used, problem.layout.index[f"kind:{s.kind}"]]
-        centre = centre + np.log(kind.bias.at(z))
+        centre = log_truth + world.kind_log_bias[:, problem.kinds.index(s.kind)]
     else:
-        centre = centre + math.log(kind.bias.median)
+        centre = log_truth + math.log(kind.bias.median)
         variance += (math.log(kind.bias.high / kind.bias.low) / (2 * Z95)) ** 2
     spread = math.sqrt(variance)
-    w = weights[used] / weights[used].sum()
-    below_upper = float(w @ ndtr((s.upper - centre) / spread)) if math.isfinite(s.upper) else 1.0
-    above_lower = float(w @ ndtr((centre - s.lower) / spread)) if math.isfinite(s.lower) else 1.0
+    below_upper = float(ndtr((s.upper - centre) / spread).mean()) if math.isfinite(s.upper) else 1.0
+    above_lower = float(ndtr((centre - s.lower) / spread).mean()) if math.isfinite(s.lower) else 1.0
     if s.form == "at_least":
         return above_lower
     if s.form == "up_to":
@@ -141,7 +159,7 @@ def rough(value: float | None) -> str:
     if abs(value) >= 1e6:
         return f"{value / 1e6:.3g} million"
     if abs(value) >= 100:
-        digits = max(int(math.floor(math.log10(abs(value)))) - 2, 0)
+        digits = max(math.floor(math.log10(abs(value))) - 2, 0)
         return f"{round(value, -digits):,.0f}"
     return f"{value:.2g}" if value else "0"
 
@@ -149,9 +167,8 @@ def rough(value: float | None) -> str:
 def _origins(made: Posterior, answers: dict[str, list[float]], rng: np.random.Generator) -> pa.Table:
     problem = made.problem
     rows = []
-    for origin in problem.origins:
-        truths = made.pool.kept[made.chosen][:, 1:]
-        expected = problem.expected(origin, made.world, truths)
+    truths = problem.heard.truths(made.world, made.home, problem.is_round)[0]
+    for origin, expected in zip(problem.origins, problem.by_origin(problem.expected(made.world, truths)), strict=True):
         kind = made.world.kind_log_bias[:, problem.kinds.index(origin.kind)]
         bias = np.exp(kind + bias_draws(origin, expected, rng))
         median, low, high = np.quantile(bias, [0.5, 0.05, 0.95])
@@ -188,7 +205,7 @@ def _sensitivity(made: Posterior) -> pa.Table:
     (Li and others 2010, covariance decomposition), which stays true where evidence has tied the inputs together."""
     problem, world = made.problem, made.world
     voyages = problem.sea.lifted[made.home].sum((1, 2))
-    by_sea = np.einsum("ds,ds->d", problem.sea.lifted[made.home].sum(1), world.per_voyage)
+    by_sea = problem.heard.sea_boxes(world, made.home).sum(1)
     by_rail = world.rail.sum(1)
     ok = voyages > 0
     if ok.sum() < 100:
@@ -283,7 +300,7 @@ def _diagnostics(made: Posterior, without: dict[str, Array]) -> pa.Table:
             share >= LEAST_OVERLAP,
             f"Prior and posterior of {said(name)} share {share:.0%} of their mass.",
         )
-    rounds = made.pool.kept[made.chosen, 0]
+    rounds = made.pool.rounds[made.chosen]
     for label, names in prior_blocks(problem.layout.names).items():
         shift = prior_shift(z[:, [problem.layout.index[n] for n in names]], rounds)
         note(
@@ -334,6 +351,7 @@ def prior_blocks(names: list[str]) -> dict[str, list[str]]:
         head = name.split(":")[0]
         where = {
             "step": "rail",
+            "phase": "load",
             "share": "mix of munitions",
             "mass": "rounds in a box",
             "volume": "rounds in a box",

@@ -1,10 +1,12 @@
 """Adaptive importance sampling over pairs of an upstream world and cargo inputs.
 
-A candidate is a pair (d, z): draw d of the voyages and latent inputs z, standard normal a priori. The first stage
-samples the prior; the likelihood is then let in by steps, each time fitting a normal proposal to the weighted
-candidates (its mean may depend on how many voyages d has), and all candidates are weighted by the mixture of all
-proposals (Cornuet and others 2012). The prior stays in the mixture, so that no region is lost, least of all when
-an origin is left out. Tail of the weights is judged by Pareto k (Zhang and Stephens 2009; Vehtari and others 2024).
+A candidate is a pair (d, z): draw d of the voyages and latent inputs z, standard normal a priori. The first
+candidates come from the prior and from a normal approximation at the mode, whose mean follows what d's voyages
+mean for each claim and which looks more often at worlds that the claims favour; normal proposals are then fitted to
+the weighted candidates, with the likelihood let in by steps where it must be, and all candidates are weighted by the
+mixture of all proposals (Cornuet and others 2012). The prior stays in the mixture, so that no region is lost, least
+of all when an origin is left out. The tail of the weights is judged by Pareto k (Zhang and Stephens 2009; Vehtari
+and others 2024).
 """
 
 from __future__ import annotations
@@ -16,150 +18,251 @@ import numpy as np
 
 Array = np.ndarray
 
-# Candidates per stage, in multiples of the number of draws (4,000 by default), and how far proposals are widened.
-FIRST, MIDDLE, LAST = 4, 4, 10
-WIDEN = 1.25
-TEMPER_ESS = 900.0
-MOST_STAGES = 9
-MOST_DIRECTIONS = 14
+# Candidates of each kind of stage.
+FROM_PRIOR, FROM_MODE, MIDDLE, LAST = 4_000, 8_000, 12_000, 16_000
+# Enough for 4,000 draws; below it another stage follows.
+WANTED_ESS = 4_000.0
+WIDEN = 1.15
+WIDEN_MODE = 1.5
+TEMPER_ESS = 500.0
+MOST_STAGES = 6
+MOST_LAST = 4
+# A proposal's spread is mixed with that of the normal approximation as if that were this many draws.
+SHRINK = 400.0
+STEP = 0.15  # of finite differences, in standard deviations of the prior: wide enough to smooth over kinks
+# Worlds are proposed evenly with this share, the rest by how well they fit; no world is given up.
+EVEN = 0.3
+# How far a claim's expectation may differ between worlds before the normal approximation is not asked any more.
+MOST_SHIFT = 1.2
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """The problem as the sampler sees it. d are upstream draws, z latent inputs, expected (n, claims) logs.
+
+    `evaluate(z, d)` gives log likelihood by part and total rounds; `expect(z, d)` the expectation of each claim;
+    `claims(expected)` the log likelihood of all claims; `other(z)` that of what depends on no world.
+    """
+
+    dimensions: int
+    worlds: int
+    evaluate: Callable[[Array, Array], tuple[Array, Array]]
+    expect: Callable[[Array, Array], Array]
+    claims: Callable[[Array], Array]
+    other: Callable[[Array], Array]
+    ordinary: int  # a world in the middle of all
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Normal in the directions that the evidence moves, prior in all others."""
+    """z ~ N(centre + shift[d], root root'), d by `worlds` (probabilities); centre None: the prior."""
 
-    axes: Array  # (D, r) orthonormal
-    centre: Array  # (r,)
-    slope: Array  # (r,) on the covariate of the upstream world
-    root: Array  # (r, r) Cholesky of the residual covariance
+    centre: Array | None
+    root: Array | None
+    shift: Array  # (worlds, D)
+    worlds: Array  # (worlds,)
 
-    def sample(self, covariate: Array, rng: np.random.Generator) -> Array:
-        z = rng.standard_normal((len(covariate), self.axes.shape[0]))
-        if not self.axes.shape[1]:
-            return z
-        inner = z @ self.axes
-        wanted = self.centre + covariate[:, None] * self.slope + rng.standard_normal(inner.shape) @ self.root.T
-        return z + (wanted - inner) @ self.axes.T
+    def sample(self, n: int, dimensions: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """n pairs (z, d); d by systematic sampling, so that even proposals take every world alike."""
+        points = (np.arange(n) + rng.uniform(0.01, 0.99)) / n
+        d = np.searchsorted(np.cumsum(self.worlds), points).clip(max=len(self.worlds) - 1)
+        z = rng.standard_normal((n, dimensions))
+        if self.centre is None or self.root is None:
+            return z, d
+        return self.centre + self.shift[d] + z @ self.root.T, d
 
-    def log_ratio(self, z: Array, covariate: Array) -> Array:
-        """Log of proposal over prior."""
-        if not self.axes.shape[1]:
-            return np.zeros(len(z))
-        inner = z @ self.axes
-        away = inner - self.centre - covariate[:, None] * self.slope
-        white = np.linalg.solve(self.root, away.T)
-        return -0.5 * (white**2).sum(0) - np.log(np.diag(self.root)).sum() + 0.5 * (inner**2).sum(1)
+    def log_ratio(self, z: Array, d: Array) -> Array:
+        """Log of proposal over prior, worlds included."""
+        out = np.log(self.worlds[d] * len(self.worlds))
+        if self.centre is None or self.root is None:
+            return out
+        away = z - self.centre - self.shift[d]
+        white = away @ np.linalg.inv(self.root).T
+        out -= np.log(np.diag(self.root)).sum()
+        return out - 0.5 * np.einsum("nr,nr->n", white, white) + 0.5 * np.einsum("nr,nr->n", z, z)
+
+
+def prior_of(scorer: Scorer) -> Proposal:
+    """The prior as a proposal."""
+    even = np.full(scorer.worlds, 1.0 / scorer.worlds)
+    return Proposal(None, None, np.zeros((scorer.worlds, 0)), even)
 
 
 class Pool:
-    """All candidates so far. `evaluate(z, d)` gives (log likelihood by part, values kept) for new ones."""
+    """All candidates so far, with their weights under the mixture of all proposals."""
 
-    def __init__(
-        self,
-        dimensions: int,
-        covariate: Array,
-        evaluate: Callable[[Array, Array], tuple[Array, Array]],
-        rng: np.random.Generator,
-    ) -> None:
-        self.covariate, self.evaluate, self.rng = covariate, evaluate, rng
+    def __init__(self, scorer: Scorer, rng: np.random.Generator) -> None:
+        self.scorer, self.rng = scorer, rng
         self.proposals: list[Proposal] = []
         self.sizes: list[int] = []
-        self.z = np.empty((0, dimensions))
+        self.z = np.empty((0, scorer.dimensions))
         self.d = np.empty(0, dtype=np.int64)
         self.parts = np.empty((0, 0))
-        self.kept = np.empty((0, 0))
-        self.ratios = np.empty((0, 0))
+        self.rounds = np.empty(0)
+        self.ratios: list[Array] = []
+        self.mixture = np.empty(0)
 
-    def extend(self, proposal: Proposal, times: int) -> None:
-        """Add `times` candidates for every upstream draw."""
-        d = np.tile(np.arange(len(self.covariate)), times)
-        z = proposal.sample(self.covariate[d], self.rng)
-        parts, kept = self.evaluate(z, d)
-        old = (
-            np.stack([p.log_ratio(z, self.covariate[d]) for p in self.proposals], 1)
-            if self.proposals
-            else np.empty((len(z), 0))
-        )
+    def extend(self, proposal: Proposal, n: int) -> None:
+        """Add n candidates."""
+        z, d = proposal.sample(n, self.scorer.dimensions, self.rng)
+        parts, rounds = self.scorer.evaluate(z, d)
         first = not self.proposals
-        self.ratios = np.concatenate([self.ratios.reshape(len(self.z), len(self.proposals)), old])
+        self.ratios = [np.concatenate([r, p.log_ratio(z, d)]) for r, p in zip(self.ratios, self.proposals, strict=True)]
         self.z = np.concatenate([self.z, z])
         self.d = np.concatenate([self.d, d])
         self.parts = parts if first else np.concatenate([self.parts, parts])
-        self.kept = kept if first else np.concatenate([self.kept, kept])
-        new = proposal.log_ratio(self.z, self.covariate[self.d])
-        self.ratios = np.concatenate([self.ratios, new[:, None]], 1)
+        self.rounds = np.concatenate([self.rounds, rounds])
+        self.ratios.append(proposal.log_ratio(self.z, self.d))
         self.proposals.append(proposal)
-        self.sizes.append(len(z))
+        self.sizes.append(n)
+        self._mix()
+
+    def forget(self, keep: list[int]) -> None:
+        """Drop the candidates of all stages but those named: early ones cost more than they are worth."""
+        stage = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        rows = np.flatnonzero(np.isin(stage, keep))
+        self.z, self.d, self.parts, self.rounds = self.z[rows], self.d[rows], self.parts[rows], self.rounds[rows]
+        self.ratios = [self.ratios[k][rows] for k in keep]
+        self.proposals = [self.proposals[k] for k in keep]
+        self.sizes = [self.sizes[k] for k in keep]
+        self._mix()
+
+    def _mix(self) -> None:
+        shares = np.log(np.array(self.sizes) / sum(self.sizes))
+        total = self.ratios[0] + shares[0]
+        for ratio, share in zip(self.ratios[1:], shares[1:], strict=True):
+            total = np.logaddexp(total, ratio + share)
+        self.mixture = total
 
     def log_weights(self, without: int | None = None, power: float = 1.0) -> Array:
         """Log importance weights of all candidates, one part of the likelihood left out if asked."""
-        likelihood = self.parts.sum(1) if without is None else np.delete(self.parts, without, axis=1).sum(1)
-        share = np.log(np.array(self.sizes) / sum(self.sizes))
-        top = self.ratios + share
-        most = top.max(1)
-        mixture = most + np.log(np.exp(top - most[:, None]).sum(1))
-        return power * likelihood - mixture
+        likelihood = self.parts.sum(1)
+        if without is not None:
+            likelihood = likelihood - self.parts[:, without]
+        return power * likelihood - self.mixture
 
-    def fit(self, weights: Array) -> Proposal:
-        """Normal proposal by weighted moments; directions that the weights leave as in the prior are dropped."""
+    def fit(self, weights: Array, mode: Proposal) -> Proposal:
+        """Normal proposal by weighted moments about what the mode expects of each world."""
+        assert mode.root is not None
         size = ess(weights)
-        used = np.flatnonzero(weights > weights.max() * 1e-9)
-        w, z = weights[used], self.z[used]
-        v = self.covariate[self.d[used]]
-        mean_v = w @ v
-        var_v = w @ (v - mean_v) ** 2
-        mean = w @ z
-        centred = z - mean
-        slope = (w * (v - mean_v)) @ centred / var_v if var_v > 1e-12 else np.zeros(z.shape[1])
-        rest = centred - (v - mean_v)[:, None] * slope
+        used = np.flatnonzero(weights > weights.max() * 1e-6)
+        w = weights[used] / weights[used].sum()
+        rest = self.z[used] - mode.shift[self.d[used]]
+        centre = w @ rest
+        rest = rest - centre
         covariance = (rest * w[:, None]).T @ rest
-        start = mean - mean_v * slope
-        moved = covariance - np.eye(len(mean)) - 0 * np.outer(start, start)
-        noise = 2.0 * np.sqrt(len(mean) / size) + len(mean) / size
-        # Directions: the shift of the mean, the slope on the covariate, then the largest changes of spread.
-        candidates = [start] if np.linalg.norm(start) > 0 else []
-        if np.linalg.norm(slope) > 3.0 * np.sqrt(len(mean) / size):
-            candidates.append(slope)
-        values, vectors = np.linalg.eigh(moved)
-        order = np.argsort(-np.abs(np.log(np.clip(values + 1.0, 1e-3, None))))
-        for number in order[:MOST_DIRECTIONS]:
-            if abs(values[number]) > min(noise, 0.6):
-                candidates.append(vectors[:, number])
-        if not candidates:
-            return Proposal(np.zeros((len(mean), 0)), np.zeros(0), np.zeros(0), np.zeros((0, 0)))
-        axes, triangle = np.linalg.qr(np.stack(candidates, 1))
-        axes = axes[:, np.abs(np.diag(triangle)) > 1e-8]
-        inner = axes.T @ covariance @ axes * WIDEN + 1e-9 * np.eye(axes.shape[1])
-        return Proposal(axes, axes.T @ start, axes.T @ slope, np.linalg.cholesky(inner))
+        prior_like = mode.root @ mode.root.T / WIDEN_MODE
+        return Proposal(
+            centre, _root((size * covariance + SHRINK * prior_like) / (size + SHRINK), WIDEN), mode.shift, mode.worlds
+        )
 
 
-def run(pool: Pool, informative: bool) -> None:
-    """Fill the pool: prior, tempered stages, then the full posterior."""
-    dimensions = pool.z.shape[1]
-    prior = Proposal(np.zeros((dimensions, 0)), np.zeros(0), np.zeros(0), np.zeros((0, 0)))
-    least = max(1, int(np.ceil(16_000 / (FIRST * len(pool.covariate)))))
-    pool.extend(prior, FIRST * least if informative else 1)
+def _root(covariance: Array, widen: float) -> Array:
+    """Cholesky root, widened only where the evidence has narrowed or turned the prior."""
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.clip(values, 1e-4, 9.0)
+    values = np.where(np.abs(values - 1.0) < 0.12, 1.0, values * widen)
+    return np.linalg.cholesky((vectors * values) @ vectors.T)
+
+
+def at_mode(scorer: Scorer) -> Proposal:
+    """Normal approximation at the mode of the posterior in an ordinary world, and how it moves with the world.
+
+    With claims' expectations E = log truth + bias, J their slope in z, W and g curvature and slope of the log
+    likelihood in E, H = 1 + J'WJ + what does not depend on the world: a world that shifts E by s moves the mode by
+    -H^-1 J'W s and changes the log evidence by g's - s'(W - WJ H^-1 J'W)s / 2.
+    """
+    from scipy.optimize import minimize
+
+    size = scorer.dimensions
+
+    def world(n: int) -> Array:
+        return np.full(n, scorer.ordinary)
+
+    def heard(z: Array) -> Array:
+        score = scorer.claims(scorer.expect(z, world(len(z)))) + scorer.other(z)
+        return np.where(np.isfinite(score), score, -1e9)
+
+    steps = STEP * np.eye(size)
+
+    def objective(z: Array) -> tuple[float, Array]:
+        scores = heard(np.concatenate([z[None], z + steps, z - steps]))
+        return float(0.5 * z @ z - scores[0]), z - (scores[1 : size + 1] - scores[size + 1 :]) / (2 * STEP)
+
+    found = minimize(
+        objective, np.zeros(size), jac=True, method="L-BFGS-B", bounds=[(-4, 4)] * size, options={"maxiter": 30}
+    )
+    z = found.x
+    here = scorer.expect(z[None], world(1))
+    slope = ((scorer.expect(z + steps, world(size)) - scorer.expect(z - steps, world(size))) / (2 * STEP)).T
+    gradient, curve = _derivatives(scorer.claims, here[0])
+    others = -_derivatives(scorer.other, z)[1] if scorer.other(z[None])[0] != 0 else np.zeros((size, size))
+    precision = np.eye(size) + slope.T @ curve @ slope - others
+    values, vectors = np.linalg.eigh((precision + precision.T) / 2)
+    covariance = (vectors / np.clip(values, 1.0, 1e4)) @ vectors.T
+    every = np.arange(scorer.worlds)
+    shifts = np.clip(scorer.expect(np.repeat(z[None], scorer.worlds, 0), every) - here, -MOST_SHIFT, MOST_SHIFT)
+    moved = -shifts @ (covariance @ slope.T @ curve).T
+    settled = curve - curve @ slope @ covariance @ slope.T @ curve
+    fit = shifts @ gradient - 0.5 * np.einsum("nc,cd,nd->n", shifts, settled, shifts)
+    worlds = np.exp(0.8 * (fit - fit.max()))
+    worlds = EVEN / scorer.worlds + (1 - EVEN) * worlds / worlds.sum()
+    return Proposal(z, _root(covariance, WIDEN_MODE), moved, worlds / worlds.sum())
+
+
+def _derivatives(function: Callable[[Array], Array], at: Array) -> tuple[Array, Array]:
+    """Gradient and negative curvature (made positive) of a function of rows, by finite differences."""
+    size = len(at)
+    if not size:
+        return np.zeros(0), np.zeros((0, 0))
+    steps = STEP * np.eye(size)
+    middle = function(at[None])[0]
+    up, down = function(at + steps), function(at - steps)
+    curve = np.diag((up + down - 2 * middle) / STEP**2)
+    one, two = np.triu_indices(size, 1)
+    live = np.abs(up - middle) + np.abs(down - middle) > 1e-9
+    both = live[one] & live[two]
+    one, two = one[both], two[both]
+    if len(one):
+        ahead = function(at + steps[one] + steps[two]) - up[one] - up[two] + middle
+        back = function(at - steps[one] - steps[two]) - down[one] - down[two] + middle
+        curve[one, two] = curve[two, one] = (ahead + back) / (2 * STEP**2)
+    values, vectors = np.linalg.eigh(-curve)
+    return (up - down) / (2 * STEP), (vectors * np.clip(values, 0, None)) @ vectors.T
+
+
+def run(pool: Pool, informative: bool) -> Proposal:
+    """Fill the pool: prior, mode, tempered stages where needed, then the full posterior twice. Gives the mode."""
+    scorer = pool.scorer
+    prior = prior_of(scorer)
     if not informative:
-        return
+        pool.extend(prior, scorer.worlds)
+        return prior
+    mode = at_mode(scorer)
+    pool.extend(prior, FROM_PRIOR)
+    pool.extend(mode, FROM_MODE)
     for _ in range(MOST_STAGES):
         power = temper(pool)
-        weights = normalised(pool.log_weights(power=power))
-        final = power >= 1.0
-        pool.extend(pool.fit(weights), (LAST if final else MIDDLE) * least)
-        if final:
+        if power >= 1.0:
             break
-    top_up(pool, None)
+        pool.extend(pool.fit(normalised(pool.log_weights(power=power)), mode), MIDDLE)
+    pool.extend(pool.fit(normalised(pool.log_weights()), mode), LAST)
+    pool.forget(sorted({0, 1, len(pool.sizes) - 1}))
+    for _ in range(MOST_LAST):
+        weights = normalised(pool.log_weights())
+        if ess(weights) >= WANTED_ESS:
+            break
+        pool.extend(pool.fit(weights, mode), LAST)
+    return mode
 
 
-def top_up(pool: Pool, without: int | None, wanted: float = 1_000.0) -> float:
-    """Add stages until the effective sample size suffices; at most three. Returns it."""
-    least = max(1, int(np.ceil(16_000 / (FIRST * len(pool.covariate)))))
+def top_up(pool: Pool, mode: Proposal, without: int | None, wanted: float) -> None:
+    """Add stages, at most three, until the effective sample size suffices."""
     for _ in range(3):
         weights = normalised(pool.log_weights(without))
         if ess(weights) >= wanted:
             break
-        pool.extend(pool.fit(weights), MIDDLE * least)
-    return ess(normalised(pool.log_weights(without)))
+        pool.extend(pool.fit(weights, mode), MIDDLE)
 
 
 def temper(pool: Pool) -> float:
@@ -167,13 +270,13 @@ def temper(pool: Pool) -> float:
     if ess(normalised(pool.log_weights())) >= TEMPER_ESS:
         return 1.0
     low, high = 0.0, 1.0
-    for _ in range(20):
+    for _ in range(12):
         middle = (low + high) / 2
         if ess(normalised(pool.log_weights(power=middle))) >= TEMPER_ESS:
             low = middle
         else:
             high = middle
-    return max(low, 1e-4)
+    return max(low, 1e-3)
 
 
 def normalised(log_weights: Array) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,11 @@ def month_grid(period: tuple[dt.date, dt.date]) -> list[dt.date]:
     return out
 
 
+def last_day(first: dt.date) -> dt.date:
+    """Last day of the month that begins on `first`."""
+    return first.replace(day=calendar.monthrange(first.year, first.month)[1])
+
+
 def window(months: list[dt.date], start: dt.date, end: dt.date) -> Array:
     """Share of each month that lies between two days, both counted.
 
@@ -39,10 +44,9 @@ def window(months: list[dt.date], start: dt.date, end: dt.date) -> Array:
     """
     out = np.zeros(len(months))
     for number, first in enumerate(months):
-        days = calendar.monthrange(first.year, first.month)[1]
-        last = first.replace(day=days)
+        last = last_day(first)
         inside = (min(end, last) - max(start, first)).days + 1
-        out[number] = max(inside, 0) / days
+        out[number] = max(inside, 0) / last.day
     return out
 
 
@@ -57,13 +61,26 @@ class Sea:
     counts: Array  # (draws, months, ships)
     lifted: Array  # (draws, months, ships)
     outside: int  # voyages dropped because their month lies outside the period, over all draws
+    kept: dict = field(default_factory=dict, repr=False, compare=False)  # what `through` has worked out
 
-    def through(self, place: str) -> Array:
-        """`lifted` of the voyages that begin or end at one place; (draws, months, ships)."""
-        mask = pc.or_(pc.equal(self.rows["origin"], place), pc.equal(self.rows["destination"], place))
-        part = self.rows.filter(mask)
-        flat = np.bincount(part["cell"].to_numpy(), weights=part["luck"].to_numpy(), minlength=self.lifted.size)
-        return flat.reshape(self.lifted.shape)
+    def _at(self, place: str) -> pa.Array:
+        return pc.or_(pc.equal(self.rows["origin"], place), pc.equal(self.rows["destination"], place))
+
+    def all_through(self, place: str) -> bool:
+        """Whether every voyage begins or ends at a place."""
+        if place not in self.kept:
+            self.kept[place] = bool(pc.all(self._at(place)).as_py())
+        return bool(self.kept[place])
+
+    def through(self, place: str, weight: str) -> Array:
+        """Voyages that begin or end at one place, by `number` or with `luck`; (draws, months, ships)."""
+        if self.all_through(place):
+            return self.counts if weight == "number" else self.lifted
+        if (place, weight) not in self.kept:
+            part = self.rows.filter(self._at(place))
+            flat = np.bincount(part["cell"].to_numpy(), weights=part[weight].to_numpy(), minlength=self.lifted.size)
+            self.kept[place, weight] = flat.reshape(self.lifted.shape)
+        return self.kept[place, weight]
 
 
 def sea_from(

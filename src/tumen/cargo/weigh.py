@@ -75,14 +75,12 @@ def posterior(
 ) -> Posterior:  # fmt: skip
     """Joint draws of cargo inputs and upstream worlds, given images and claims."""
     problem = set_up(voyages, looks, claims, vessels, loading, period, draws, np.random.default_rng([seed, 0]))
-    pool = sampler.Pool(
-        len(problem.layout), problem.covariate, problem.evaluate, np.random.default_rng([seed, 1])
-    )  # fmt: skip
+    pool = sampler.Pool(problem.scorer(), np.random.default_rng([seed, 1]))
     informative = bool(problem.origins or problem.stacks)
-    sampler.run(pool, informative)
+    mode = sampler.run(pool, informative)
     if leave_out and len(problem.origins) > 1:
         for number in range(len(problem.origins)):
-            sampler.top_up(pool, number, wanted=report.LEAST_ESS_WITHOUT)
+            sampler.top_up(pool, mode, number, wanted=report.LEAST_ESS_WITHOUT)
     weights = sampler.normalised(pool.log_weights())
     if informative:
         chosen = sampler.systematic(weights, pool.d, draws, np.random.default_rng([seed, 2]))
@@ -104,7 +102,8 @@ def _draws_of(voyages: pa.Table) -> int:
 def monthly(made: Posterior) -> dict[tuple[str, str], Array]:
     """Draws by month of each stream and commodity; (draws, months)."""
     problem, world = made.problem, made.world
-    by_sea = np.einsum("dms,ds->dm", problem.sea.lifted[made.home], world.per_voyage)
+    months = np.arange(len(problem.sea.months)) // problem.loading.load.phase_months
+    by_sea = np.einsum("dms,ds->dm", problem.sea.lifted[made.home], world.per_voyage) * world.phases[:, months]
     rounds = world.rounds_per_arms_box(problem.is_round)
     out: dict[tuple[str, str], Array] = {}
     for stream, boxes, arms_share in (("sea", by_sea, world.arms_sea), ("rail", world.rail, world.arms_rail)):

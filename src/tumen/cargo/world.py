@@ -28,12 +28,14 @@ class Layout:
         names = ["load", "size_power", "rail", "growth", "before", "arms_sea", "arms_rail", "payload", "room"]
         names += ["usable", "works", "boxes_per_m", "load_ashore"]
         names += [f"step:{k}" for k in range(1, knots)]
+        phases = max(math.ceil(len(months) / loading.load.phase_months), 1)
+        names += [f"phase:{k}" for k in range(phases)]
         names += [f"{part}:{k}" for k in loading.munition for part in ("share", "mass", "volume")]
         names += [f"ship:{s}" for s in ships]
         names += [f"kind:{k}" for k in kinds]
         self.names = names
         self.index = {name: number for number, name in enumerate(names)}
-        self.knots = knots
+        self.knots, self.phases = knots, phases
 
     def __len__(self) -> int:
         return len(self.names)
@@ -43,7 +45,8 @@ class Layout:
 class World:
     """Inputs of n candidates."""
 
-    per_voyage: Array  # (n, ships) boxes on one laden voyage of mean luck
+    per_voyage: Array  # (n, ships) boxes on one laden voyage of mean luck, in a phase of factor one
+    phases: Array  # (n, phases) factor on every load of some months
     rail: Array  # (n, months) boxes in each month
     before: Array  # (n,) boxes a month before the period
     arms_sea: Array  # (n,)
@@ -83,45 +86,48 @@ def build(
         return z[:, layout.index[name]]
 
     box = loading.box
-    payload = box.payload_kg.at(at("payload"))
-    room = box.inside_m3 * box.volume_share.at(at("room"))
+    payload = box.payload_kg.value(at("payload"))
+    room = box.inside_m3 * box.volume_share.value(at("room"))
     weights, in_box, mass = [], [], []
     for name, munition in loading.munition.items():
-        weights.append(munition.share.at(at(f"share:{name}")))
-        each = munition.mass_kg.at(at(f"mass:{name}"))
+        weights.append(munition.share.value(at(f"share:{name}")))
+        each = munition.mass_kg.value(at(f"mass:{name}"))
         if munition.volume_m3 is None:
             each = np.minimum(each, payload)
             in_box.append(np.ones_like(each))
         else:
-            in_box.append(rounds_per_box(payload, room, each, munition.volume_m3.at(at(f"volume:{name}"))))
+            in_box.append(rounds_per_box(payload, room, each, munition.volume_m3.value(at(f"volume:{name}"))))
         mass.append(each)
     shares = np.stack(weights, 1)
     shares /= shares.sum(1, keepdims=True)
     boxes, masses = np.stack(in_box, 1), np.stack(mass, 1)
-    arms_sea, arms_rail = box.arms_sea.at(at("arms_sea")), box.arms_rail.at(at("arms_rail"))
+    arms_sea, arms_rail = box.arms_sea.value(at("arms_sea")), box.arms_rail.value(at("arms_rail"))
     # A hull sinks by gross weight: tare of every box, cargo of those with arms; the rest count as half as heavy.
     cargo_t = (shares * boxes * masses).sum(1) / 1000.0
     gross_t = box.tare_kg / 1000.0 + cargo_t * (0.5 + 0.5 * arms_sea)
-    wanted = loading.load.boxes_per_voyage.at(at("load"))
-    power = loading.load.size_power.at(at("size_power"))
+    wanted = loading.load.boxes_per_voyage.value(at("load"))
+    power = loading.load.size_power.value(at("size_power"))
     per_voyage = np.empty((len(z), len(ships)))
     for number, ship in enumerate(ships):
-        load = wanted * hulls.relative[number] ** power * loading.load.ship_factor.at(at(f"ship:{ship}"))
+        load = wanted * hulls.relative[number] ** power * loading.load.ship_factor.value(at(f"ship:{ship}"))
         most = np.minimum(boxes_by_weight(loading.load, hulls.dwt_t[number], gross_t), hulls.slots[number])
         per_voyage[:, number] = np.minimum(load, most)
-    kind_bias = [np.log(loading.claims.kind[k].bias.at(at(f"kind:{k}"))) for k in kinds]
+    kind_bias = [np.log(loading.claims.kind[k].bias.value(at(f"kind:{k}"))) for k in kinds]
     return World(
         per_voyage=per_voyage,
+        phases=np.exp(
+            loading.load.phase_spread * z[:, layout.index["phase:0"] : layout.index["phase:0"] + layout.phases]
+        ),
         rail=rail_path(loading, layout, months, z),
-        before=loading.rail.before.at(at("before")),
+        before=loading.rail.before.value(at("before")),
         arms_sea=arms_sea,
         arms_rail=arms_rail,
         shares=shares,
         in_box=boxes,
         mass_kg=masses,
-        working=loading.use.usable.at(at("usable")) * loading.use.works.at(at("works")),
-        boxes_per_m=loading.stack.boxes_per_m.at(at("boxes_per_m")),
-        load_ashore=loading.stack.load_ashore.at(at("load_ashore")),
+        working=loading.use.usable.value(at("usable")) * loading.use.works.value(at("works")),
+        boxes_per_m=loading.stack.boxes_per_m.value(at("boxes_per_m")),
+        load_ashore=loading.stack.load_ashore.value(at("load_ashore")),
         kind_log_bias=np.stack(kind_bias, 1) if kinds else np.zeros((len(z), 0)),
     )
 
@@ -129,8 +135,8 @@ def build(
 def rail_path(loading: Loading, layout: Layout, months: int, z: Array) -> Array:
     """Boxes by rail in each month: a level, a growth a year, and a random walk with a step every few months."""
     rail = loading.rail
-    level = np.log(rail.boxes_per_month.at(z[:, layout.index["rail"]]))
-    growth = np.log(rail.growth.at(z[:, layout.index["growth"]]))
+    level = np.log(rail.boxes_per_month.value(z[:, layout.index["rail"]]))
+    growth = np.log(rail.growth.value(z[:, layout.index["growth"]]))
     walk = np.zeros((len(z), layout.knots))
     for knot in range(1, layout.knots):
         walk[:, knot] = walk[:, knot - 1] + rail.step_spread * z[:, layout.index[f"step:{knot}"]]

@@ -58,7 +58,7 @@ class Prior(Record):
             raise ValueError(f"no source; expected a source id or '{ASSUMPTION}'")
         return self
 
-    def at(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         """Values at standard-normal coordinates `z`: 0 is the median, -1.645 and 1.645 are low and high.
 
         >>> p = Prior(median=2, low=1, high=8, unit="boxes", source="assumption", reason="an example")
@@ -111,6 +111,8 @@ class Load(Record):
     size_power: Power
     ship_factor: Factor
     voyage_spread: float = Field(ge=0, le=1.5)
+    phase_spread: float = Field(ge=0, le=1.5)
+    phase_months: int = Field(ge=1, le=60)
     dwt_per_slot_t: float = Field(gt=2, lt=60)
     dwt_usable_share: float = Field(gt=0.3, le=1)
     source: ListCell
@@ -240,7 +242,7 @@ class Loading(Record):
     munition: dict[str, Munition]
     use: Use
     claims: Claims
-    check: list[Check] = []
+    check: list[Check] = Field(default=[])
     schema_: Literal[1] = Field(default=1, alias="schema")
 
     @model_validator(mode="after")

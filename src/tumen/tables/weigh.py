@@ -1,7 +1,17 @@
 """What the voyages carried: draws of cargo, and published claims held against them."""
 
 from tumen.tables.schema import (
-    COUNT, DATE, DRAW, EVIDENCE_ID, FLAG, NAME, PARENTS, REAL, TEXT, Column, Table,
+    COUNT,
+    DATE,
+    DRAW,
+    EVIDENCE_ID,
+    FLAG,
+    NAME,
+    PARENTS,
+    REAL,
+    TEXT,
+    Column,
+    Table,
 )
 
 CARGO = Table(
