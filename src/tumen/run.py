@@ -110,7 +110,10 @@ def _settle(x: Inputs) -> Tables:
 def _front(x: Inputs) -> Tables:
     from tumen.ledger import front
 
-    return front(x["cargo"], x.required("front", "front.toml"), x["case:claims"], x.period, x.seed)
+    return front(
+        x["cargo"], x.required("front", "front.toml"), x["case:claims"], x.period, x.seed,
+        voyages=x["voyages"], as_of=x.as_of,
+    )  # fmt: skip
 
 
 def _account(x: Inputs) -> Tables:
@@ -127,14 +130,18 @@ def _judge(x: Inputs) -> Tables:
     from tumen.assess import judge
 
     trades = x.required("trades", "trades.toml")
-    return judge(x["case:indicators"], trades, x["balance"], x["case:sources"], x.period, x.as_of, x.seed)
+    return judge(
+        x["case:indicators"], trades, x["balance"], x["case:sources"], x.period, x.as_of, x.seed,
+        responses=x.case.responses,
+    )  # fmt: skip
 
 
 def _answer(x: Inputs) -> Tables:
     from tumen.assess import answer
 
-    responses = x.required("responses", "responses.toml")
-    return answer(x["trades"], x["balance"], x["case:indicators"], responses, x.as_of, x.seed)
+    responses, trades = x.required("responses", "responses.toml"), x.required("trades", "trades.toml")
+    judged = {name: x[name] for name in ("trades", "trade_draws")}
+    return answer(judged, x["balance"], x["case:indicators"], trades, responses, x["case:sources"], x.as_of, x.seed)
 
 
 def _headline(x: Inputs) -> Tables:
@@ -172,7 +179,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "front", "front: what the rounds changed",
-        ("cargo", "case:claims"), ("front", "settings.period"),
+        ("cargo", "voyages", "case:claims"), ("front", "settings.period"),
         ("front", "front_totals", "front_answers", "front_checks", "diagnostics@front"),
         ("ledger", "case/front.py"), _front,
     ),
@@ -187,14 +194,14 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "judge", "judge: how the rest is being paid",
-        ("case:indicators", "case:sources", "balance"), ("trades", "settings.period"),
-        ("trades", "drivers", "ach", "devils_advocate", "collect", "diagnostics@judge"),
+        ("case:indicators", "case:sources", "balance"), ("trades", "responses", "settings.period"),
+        ("trades", "trade_draws", "drivers", "ach", "ach_scores", "devils_advocate", "collect", "diagnostics@judge"),
         ("assess", "case/judge.py"), _judge,
     ),
     Step(
         "answer", "answer: redlines and options",
-        ("trades", "balance", "case:indicators"), ("responses",),
-        ("redlines", "options", "packages", "coverage"),
+        ("trades", "trade_draws", "balance", "case:indicators", "case:sources"), ("trades", "responses"),
+        ("redlines", "options", "packages", "reversals", "coverage", "diagnostics@answer"),
         ("assess", "case/judge.py", "case/expression.py"), _answer,
     ),
     Step(
