@@ -5,8 +5,8 @@ explains them; `answer` takes these and responses.toml and gives redlines, ranke
 coverage; `keep` and `score` hold judgements until the truth is known and say how good they were.
 """
 
-from tumen.assess.answer import answer
-from tumen.assess.judge import JudgeError, judge
-from tumen.assess.score import keep, score
+from tumen.assess.answers import answer
+from tumen.assess.judgement import JudgeError, judge
+from tumen.assess.scoring import keep, score
 
 __all__ = ["JudgeError", "answer", "judge", "keep", "score"]

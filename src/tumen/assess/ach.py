@@ -23,7 +23,7 @@ from tumen.case.judge import MODERATE, Trades
 from tumen.tables import ACH, ACH_SCORES
 
 if TYPE_CHECKING:
-    from tumen.assess.judge import Snapshot
+    from tumen.assess.judgement import Snapshot
 
 CELLS = ("CC", "C", "N", "I", "II")
 POINTS = {"CC": 0, "C": 0, "N": 0, "I": -1, "II": -2}

@@ -21,7 +21,7 @@ from tumen.case.judge import Observation, Responses, Trades
 from tumen.tables import COLLECT
 
 if TYPE_CHECKING:
-    from tumen.assess.judge import Snapshot
+    from tumen.assess.judgement import Snapshot
 
 
 # Differences of utility below this are rounding.

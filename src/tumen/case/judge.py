@@ -354,7 +354,10 @@ class Redline(Record):
 
 
 class Option(Record):
-    """A card: what it acts on, how much of the harm it would take away, cost, delay, who must agree."""
+    """A card: what it acts on, how much of the harm it would take away, cost, delay, who must agree.
+
+    `open_from`: first day on which it could be chosen; as of an earlier day it is left out.
+    """
 
     card: Card
     label: str
@@ -366,6 +369,7 @@ class Option(Record):
     cost_word: Literal["low", "medium", "high"]
     cost_note: str
     delay_days: Amounts
+    open_from: dt.date | None = None
     who_must_agree: list[str]
     agreed: Chances
     source: str
@@ -408,6 +412,19 @@ class Responses(Record):
     options: dict[str, Option] = Field(default_factory=dict)
     packages: dict[str, Package] = Field(default_factory=dict)
     record: list[Happened] = Field(default_factory=list)
+
+
+def open_by(responses: Responses, day: dt.date) -> Responses:
+    """The responses that could be chosen on a day: later options leave their packages, empty packages go."""
+    options = {n: o for n, o in responses.options.items() if o.open_from is None or o.open_from <= day}
+    if len(options) == len(responses.options):
+        return responses
+    packages = {}
+    for name, package in responses.packages.items():
+        left = [o for o in package.options if o in options]
+        if left:
+            packages[name] = package if left == package.options else package.model_copy(update={"options": left})
+    return responses.model_copy(update={"options": options, "packages": packages})
 
 
 def read_trades(folder: Path, faults: Faults) -> Trades | None:

@@ -20,7 +20,7 @@ from tumen.assess import redlines
 from tumen.assess.sheet import Z95, Values
 from tumen.assess.utility import Scale
 from tumen.assess.words import KOREAN, phia
-from tumen.case.judge import Responses, Trades, middle
+from tumen.case.judge import Responses, Trades, middle, open_by
 from tumen.tables import COVERAGE, DIAGNOSTICS, OPTIONS, PACKAGES, REVERSALS
 
 # How far out a reversal is looked for, in half-widths of the stated range, and in how many steps.
@@ -45,6 +45,7 @@ def answer(
     `as_of`; without it the date of the event decides. Utilities are in points a year of
     responses.toml; gains are against doing nothing.
     """
+    responses = open_by(responses, as_of)
     draws = _draws(judged["trade_draws"])
     scale = Scale(responses)
     rng = np.random.default_rng([seed, 0xA5])
@@ -132,7 +133,7 @@ def _packages(
     best, utilities = solve(diagram(scale, nominal), names)
     gain, cost = scale.nominal()
     ours = gain @ np.array([nominal[t] for t in scale.trades]) - cost
-    gap = max(abs(ours[i] - utilities[n]) for i, n in enumerate(names))
+    gap = round(max(abs(ours[i] - utilities[n]) for i, n in enumerate(names)), 9)
     first = net.argmax(axis=1)
     order = np.argsort(-net.mean(axis=0), kind="stable")
     rank = {int(package): place for place, package in enumerate(order, 1)}
@@ -146,7 +147,7 @@ def _packages(
                 "label": package.label if package else "Nothing beyond what is done",
                 "label_ko": package.label_ko if package else "추가 조치 없음",
                 "options": scale.packages[name],
-                "utility": utilities[name],
+                "utility": float(ours[number]),
                 "effect_median": float(mid),
                 "effect_low90": float(low),
                 "effect_high90": float(high),
