@@ -94,7 +94,7 @@ def _with_entry(text: str, cells: Mapping[str, str]) -> str:
     """The text of sources.yaml with one more entry. A JSON string is a valid YAML scalar, whatever it holds."""
     names = [n for n in field_names("sources.yaml") if n in cells or n == "date"]
     plain = ("seen", "cited", "reference")
-    lines = []
+    lines: list[str] = []
     for name in names:
         value = cells.get(name)
         shown = "null" if value is None else value.lower() if name in plain else json.dumps(value, ensure_ascii=False)

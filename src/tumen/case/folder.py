@@ -195,11 +195,14 @@ class Case:
         return max((d for d in days if d), default=None) if days and all(days) else None
 
     def _known(self, value: Any, day: dt.date, late: list[At]) -> Any:
-        """`value` without the records in it that were not published by the day."""
+        """`value` without the records in it that were not published by the day; itself if nothing goes."""
         if isinstance(value, list):
-            return [self._known(v, day, late) for v in value if not isinstance(v, Record) or self.known_by(v, day)]
+            kept = [self._known(v, day, late) for v in value if not isinstance(v, Record) or self.known_by(v, day)]
+            same = len(kept) == len(value) and all(a is b for a, b in zip(kept, value, strict=True))
+            return value if same else kept
         if isinstance(value, dict):  # keyed settings are named elsewhere, so they stay and are told
-            return {k: self._known(v, day, late) for k, v in value.items()}
+            inside = {k: self._known(v, day, late) for k, v in value.items()}
+            return value if all(inside[k] is value[k] for k in value) else inside
         if not isinstance(value, Record):
             return value
         if not self.known_by(value, day):
@@ -207,9 +210,10 @@ class Case:
         changed = {}
         for name in type(value).model_fields:
             inner = getattr(value, name)
-            kept = self._known(inner, day, late)
-            if kept is not inner and kept != inner:
-                changed[name] = kept
+            if isinstance(inner, Record | list | dict):
+                kept_inner = self._known(inner, day, late)
+                if kept_inner is not inner:
+                    changed[name] = kept_inner
         return value.model_copy(update=changed) if changed else value
 
     @cached_property

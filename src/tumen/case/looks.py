@@ -146,7 +146,7 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
     for look in case.looks:
         if look.berth is not None and look.berth not in places:
             faults.add(look.at, "berth", f"unknown place '{look.berth}'", "a name of places.geojson, or empty")
-        elif look.berth is not None and look.place != places[look.berth].part_of in places:
+        elif look.berth is not None and places[look.berth].part_of in {None, *places} - {look.place}:
             faults.add(
                 look.at,
                 "berth",

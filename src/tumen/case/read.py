@@ -29,7 +29,7 @@ R = TypeVar("R", bound=Record)
 # A case is written by people; a larger text file is a mistake (an archive put in the wrong folder).
 MAX_TEXT_BYTES = 20_000_000
 # A YAML alias may repeat a part; a few nested ones repeat it a billion times.
-MAX_YAML_NODES = 2_000_000
+MAX_YAML_NODES = 100_000
 # Deeper than anything a person writes, far from the interpreter's own limit.
 MAX_DEPTH = 60
 
