@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tumen.case.traffic_settings import TrafficSettings
-from tumen.traffic.chain import UNITS_PER_DAY, port
+from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, empty_state, port, transition
 from tumen.traffic.filter import Problem
 from tumen.traffic.looks import (
     Clock,
@@ -39,6 +39,7 @@ from tumen.traffic.totals import (
     FarEvidence,
     Listed,
     SpanEvidence,
+    TotalEvidence,
     collectors,
     path_evidence,
 )
@@ -69,7 +70,7 @@ class PortCase:
         """The chain, the grid of rates, and the looks."""
         tracked = any(o.mark is not None for o in self.looks.observations)
         chain = port(self.settings.dwell_phases, self.berths, tracked)
-        return Problem(chain, levels(self.settings.rate_per_day), self.looks, self.hulls)
+        return Problem(chain, levels(self.settings.rate_per_day), self.looks, self.hulls, self.end_unit)
 
 
 @dataclass(frozen=True)
@@ -190,12 +191,10 @@ def _read_case(
         listed[group] = Listed(tuple(o.unit for o in own), tuple(o.seen_ships for o in own))
     evidence = path_evidence(groups, listed, place, settings)
     evidence += [SpanEvidence(s.end, f"span {s.look_ids[0]}", s) for s in read.spans]
-    evidence += _choices(read, clock, end_unit)
     evidence += _days(days, read, settings)
     if alone:
         for far in destinations:
             evidence += _far(rows, far, clock, end_unit, hulls, settings)
-    evidence.sort(key=lambda e: e.unit)
     totals = tuple(r for r in used if r["vessel"] is not None and r["quantity"] in ("visits", "voyages"))
     return PortCase(
         place,
@@ -263,14 +262,14 @@ def _days(days: Sequence[tuple[int, int, int, int, str]], read: PortLooks, setti
     return out
 
 
-def _choices(read: PortLooks, clock: Clock, end_unit: int) -> list[Evidence]:
-    edges = [clock.day(m) for m in month_starts(clock.origin.date(), clock.when(end_unit).date())]
-    edges = [max(e, 0) for e in edges] + [end_unit + 1]
+def _choices(problem: Problem) -> list[Evidence]:
+    """The choice of looks, month by month (stretches of 28 days)."""
+    days = sorted(problem.choice_days)
     out: list[Evidence] = []
-    for first, last in zip(edges, edges[1:], strict=False):
-        looks = sum(o.chosen for o in read.observations if first <= o.unit < last)
-        if looks:
-            out.append(ChoiceEvidence(last - 1, f"choice of looks {clock.when(first):%Y-%m}", first, last, looks))
+    for start in range(0, len(days), 28):
+        part = tuple(days[start : start + 28])
+        looks = sum(o.chosen and part[0] <= o.unit < part[-1] + UNITS_PER_DAY for o in problem.looks.observations)
+        out.append(ChoiceEvidence(part[-1], f"choice of looks, day {part[0] // UNITS_PER_DAY}", part, looks))
     return out
 
 
@@ -312,10 +311,11 @@ def count_port(
     particles: int | None = None,
 ) -> Counted:
     """Joint draws of one port; more particles where too few distinct paths survive the totals."""
-    problem = case.problem
     settings = case.settings
+    pieces = list(case.evidence if evidence is None else evidence)
+    problem = guided(case.problem, pieces, settings.dwell_at(case.place).median)
+    pieces = sorted(pieces + _choices(problem), key=lambda e: e.unit)
     weighted = integrate(problem, settings, settings.dwell_at(case.place), rng)
-    pieces = case.evidence if evidence is None else tuple(evidence)
     size = max(particles or settings.particles, draws)
     for attempt in range(3):
         paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
@@ -325,6 +325,26 @@ def count_port(
     paths = paths.take(rng.permutation(paths.draws)[:draws])
     visits = visits_of(paths, case.looks.observations, case.hulls, case.clock, case.hull_totals, settings, rng)
     return Counted(case, weighted, paths, visits)
+
+
+def guided(problem: Problem, pieces: Sequence[Evidence], dwell_days: float) -> Problem:
+    """The problem with each total spread over the weeks of its span as a factor on the level of the rate.
+
+    It steers the draws towards rates that the totals bear out; each is taken out again, week by week, when its
+    total is weighed, so it changes the effort and not the answer.
+    """
+    rate = problem.levels.rate
+    far = transition(problem.chain, rate, np.full(len(rate), dwell_days), days=60.0)
+    occupied = (empty_state(problem.chain) @ far) @ (problem.chain.ships > 0).astype(float)
+    guides: dict[int, dict[str, np.ndarray]] = {}
+    for piece in pieces:
+        if not isinstance(piece, TotalEvidence | DaysEvidence):
+            continue
+        first, last, value = piece.guide(rate, occupied)
+        weeks = list(range(-(-(first + 1) // WEEK_UNITS) * WEEK_UNITS, last + 1, WEEK_UNITS))
+        for week in weeks:
+            guides.setdefault(week, {})[piece.name] = (value - value.max()) / len(weeks)
+    return replace(problem, guides=guides)
 
 
 def count(

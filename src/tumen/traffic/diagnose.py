@@ -13,7 +13,7 @@ import numpy as np
 
 from tumen.traffic.count import Counted, count_port
 from tumen.traffic.prior import NAMES
-from tumen.traffic.totals import ChoiceEvidence, DaysEvidence, TotalEvidence
+from tumen.traffic.totals import DaysEvidence, TotalEvidence
 
 STEP = "count"
 _SECOND_RUN = 1500  # particles of a run made only to see a difference: its Monte Carlo error is under 0.1 sd
@@ -169,8 +169,7 @@ def _choice(c: Counted, base: float, sd: float, rng: np.random.Generator) -> dic
         c.case,
         looks=replace(c.case.looks, observations=tuple(replace(o, chosen=False) for o in c.case.looks.observations)),
     )
-    rest = [e for e in c.case.evidence if not isinstance(e, ChoiceEvidence)]
-    moved = float(_total(count_port(blind, rng, _SECOND_RUN, evidence=rest, particles=_SECOND_RUN)).mean()) - base
+    moved = float(_total(count_port(blind, rng, _SECOND_RUN, particles=_SECOND_RUN)).mean()) - base
     return _row(
         f"choice of looks, {c.case.place}",
         moved / sd,

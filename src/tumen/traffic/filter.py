@@ -10,7 +10,8 @@ a marked Markovian arrival process, Neuts 1979).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,9 @@ import numpy as np
 from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY, WEEK_UNITS, Port, empty_state, transition
 from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood
 from tumen.traffic.prior import Levels, Points, pause_week
+
+
+_LEAST_SHARE = 0.1  # where the norm of chosen looks is linearised during a pause: a month is rarely all pause
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Problem:
     levels: Levels
     looks: PortLooks
     hulls: Hulls
+    end_unit: int = 10**9
+    guides: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @cached_property
     def by_unit(self) -> dict[int, list[Observation]]:
@@ -36,6 +42,28 @@ class Problem:
         for o in self.looks.observations:
             out.setdefault(o.unit, []).append(o)
         return dict(sorted(out.items()))
+
+    @cached_property
+    def chosen_rate(self) -> float:
+        """Chosen looks a day over the stretch in which looks were chosen."""
+        chosen = [o.unit for o in self.looks.observations if o.chosen]
+        return len(chosen) / len(self.choice_days) if chosen else 0.0
+
+    @cached_property
+    def choice_days(self) -> frozenset[int]:
+        """Overpasses among which looks were chosen: every day from a week before the first to a week after the last,
+        less the days of which a full record exists."""
+        chosen = [o.unit for o in self.looks.observations if o.chosen]
+        if not chosen:
+            return frozenset()
+        first = max(0, min(chosen) - WEEK_UNITS) // UNITS_PER_DAY * UNITS_PER_DAY
+        days = range(first, min(max(chosen) + WEEK_UNITS, self.end_unit) + 1, UNITS_PER_DAY)
+        return frozenset(d for d in days if not any(a <= d <= b for a, b in self.looks.complete))
+
+    @property
+    def last_unit(self) -> int:
+        """Last unit at which a look or the choice of looks tells something."""
+        return max([0, *self.by_unit, *self.choice_days, *self.guides])
 
     @cached_property
     def mark_factors(self) -> dict[int, np.ndarray]:
@@ -88,6 +116,20 @@ class Kernels:
         on = busy[: self.on_rows].reshape(len(self.p), -1)
         return np.stack([on, np.zeros_like(on)], axis=1)
 
+    @cached_property
+    def choice_norm(self) -> np.ndarray:
+        """Log norm of the choice of looks for one day, by point, running or paused, level, empty or occupied.
+
+        n looks fell among the days of a stretch with odds q of an occupied one: each has probability
+        q^occupied over the sum of q^occupied. Its log norm is taken here in its tangent at the long-run occupied
+        share of the level, day by day, so that the pass can carry it; the paths then get the exact one.
+        """
+        odds = self.p.selection_odds[:, None, None] - 1.0
+        at = np.maximum(self.occupied, _LEAST_SHARE)
+        slope = odds / (1 + odds * at)
+        empty = np.log1p(odds * at) - slope * at
+        return self.problem.chosen_rate * np.stack([empty, empty + slope], axis=-1)
+
     def matrix(self, gap: int) -> np.ndarray:
         """Transition over `gap` units (at most a week): (P L + P, S, S), running rows then paused ones."""
         out: np.ndarray | None = None
@@ -139,22 +181,21 @@ class Kernels:
         """Weights of all looks at a unit for running and paused states: (P, L, S) and (P, L or 1, S)."""
         p, chain = self.p, self.problem.chain
         like = np.ones((len(p), chain.size))
-        chosen = 0
-        for o in self.problem.by_unit[unit]:
+        for o in self.problem.by_unit.get(unit, ()):
             like = like * likelihood(o, chain.ships, p.detection, p.false_sighting)
-            chosen += o.chosen
+            if o.chosen:
+                like = like * np.where(chain.ships[None, :] > 0, p.selection_odds[:, None], 1.0)
         if unit in self.problem.mark_factors:
             like = like * self.problem.mark_factors[unit][None, :]
         on = off = like[:, None, :]
-        if chosen:
-            # A look chosen with odds q of an occupied hour: q^occupied over its mean at this rate. The exact
-            # mean over the month is put in its place when paths are drawn.
-            odds = p.selection_odds[:, None]
-            pull = np.where(chain.ships[None, :] > 0, odds, 1.0)[:, None, :]
-            mean = 1 + (odds[:, :, None] - 1) * self.occupied
-            on = on * pull / mean[:, 0, :, None]
-            off = off * pull
+        if unit in self.problem.choice_days:
+            norm = np.exp(-self.choice_norm)[:, :, :, (chain.ships > 0).astype(int)]
+            on, off = on * norm[:, 0], off * norm[:, 1]
         return on, off
+
+    def guide(self, unit: int) -> np.ndarray:
+        """Factor (1, L, 1) by which totals to come steer the running levels in the week that ends at a unit."""
+        return np.exp(sum(self.problem.guides[unit].values()))[None, :, None]
 
     def forget(self, v: np.ndarray) -> np.ndarray:
         """Lower the flag of the row vectors after a look that told hulls apart."""
@@ -164,23 +205,27 @@ class Kernels:
         return out
 
 
-def cuts(problem: Problem, until: int, daily: bool = False) -> np.ndarray:
-    """Units at which something happens up to `until`: looks, week ends, and each day where wanted."""
-    step = UNITS_PER_DAY if daily else WEEK_UNITS
-    marks = set(range(0, until + 1, step)) | {u for u in problem.by_unit if u <= until} | {until}
+def cuts(problem: Problem, until: int, daily_until: int = -1) -> np.ndarray:
+    """Units at which something happens up to `until`: looks and week ends, each day up to `daily_until`.
+
+    With `daily_until`, half weeks follow after it.
+    """
+    marks = set(range(0, until + 1, WEEK_UNITS // 2 if daily_until >= 0 else WEEK_UNITS)) | {until}
+    marks |= set(range(0, min(daily_until, until) + 1, UNITS_PER_DAY))
+    marks |= {u for u in (*problem.by_unit, *problem.choice_days) if u <= until}
     return np.array(sorted(marks), dtype=np.int64)
 
 
 def log_evidence(problem: Problem, p: Points) -> np.ndarray:
     """Log likelihood of all looks at each point, (P,)."""
     kernels = Kernels(problem, p)
-    at = cuts(problem, max(problem.by_unit, default=0))
+    at = cuts(problem, problem.last_unit)
     on, off = kernels.begin()
     total = np.zeros(len(p))
     for i, unit in enumerate(at):
         if i:
             on, off = kernels.forward(on, off, int(unit - at[i - 1]))
-        if unit in problem.by_unit:
+        if unit in problem.by_unit or unit in problem.choice_days:
             weight_on, weight_off = kernels.look(int(unit))
             on, off = on * weight_on, off * weight_off
             if unit in problem.mark_factors:
@@ -189,8 +234,11 @@ def log_evidence(problem: Problem, p: Points) -> np.ndarray:
             total += np.log(np.maximum(mass, 1e-300))
             on, off = on / mass[:, None, None], off / mass[:, None, None]
         if unit and unit % WEEK_UNITS == 0:
+            if unit in problem.guides:
+                on = on * kernels.guide(int(unit))
             on, off = kernels.mix(on, off)
-    return total
+    mass = on.sum((1, 2)) + off.sum((1, 2))
+    return total + np.log(np.maximum(mass, 1e-300))
 
 
 def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int, last: int, most: int) -> np.ndarray:
@@ -202,7 +250,7 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
     order = most + 1
     values = np.zeros(order // 2 + 1, dtype=complex)
     plain = Kernels(problem, p)
-    until = max(max(problem.by_unit, default=0), last)
+    until = max(problem.last_unit, last)
     at = np.unique(np.concatenate([cuts(problem, until), [first, last]]))
     rates = problem.levels.rate
     rate = np.concatenate([np.tile(rates, len(p)), np.zeros(len(p))])
@@ -224,7 +272,7 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
             if i:
                 inside = first <= at[i - 1] and unit <= last
                 on, off = (marked if inside else plain).forward(on, off, int(unit - at[i - 1]))
-            if unit in problem.by_unit:
+            if unit in problem.by_unit or unit in problem.choice_days:
                 weight_on, weight_off = plain.look(int(unit))
                 on, off = on * weight_on, off * weight_off
                 if unit in problem.mark_factors:
@@ -233,6 +281,8 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
                 total += np.log(size)
                 on, off = on / size[:, None, None], off / size[:, None, None]
             if unit and unit % WEEK_UNITS == 0:
+                if unit in problem.guides:
+                    on = on * plain.guide(int(unit))
                 on, off = plain.mix(on, off)
         values[k] = (weight * np.exp(total - evidence) * (on.sum((1, 2)) + off.sum((1, 2)))).sum()
     return np.maximum(np.fft.irfft(values.conj(), n=order), 0.0)

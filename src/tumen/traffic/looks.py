@@ -21,6 +21,8 @@ from tumen.traffic.chain import UNITS_PER_DAY
 
 LONGEST_LOOK = dt.timedelta(hours=30)  # a dated image spans its day and a little of its neighbours by time zone
 FASTEST_KNOTS = 22.0  # no ship of the roster makes more; RoRo carriers of this size make 14 to 16
+# A report within these units of the last ship seen follows that one up: its time was not chosen afresh.
+FOLLOW_UP_UNITS = 4 * UNITS_PER_DAY
 DEFAULT_NAME_CONFIDENCE = 0.9  # a hull named by an analyst without a stated confidence
 
 
@@ -117,6 +119,7 @@ class PortLooks:
     observations: tuple[Observation, ...]
     spans: tuple[Span, ...]
     conflicts: tuple[str, ...] = field(default=())
+    complete: tuple[tuple[int, int], ...] = ()
 
     @property
     def last_unit(self) -> int:
@@ -244,6 +247,9 @@ def read_port(
     spans: list[Span] = []
     stacks: list[tuple[int, bool, str]] = []
     own = [r for r in rows if r["place"] == place]
+    quiet = _quiet_days(place, clock, last_unit, settings)
+    quiet_units = {o.unit for o in quiet}
+    last_seen = -FOLLOW_UP_UNITS
     for r in sorted(own, key=lambda r: (r["start"], r["end"], r["look_id"])):
         first, last = clock.unit(r["start"]), clock.unit(r["end"])
         if last < 0 or first > last_unit:
@@ -268,6 +274,12 @@ def read_port(
         chosen = settings.selection and (r["tasked"] is True or (r["tasked"] is None and r["origin"] == "reported"))
         if any(a <= unit <= b for a, b in complete):
             chosen = False
+        if r["tasked"] is None and (
+            unit - last_seen <= FOLLOW_UP_UNITS or any(abs(unit - u) < UNITS_PER_DAY for u in quiet_units)
+        ):
+            chosen = False
+        if kind == "present" or count > 0:
+            last_seen = unit
         usable = r["usable_share"]
         if r["berth"] is not None and kind == "absent" and berths > 1:
             usable = usable / berths  # one pier seen empty says nothing of the others
@@ -277,9 +289,23 @@ def read_port(
             mark = None  # which of several ships the mark is of cannot be told
         observations.append(Observation(unit, kind, count, usable, 1.0, chosen, r["collector"], r["look_id"], mark))
     observations, more = _share_scenes(observations, own)
+    observations = sorted([*observations, *quiet], key=lambda o: (o.unit, o.look_id))
     conflicts += more
     spans += _stack_spans(stacks, observations, settings)
-    return PortLooks(place, tuple(observations), tuple(spans), tuple(conflicts))
+    return PortLooks(place, tuple(observations), tuple(spans), tuple(conflicts), tuple(complete))
+
+
+def _quiet_days(place: str, clock: Clock, last_unit: int, settings: TrafficSettings) -> list[Observation]:
+    """Empty looks that stand for a stretch reported as quiet."""
+    out: list[Observation] = []
+    for q in settings.quiet:
+        if q.place != place:
+            continue
+        for day in range((q.end - q.start).days + 1):
+            unit = clock.day(q.start + dt.timedelta(days=day))
+            if 0 <= unit <= last_unit:
+                out.append(Observation(unit, "absent", 0, q.usable_share, 1.0, False, "quiet", f"quiet {q.source}"))
+    return out
 
 
 def _unit_of(r: Mapping[str, Any], clock: Clock) -> int:

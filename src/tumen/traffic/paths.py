@@ -23,7 +23,9 @@ from tumen.traffic.prior import Points
 
 _MESSAGE_BYTES = 120_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
 _MOST_POINTS = 64
-_ARRIVALS_A_STEP = 5
+_ARRIVALS_A_DAY = 5  # arrivals told apart in a step of a day or less: at 1 a day, under 1e-3 lie beyond
+_ARRIVALS_A_STEP = 13  # and in the half-week steps after the last evidence
+_BLOCK = 500
 
 
 class Evidence(Protocol):
@@ -39,9 +41,10 @@ class Evidence(Protocol):
 
 @dataclass
 class History:
-    """Draws up to now: at the cuts `at` (T,), arrivals so far and ships alongside (T, N); `point` (N,) the parameters.
+    """Draws up to now: at the cuts `at` (T,), arrivals so far and ships alongside (N, T); `point` (N,) the parameters.
 
     `choice` (N,) is the log norm that the filter used for the looks chosen since it was last set to zero.
+    `carried` holds what evidence must remember of each draw, the draws along the last axis.
     """
 
     at: np.ndarray
@@ -50,6 +53,7 @@ class History:
     point: np.ndarray
     points: Points
     choice: np.ndarray
+    carried: dict[str, np.ndarray]
     now: int = 0
 
     def index(self, unit: int) -> int:
@@ -58,11 +62,11 @@ class History:
 
     def arrivals(self, first: int, last: int) -> np.ndarray:
         """Arrivals after unit `first` and up to `last`, (N,)."""
-        return self.arrived[self.index(last)].astype(int) - self.arrived[self.index(first)].astype(int)
+        return self.arrived[:, self.index(last)].astype(int) - self.arrived[:, self.index(first)].astype(int)
 
     def departed(self, i: int) -> np.ndarray:
         """Departures up to cut i, (N,)."""
-        return self.arrived[i].astype(int) - self.ships[i]
+        return self.arrived[:, i].astype(int) - self.ships[:, i]
 
     def days(self, first: int, last: int) -> np.ndarray:
         """Cuts of the daily overpasses in a span of units."""
@@ -75,7 +79,7 @@ class History:
 class Paths:
     """Joint draws of one port.
 
-    `at` (T,) units; `arrived`, `ships` (T, N); `rate` (W, N) arrivals a day by week and 0 while paused;
+    `at` (T,) units; `arrived`, `ships` (N, T); `rate` (W, N) arrivals a day by week and 0 while paused;
     `first_level` (N,) level at the start; `point` (N,) index into `points`; `lowest_effective` the least
     effective number met at a piece of evidence and `lowest_at` its name; `lineages` distinct paths left;
     `log_evidence` of the path evidence given the looks.
@@ -98,14 +102,14 @@ class Paths:
     @property
     def draws(self) -> int:
         """Number of draws."""
-        return self.arrived.shape[1]
+        return self.arrived.shape[0]
 
     def take(self, which: np.ndarray) -> Paths:
         """Draws by index."""
         return Paths(
             self.at,
-            self.arrived[:, which],
-            self.ships[:, which],
+            self.arrived[which],
+            self.ships[which],
             self.rate[:, which],
             self.paused[:, which],
             self.first_level[which],
@@ -122,7 +126,7 @@ class Paths:
         """Arrivals after unit `first` and up to `last`, (N,)."""
         low, high = np.searchsorted(self.at, [first, last])
         high = min(int(high), len(self.at) - 1)
-        return self.arrived[high].astype(int) - self.arrived[int(low)].astype(int)
+        return self.arrived[:, high].astype(int) - self.arrived[:, int(low)].astype(int)
 
 
 def systematic(weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -137,14 +141,15 @@ def draw_paths(
 ) -> Paths:
     """`count` joint draws from the start to unit `until`."""
     size, rates = problem.chain.size, len(problem.levels.rate)
-    last_look = min(max(problem.by_unit, default=0), until)
+    last_look = min(problem.last_unit, until)
     days = last_look // UNITS_PER_DAY + 1
     affordable = int(_MESSAGE_BYTES / max(days * 2 * rates * size * 4, 1))
     kept = max(8, min(_MOST_POINTS, affordable))
     chosen, copies = np.unique(systematic(weighted.weight, kept, rng), return_counts=True)
     p = weighted.points.take(chosen)
     kernels = Kernels(problem, p)
-    at = cuts(problem, until, daily=True)
+    last = max([last_look, *(min(e.unit, until) for e in evidence)])
+    at = cuts(problem, until, daily_until=last)
     messages, turns = _lookahead(problem, kernels, at, last_look)
     walk = _Walk(problem, kernels, at, messages, turns, rng)
     point = systematic(copies / copies.sum(), count, rng)
@@ -161,7 +166,7 @@ def draw_paths(
         if i:
             walk.step(i)
         for piece in waiting.get(i, ()):
-            add = piece.log_weight(walk.history)
+            add = piece.log_weight(walk.history) - walk.unguided(piece.name)
             before = _effective(log_w)
             mean = _log_mean(log_w + add) - _log_mean(log_w)
             surprise[piece.name] = float(mean)
@@ -230,10 +235,12 @@ def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: in
         if unit and unit % WEEK_UNITS == 0:
             turns[i] = np.stack([on, off], axis=1).astype(np.float32)
             on, off = kernels.unmix(on, off)
-        if unit in problem.by_unit:
-            if unit in problem.mark_factors:
-                same = problem.chain.forget_left()
-                on, off = on[..., same], off[..., same]
+            if unit in problem.guides:
+                on = on * kernels.guide(unit)
+        if unit in problem.mark_factors:
+            same = problem.chain.forget_left()
+            on, off = on[..., same], off[..., same]
+        if unit in problem.by_unit or unit in problem.choice_days:
             weight_on, weight_off = kernels.look(unit)
             on, off = on * weight_on, off * weight_off
             top = np.maximum(on.max((1, 2)), off.max((1, 2)))[:, None, None]
@@ -280,10 +287,21 @@ class _Walk:
         self.level_by_week = [self.level.astype(np.int8)]
         self.paused_by_week = [self.off.astype(bool)]
         self.history = History(
-            self.at, np.zeros((cutsn, n), np.int16), np.zeros((cutsn, n), np.int8), point, self.kernels.p, np.zeros(n)
+            self.at,
+            np.zeros((n, cutsn), np.int16),
+            np.zeros((n, cutsn), np.int8),
+            point,
+            self.kernels.p,
+            np.zeros(n),
+            {},
         )
-        self.history.ships[0] = self.problem.chain.ships[self.state]
+        self.history.ships[:, 0] = self.problem.chain.ships[self.state]
+        self.guided: dict[str, np.ndarray] = {}
         self._forget(0)
+
+    def unguided(self, name: str) -> np.ndarray | float:
+        """The log factor by which a piece of evidence steered the draws so far, to be taken out; forgets it."""
+        return self.guided.pop(name, 0.0)
 
     def step(self, i: int) -> None:
         """Draw the state at cut i, the arrivals since the last cut, and at a week's end the turn of the rate."""
@@ -301,14 +319,16 @@ class _Walk:
         pair = on_row * self.size + after
         chance = np.take(self._marks_of(gap), pair, axis=0)
         u = self.rng.random(n, dtype=np.float32)
-        arrivals = (chance < u[:, None]).sum(1) * (self.off == 0)
+        arrivals = np.where(self.off == 0, (chance < u[:, None]).sum(1), 0).astype(np.int16)
         self.state = after
-        self.history.arrived[i] = self.history.arrived[i - 1] + arrivals
-        self.history.ships[i] = self.problem.chain.ships[after]
+        self.history.arrived[:, i] = self.history.arrived[:, i - 1] + arrivals
+        self.history.ships[:, i] = self.problem.chain.ships[after]
         self.history.now = i
         self._forget(i)
         unit = int(self.at[i])
         if unit % WEEK_UNITS == 0:
+            for name, value in self.problem.guides.get(unit, {}).items():
+                self.guided[name] = self.guided.get(name, 0.0) + np.where(self.off == 0, value[self.level], 0.0)
             self._turn_week(i)
 
     def _turn_week(self, i: int) -> None:
@@ -325,28 +345,33 @@ class _Walk:
     def keep(self, which: np.ndarray) -> None:
         """Resample the draws."""
         h = self.history
-        h.arrived[: h.now + 1] = h.arrived[: h.now + 1, which]
-        h.ships[: h.now + 1] = h.ships[: h.now + 1, which]
+        h.arrived, h.ships = h.arrived[which], h.ships[which]
         h.point, h.choice = h.point[which], h.choice[which]
+        h.carried = {name: value[..., which] for name, value in h.carried.items()}
+        self.guided = {name: value[which] for name, value in self.guided.items()}
         self.state, self.level, self.off = self.state[which], self.level[which], self.off[which]
         self.first_level = self.first_level[which]
         self.level_by_week = [v[which] for v in self.level_by_week]
         self.paused_by_week = [v[which] for v in self.paused_by_week]
 
     def _pick(self, weight: np.ndarray, ramp: np.ndarray) -> np.ndarray:
-        edges = weight @ ramp
+        # Running sums as products of small blocks: one large product would be split over threads, which
+        # costs more than it saves.
+        blocks = weight.reshape(-1, _BLOCK, weight.shape[1]) if len(weight) % _BLOCK == 0 else weight[None]
+        edges = (blocks @ ramp).reshape(weight.shape)
         u = self.rng.random(len(weight), dtype=np.float32) * edges[:, -1]
-        return np.minimum((edges <= u[:, None]).sum(1), weight.shape[1] - 1)
+        above = edges > u[:, None]
+        above[:, -1] = True
+        return above.argmax(1)
 
     def _forget(self, i: int) -> None:
         unit = int(self.at[i])
         if unit in self.problem.mark_factors:
             self.state = self.problem.chain.forget_left()[self.state]
-        chosen = sum(o.chosen for o in self.problem.by_unit.get(unit, ()))
-        if chosen:
+        if unit in self.problem.choice_days:
             h = self.history
-            busy = self.kernels.occupied[h.point, self.off, self.level]
-            h.choice += chosen * np.log1p((h.points.selection_odds[h.point] - 1) * busy)
+            norm = self.kernels.choice_norm
+            h.choice += norm[h.point, self.off, self.level, (self.problem.chain.ships[self.state] > 0).astype(int)]
 
     def _rows_of(self, gap: int) -> np.ndarray:
         if gap not in self._rows:
@@ -358,7 +383,8 @@ class _Walk:
             p = self.kernels.p
             rate = np.tile(self.problem.levels.rate, len(p))
             dwell = np.repeat(p.dwell_days, self.rates)
-            split = transition_by_arrivals(self.problem.chain, rate, dwell, None, gap / UNITS_PER_DAY, _ARRIVALS_A_STEP)
+            most = _ARRIVALS_A_DAY if gap <= UNITS_PER_DAY else _ARRIVALS_A_STEP
+            split = transition_by_arrivals(self.problem.chain, rate, dwell, None, gap / UNITS_PER_DAY, most)
             share = np.cumsum(split, axis=0) / np.maximum(split.sum(0), 1e-300)
-            self._marks[gap] = np.moveaxis(share[:-1], 0, -1).reshape(-1, _ARRIVALS_A_STEP - 1).astype(np.float32)
+            self._marks[gap] = np.moveaxis(share[:-1], 0, -1).reshape(-1, most - 1).astype(np.float32)
         return self._marks[gap]

@@ -1,9 +1,9 @@
 """Published totals, occupied-day shares, stacks, far-end looks and the choice of looks as evidence on paths.
 
 Takes rows of `tables.CLAIMS` and what is listed of each collector; gives pieces of evidence for the
-particle filter. A collector counts each visit with an unknown share of its own (integrated over a Beta
-prior), visits that its own listed looks already show are not counted twice, cumulative totals of one
-collector enter as increments, and totals of collectors who look at the same scenes are tempered.
+particle filter. A collector counts each visit with an unknown share (a common part for
+all who buy the same scenes, and one of its own, both integrated by quadrature), visits that its own listed looks already show are not counted twice, cumulative totals of one
+collector enter as increments.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from tumen.case.traffic_settings import DestinationShare, TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY
 from tumen.traffic.looks import Clock, Observation, Span
 from tumen.traffic.paths import Evidence, History
+from tumen.traffic.prior import DAYS_PER_MONTH
 
-COUNTED = ("visits", "voyages")
-_NODES = 9  # of the Beta prior of a collector's share: doubling them moves no figure by 1 %
+COUNTED = ("visits", "voyages", "visits_per_month")
+_COMMON, _OWN = 7, 5  # quadrature nodes; two more of each move no figure by 1 %
 _SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
 
 
@@ -64,9 +65,10 @@ def collectors(
         if last > end_unit + UNITS_PER_DAY:
             remarks.append(f"{r['claim_id']} runs beyond the period and is not used")
             continue
+        months = (last - first) / UNITS_PER_DAY / DAYS_PER_MONTH if r["quantity"] == "visits_per_month" else 1.0
         value = r["point"] if r["point"] is not None else r["low"] if r["low"] is not None else r["high"]
-        low = int(round(r["low"] if r["low"] is not None else value))
-        high: int | None = int(round(r["high"] if r["high"] is not None else value))
+        low = round(months * (r["low"] if r["low"] is not None else value))
+        high: int | None = round(months * (r["high"] if r["high"] is not None else value))
         if r["reading"] == "up_to":
             low = 0
         share = (
@@ -149,38 +151,44 @@ def _uncovered(p: Part, inside: Sequence[Part]) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=8)
-def _nodes(mean: float, weight: float) -> np.ndarray:
-    from scipy.stats import beta
+def share_nodes(median: float, sd_logit: float, correlation: float) -> np.ndarray:
+    """Collector's shares at the quadrature nodes: (common x own,), the own node running fastest.
 
-    return np.clip(beta.ppf((np.arange(_NODES) + 0.5) / _NODES, mean * weight, (1 - mean) * weight), 1e-3, 0.999)
+    Nodes are medians of equally likely slices of the common and the own part of the log odds.
+    """
+    from scipy.special import ndtri
+
+    common = ndtri((np.arange(_COMMON) + 0.5) / _COMMON) * sd_logit * np.sqrt(correlation)
+    own = ndtri((np.arange(_OWN) + 0.5) / _OWN) * sd_logit * np.sqrt(1 - correlation)
+    odds = np.exp(np.log(median / (1 - median)) + common[:, None] + own[None, :])
+    return (odds / (1 + odds)).reshape(-1)
 
 
 @lru_cache(maxsize=4096)
-def _count_table(low: int, high: int, over: float, share: float, mean: float, weight: float, most: int) -> np.ndarray:
+def _count_table(
+    low: int, high: int, over: float, share: float, median: float, sd: float, correlation: float, most: int
+) -> np.ndarray:
     """log P(low <= collector's count <= high | N visits, share node): (nodes, most + 1)."""
     from scipy.special import gammaln
 
     n = np.arange(most + 1)[:, None]
     k = np.arange(high + 1)[None, :]
-    out = np.empty((_NODES, most + 1))
-    for q, d in enumerate(_nodes(mean, weight) * share):
-        found = np.where(
-            k <= n,
-            np.exp(
-                gammaln(n + 1)
-                - gammaln(k + 1)
-                - gammaln(np.maximum(n - k, 0) + 1)
-                + k * np.log(d)
-                + np.maximum(n - k, 0) * np.log1p(-d)
-            ),
-            0.0,
-        )
-        extra_mean = over * n + 0.02
-        extra = np.exp(-extra_mean + k * np.log(extra_mean) - gammaln(k + 1))
-        total = np.zeros((most + 1, high + 1))
-        for j in range(high + 1):
-            total[:, j:] += found[:, : high + 1 - j] * extra[:, j : j + 1]
-        out[q] = np.log(np.maximum(total[:, low : high + 1].sum(1), 1e-30))
+    nodes = share_nodes(median, sd, correlation) * share
+    choose = gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
+    extra_mean = over * n + 0.02
+    extra = np.exp(-extra_mean + k * np.log(extra_mean) - gammaln(k + 1))
+    out = np.empty((len(nodes), most + 1))
+    reach = min(high + 1, 16)  # more than fifteen things that were no visit do not happen
+    for q, d in enumerate(nodes):
+        found = np.where(k <= n, np.exp(choose + k * np.log(d) + np.maximum(n - k, 0) * np.log1p(-d)), 0.0)
+        if low == high:
+            total = sum(found[:, high - j] * extra[:, j] for j in range(reach))
+        else:
+            spread = np.zeros((most + 1, high + 1))
+            for j in range(reach):
+                spread[:, j:] += found[:, : high + 1 - j] * extra[:, j : j + 1]
+            total = spread[:, low:].sum(1)
+        out[q] = np.log(np.maximum(total, 1e-30))
     return out
 
 
@@ -193,14 +201,14 @@ class Listed:
 
     def caught(self, h: History, first: int, last: int) -> np.ndarray:
         """Distinct visits (N,) that these looks show in a span; the same ship seen again is one visit."""
-        seen = np.zeros(h.ships.shape[1], int)
-        newest = np.zeros(h.ships.shape[1], int)
+        seen = np.zeros(len(h.ships), int)
+        newest = np.zeros(len(h.ships), int)
         for unit, ships in zip(self.units, self.ships, strict=True):
             if not first <= unit <= last:
                 continue
             i = h.index(unit)
             gone = h.departed(i)
-            top = gone + np.minimum(ships, h.ships[i])
+            top = gone + np.minimum(ships, h.ships[:, i])
             seen += np.maximum(0, top - np.maximum(newest, gone))
             newest = np.maximum(newest, top)
         return seen
@@ -208,44 +216,68 @@ class Listed:
 
 @dataclass(frozen=True)
 class TotalEvidence:
-    """The j-th part of a collector's count, given the parts before it."""
+    """One part of a collector's count. The draws carry the likelihood of all parts so far by quadrature node."""
 
     unit: int
     name: str
-    parts: tuple[Part, ...]
+    group: str
+    part: Part
     listed: Listed
-    weight: float
     settings: TrafficSettings
 
     def log_weight(self, history: History) -> np.ndarray:
-        """Increment of the collector's marginal likelihood, tempered by `weight`."""
-        upto = [self._part(history, p) for p in self.parts]
-        now = _log_mean(sum(upto))
-        before = _log_mean(sum(upto[:-1])) if len(upto) > 1 else 0.0
-        return self.weight * (now - before)
+        """What this part adds to the likelihood of all counts so far, shares integrated."""
+        n = len(history.point)
+        every = history.carried.setdefault("totals", np.zeros((1, n)))
+        groups = sorted(k for k in history.carried if k.startswith("total "))
+        before = _integrated(history, groups) if groups else every[0]
+        key = f"total {self.group}"
+        so_far = history.carried.get(key, np.zeros((_COMMON * _OWN, n), np.float32))
+        history.carried[key] = so_far + self._part(history)
+        after = _integrated(history, sorted({*groups, key}))
+        return after - before
 
-    def _part(self, h: History, p: Part) -> np.ndarray:
+    def _table(self, low: int, high: int, most: int) -> np.ndarray:
+        s, p = self.settings, self.part
+        over = _SLIP if p.careful else s.overcount_share
+        prior = s.collector_share
+        return _count_table(low, high, over, p.share, prior.median, prior.sd_logit, s.collector_correlation, most)
+
+    def _part(self, h: History) -> np.ndarray:
+        p = self.part
         visits = h.arrivals(p.first, p.last)
         shown = self.listed.caught(h, p.first, p.last) if self.listed.units else np.zeros_like(visits)
-        over = _SLIP if p.careful else self.settings.overcount_share
         high = p.high if p.high is not None else p.low
-        out = np.empty((_NODES, len(visits)))
+        out = np.empty((_COMMON * _OWN, len(visits)), np.float32)
         for s in np.unique(shown):
             of = shown == s
-            table = _count_table(
-                max(p.low - int(s), 0),
-                max(high - int(s), 0),
-                over,
-                p.share,
-                self.settings.collector_share,
-                self.settings.collector_weight,
-                64 * (1 + int(max(visits.max(), high)) // 64),
-            )
+            table = self._table(max(p.low - int(s), 0), max(high - int(s), 0), 64 * (1 + int(visits.max()) // 64))
             out[:, of] = table[:, np.maximum(visits[of] - s, 0)]
         return out
 
+    def guide(self, rate: np.ndarray, occupied: np.ndarray) -> tuple[int, int, np.ndarray]:
+        """Span and log likelihood of the part at a constant rate, (L,): steers the draws, and is taken out again."""
+        from scipy.special import gammaln
 
-def _log_mean(values: np.ndarray) -> np.ndarray:
+        p = self.part
+        most = 192
+        n = np.arange(most + 1)
+        expected = rate[:, None] * (1 - 0.3 * occupied[:, None]) * (p.last - p.first) / UNITS_PER_DAY
+        poisson = np.exp(n * np.log(expected) - expected - gammaln(n + 1))
+        table = np.exp(self._table(p.low, p.high if p.high is not None else p.low, most)).mean(0)
+        return p.first, p.last, np.log(np.maximum(poisson @ table, 1e-12))
+
+
+def _integrated(history: History, keys: Sequence[str]) -> np.ndarray:
+    """Log likelihood of all counts with shares integrated: the own part within each collector, then the common one."""
+    total: Any = 0.0
+    for key in keys:
+        value = history.carried[key].reshape(_COMMON, _OWN, -1)
+        total = total + _log_mean_first(np.swapaxes(value, 0, 1))
+    return _log_mean_first(total)
+
+
+def _log_mean_first(values: np.ndarray) -> np.ndarray:
     top = values.max(0)
     return top + np.log(np.exp(values - top).mean(0))
 
@@ -263,6 +295,14 @@ class DaysEvidence:
     listed_days: tuple[int, ...]
     weight: float
 
+    def guide(self, rate: np.ndarray, occupied: np.ndarray) -> tuple[int, int, np.ndarray]:
+        """Span and log likelihood at a constant rate, (L,): steers the draws, and is taken out again."""
+        from scipy.special import betaln
+
+        share = np.clip(occupied, 1e-3, 1 - 1e-3)
+        value = _overdispersed(self.occupied_days, max(self.usable_days, 1), share, 0.5 * self.weight, betaln)
+        return self.first, self.last, np.maximum(value - value.max(), -20.0)
+
     def log_weight(self, history: History) -> np.ndarray:
         """Beta-binomial log likelihood of the occupied days."""
         from scipy.special import betaln
@@ -270,7 +310,7 @@ class DaysEvidence:
         days = history.days(self.first, self.last)
         units = history.at[days]
         rest = days[~np.isin(units, self.listed_days)]
-        busy = (history.ships[rest] > 0).mean(0) if len(rest) else np.zeros(history.ships.shape[1])
+        busy = (history.ships[:, rest] > 0).mean(1) if len(rest) else np.zeros(len(history.ships))
         p = history.points
         share = p.detection[history.point] * busy + p.false_sighting[history.point] * (1 - busy)
         share = np.clip(share, 1e-3, 1 - 1e-3)
@@ -299,7 +339,7 @@ class SpanEvidence:
     def log_weight(self, history: History) -> np.ndarray:
         """log 1 for paths with a ship in the span, log wrong for the others."""
         i, j = history.index(self.span.start), history.index(self.span.end)
-        touched = (history.ships[i : j + 1] > 0).any(0) | (history.arrived[j] > history.arrived[i])
+        touched = (history.ships[:, i : j + 1] > 0).any(1) | (history.arrived[:, j] > history.arrived[:, i])
         return np.where(touched, 0.0, np.log(max(self.span.wrong, 1e-6)))
 
 
@@ -307,20 +347,19 @@ class SpanEvidence:
 class ChoiceEvidence:
     """Chosen looks of one stretch: the exact mean odds of being looked at in place of the long-run one.
 
-    Given how many looks were chosen in the stretch, each fell on an occupied hour with odds q. The filter
-    used the long-run occupied share at each rate for the norm; here the path's own takes its place.
+    Given how many looks were chosen in the stretch, each fell on an occupied day with odds q. The filter
+    used a tangent at the long-run occupied share for the norm; here the path's own share takes its place.
     """
 
     unit: int
     name: str
-    first: int
-    last: int
+    days: tuple[int, ...]
     looks: int
 
     def log_weight(self, history: History) -> np.ndarray:
-        """n log(planned mean / true mean)."""
-        days = history.days(self.first, self.last - 1)
-        busy = (history.ships[days] > 0).mean(0)
+        """The norm that the filter used, out; the exact one, in."""
+        days = np.searchsorted(history.at, np.array(self.days, dtype=np.int64))
+        busy = (history.ships[:, days] > 0).mean(1)
         odds = history.points.selection_odds[history.point]
         planned, history.choice = history.choice, np.zeros_like(history.choice)
         return planned - self.looks * np.log1p((odds - 1) * busy)
@@ -342,7 +381,7 @@ class FarEvidence:
         lags = np.flatnonzero(self.at_berth > 1e-4)
         lo = history.index(max(self.unit - int(lags.max(initial=0)), 0))
         hi = history.index(self.unit)
-        log_none = np.zeros(history.ships.shape[1])
+        log_none = np.zeros(len(history.ships))
         o = self.observation
         d = o.usable * history.points.detection[history.point]
         previous = history.departed(lo)
@@ -360,22 +399,12 @@ class FarEvidence:
 def path_evidence(
     totals: Mapping[tuple[str, str], list[Part]], listed: Mapping[str, Listed], origin: str, settings: TrafficSettings
 ) -> list[Evidence]:
-    """Evidence pieces of all collectors' counts, tempered for shared scenes.
-
-    A part over whose days m collectors counted on average weighs 1 / (1 + (m - 1) x correlation).
-    """
+    """Evidence pieces of all collectors' counts."""
     out: list[Evidence] = []
     for (group, place), parts in totals.items():
         own = listed.get(group, Listed()) if place == origin else Listed()
-        ordered = sorted(parts, key=lambda p: p.last)
-        for j, part in enumerate(ordered):
-            others = sum(_overlap(part, q) for key, ps in totals.items() if key != (group, place) for q in ps)
-            weight = 1.0 / (1.0 + others * settings.collector_correlation)
-            name = f"{group}: {part.claim_ids[0]}"
-            out.append(TotalEvidence(part.last, name, tuple(ordered[: j + 1]), own, weight, settings))
+        for part in sorted(parts, key=lambda p: p.last):
+            out.append(
+                TotalEvidence(part.last, f"{group}: {part.claim_ids[0]}", f"{group}, {place}", part, own, settings)
+            )
     return out
-
-
-def _overlap(part: Part, other: Part) -> float:
-    """Share of a part's days that another part covers."""
-    return max(0, min(part.last, other.last) - max(part.first, other.first)) / max(part.last - part.first, 1)

@@ -60,7 +60,7 @@ def visits_of(
     counts = np.bincount(draw, minlength=paths.draws)
     first = np.concatenate([[0], np.cumsum(counts)])
     gone = paths.arrived.astype(np.int16) - paths.ships
-    gone_draw, gone_cut = _events(np.maximum.accumulate(gone, axis=0))
+    gone_draw, gone_cut = _events(np.maximum.accumulate(gone, axis=1))
     gone_counts = np.bincount(gone_draw, minlength=paths.draws)
     number = np.arange(len(gone_draw)) - np.repeat(np.cumsum(gone_counts) - gone_counts, gone_counts)
     left = np.full(len(draw), -1.0)
@@ -72,15 +72,14 @@ def visits_of(
     left = np.where(left >= 0, np.maximum(left, arrived + 0.5), left)
     seen = np.zeros(len(draw), bool)
     newest = np.zeros(paths.draws, int)
-    marks = np.zeros((len(draw), len(hulls.share)), np.float32)
-    marked = np.zeros(len(draw), bool)
+    told: list[tuple[np.ndarray, np.ndarray]] = []
     shown: dict[str, np.ndarray] = {}
     for o in observations:
         if not o.positive:
             continue
         i = int(np.searchsorted(paths.at, o.unit))
-        out_by_now = gone[i].astype(int)
-        alongside = paths.ships[i].astype(int)
+        out_by_now = gone[:, i].astype(int)
+        alongside = paths.ships[:, i].astype(int)
         top = np.where(alongside > 0, out_by_now + np.minimum(max(o.seen_ships, 1), alongside), 0)
         # The look shows the ships from the oldest still alongside, or the newest already shown.
         top = np.where(
@@ -94,16 +93,22 @@ def visits_of(
         shown[o.look_id] = which
         if o.mark is not None:
             ok = which >= 0
-            marks[which[ok]] += (o.weight * np.log(np.maximum(o.mark, 1e-12))).astype(np.float32)
-            marked[which[ok]] = True
+            told.append((which[ok], o.weight * np.log(np.maximum(o.mark, 1e-12))))
         newest = np.maximum(newest, top)
+    marked = np.zeros(len(draw), bool)
+    for of, _ in told:
+        marked[of] = True
+    row = np.cumsum(marked) - 1
+    marks = np.zeros((int(marked.sum()), len(hulls.share)))
+    for of, log_mark in told:
+        marks[row[of]] += log_mark
     ship, labels = _ships(draw, arrived, left, marks, marked, hulls, clock, totals, paths.draws, settings, rng)
     return Visits(draw, arrived, left, seen, ship, labels, first, shown)
 
 
 def _events(running: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Draw and cut of each unit step of running counts (T, N), ordered by draw then time."""
-    steps = np.diff(running, axis=0, prepend=np.zeros((1, running.shape[1]), running.dtype)).T
+    """Draw and cut of each unit step of running counts (N, T), ordered by draw then time."""
+    steps = np.diff(running, axis=1, prepend=np.zeros((len(running), 1), running.dtype))
     draw, cut = np.nonzero(steps)
     copies = steps[draw, cut]
     return np.repeat(draw, copies), np.repeat(cut, copies)
@@ -124,11 +129,11 @@ def _ships(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Index of the ship's label for each visit."""
     kinds = len(hulls.share)
-    log_post = marks + np.log(hulls.share).astype(np.float32)
     absent = _absent(arrived, hulls, clock, settings)
     kind = np.zeros(len(draw), int)
     if marked.any():
-        p = log_post[marked] + np.where(absent[marked], -20.0, 0.0)
+        p = marks + np.log(hulls.share)
+        p[:, : hulls.named] -= np.where(absent[marked], 20.0, 0.0)
         kind[marked] = _categorical(np.exp(p - p.max(1, keepdims=True)), rng)
     known = np.bincount(draw[marked] * kinds + kind[marked], minlength=draws * kinds).reshape(draws, kinds)
     floor = _hull_floors(totals, hulls, clock)
@@ -136,17 +141,20 @@ def _ships(
     for j, first, last, low in floor:
         inside = marked & (kind == j) & (arrived >= first) & (arrived <= last)
         told[:, j] = np.maximum(told[:, j], low - np.bincount(draw[inside], minlength=draws))
-    shares = rng.gamma(_COMPOSITION_WEIGHT * hulls.share + known + np.maximum(told, 0))
+    alpha = _COMPOSITION_WEIGHT * hulls.share + known + np.maximum(told, 0)
+    named = hulls.named
+    shares = rng.gamma(np.concatenate([alpha[:, :named], alpha[:, named:].sum(1, keepdims=True)], axis=1))
     free = np.flatnonzero(~marked)
-    weight = shares[draw[free]] * ~absent[free] + 1e-12
-    kind[free] = _categorical(weight, rng)
+    away = np.zeros((len(free), named + 1), bool)
+    away[:, :named] = absent[free]
+    kind[free] = _categorical(np.where(away, 1e-12, shares[draw[free]]), rng)
     for j, first, last, low in floor:
         _raise_to(kind, draw, arrived, left, marked, absent[:, j], j, first, last, low, draws, hulls.named, rng)
     return _labels(kind, marked, hulls)
 
 
 def _absent(arrived: np.ndarray, hulls: Hulls, clock: Clock, settings: TrafficSettings) -> np.ndarray:
-    out = np.zeros((len(arrived), len(hulls.share)), bool)
+    out = np.zeros((len(arrived), hulls.named), bool)
     for a in settings.hull_absences:
         if a.vessel in hulls.names:
             last = clock.day(a.end + dt.timedelta(days=1)) if a.end else np.inf
@@ -197,6 +205,7 @@ def _raise_to(
 def _labels(kind: np.ndarray, marked: np.ndarray, hulls: Hulls) -> tuple[np.ndarray, tuple[str, ...]]:
     labels = [*hulls.names, UNIDENTIFIED, *(c for c, _ in hulls.classes)]
     of_kind = np.full(len(hulls.share), hulls.named)
+    of_kind[: hulls.named] = np.arange(hulls.named)
     for j in range(hulls.named, len(hulls.share)):
         near = [(abs(length - hulls.length_m[j]), i) for i, (_, length) in enumerate(hulls.classes)]
         if near and min(near)[0] <= _CLASS_TOLERANCE_M:
@@ -218,16 +227,15 @@ def destinations_of(
     out = np.full(len(left), -1)
     gone = left >= 0
     laden = gone & (rng.random(len(left)) < settings.laden_share)
-    day = (left // UNITS_PER_DAY).astype(int)
-    u = rng.random(len(left))
-    for d in np.unique(day[laden]):
-        shares = destination_shares(settings.destinations, clock.when(int(d) * UNITS_PER_DAY).date())
+    day = np.maximum(left // UNITS_PER_DAY, 0).astype(int)
+    edges = np.zeros((int(day.max(initial=0)) + 1, len(labels)))
+    for d in range(len(edges)):
+        shares = destination_shares(settings.destinations, clock.when(d * UNITS_PER_DAY).date())
         if not shares:
             shares = {n: 1.0 / len(names) for n in names} if names else {UNKNOWN_PORT: 1.0}
-        of = laden & (day == d)
-        edges = np.cumsum(list(shares.values()))
-        index = np.array([labels.index(n) for n in shares])
-        out[of] = index[np.minimum(np.searchsorted(edges, u[of]), len(edges) - 1)]
+        edges[d] = np.cumsum([shares.get(n, 0.0) for n in labels])
+    u = rng.random(len(left))
+    out[laden] = np.minimum((edges[day[laden]] <= u[laden, None]).sum(1), len(labels) - 1)
     return out, labels
 
 
