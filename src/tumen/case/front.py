@@ -181,7 +181,7 @@ class Rule(Record):
     project_until: dt.date
     project_months: int = Field(ge=1, le=24)
     project_why: str
-    empty_days: float = Field(gt=0)
+    empty_days: float = Field(ge=0)
     empty_why: str
 
     @model_validator(mode="after")

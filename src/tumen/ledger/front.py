@@ -27,6 +27,7 @@ from tumen.ledger.shares import input_share
 # Bounds of 'at least' and 'up to' figures; front.toml writes ranges, so they matter only for an analyst who does not.
 AT_LEAST_EXCESS, UP_TO_FLOOR = 0.25, 0.5
 KG_PER_TONNE = 1000.0
+MEAN_MONTH_DAYS = 365.25 / 12
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Supply:
     what is usable by a week's edge is what had left a lag before it. Months are taken as even inside.
     """
 
-    monthly: np.ndarray  # rounds that left, shape (months, draws)
-    starts: list[dt.date]
+    monthly: np.ndarray  # rounds that left, shape (months, draws); a month in which a scenario begins is cut in two
+    starts: list[dt.date]  # first days of these months, and the day after the last
     issued: np.ndarray
     reworked: np.ndarray
     at_once: tuple[np.ndarray, np.ndarray]  # month, and share of it, reached at each week edge less the lag
@@ -219,19 +220,35 @@ def _supply(cargo: pa.Table, world: World, last: dt.date) -> Supply:
             if name in origin.commodities and month in place:
                 monthly[place[month]] += amounts[:, column]
     known = [n for n, month in enumerate(months) if month <= last]
-    recent = known[-rule.project_months :]
+    ended = [n for n in known if _next_month(months[n]) <= last + dt.timedelta(1)] or known
+    recent = ended[-rule.project_months :]
     monthly[known[-1] + 1 :] = monthly[recent].mean(axis=0)
-    edges = np.array([(m - rule.first_week).days for m in [*months, _next_month(months[-1])]], dtype=float)
+    starts, monthly = _cut(months, monthly, [s.start for s in world.front.scenario])
+    edges = np.array([(start - rule.first_week).days for start in starts], dtype=float)
     week_edges = 7.0 * np.arange(len(world.weeks) + 1)[:, None]
     lag, rework = world.number(origin.lag_days, "lag"), world.number(origin.rework_days, "rework days")
     return Supply(
         monthly,
-        [*months, _next_month(months[-1])],
+        starts,
         world.number(origin.issued_share, "issued share"),
         world.number(origin.reworked_share, "reworked share"),
         _when(edges, week_edges - lag),
         _when(edges, week_edges - lag - rework),
     )
+
+
+def _cut(months: list[dt.date], monthly: np.ndarray, days: list[dt.date]) -> tuple[list[dt.date], np.ndarray]:
+    """Cut months in two where a scenario begins, so that it begins on its day; departures are even in a month."""
+    end = _next_month(months[-1])
+    starts = sorted({*months, *(d for d in days if months[0] <= d < end)})
+    starts.append(end)
+    month_of = [max(n for n, month in enumerate(months) if month <= start) for start in starts[:-1]]
+    bounds = [*months, end]
+    shares = [
+        (stop - begin).days / (bounds[n + 1] - bounds[n]).days
+        for n, (begin, stop) in zip(month_of, itertools.pairwise(starts), strict=True)
+    ]
+    return starts, monthly[month_of] * np.array(shares)[:, None]
 
 
 def _next_month(month: dt.date) -> dt.date:
@@ -292,14 +309,10 @@ def _walks(world: World, supply: Supply, per_voyage: np.ndarray) -> Iterator[tup
 
 
 def _scenario_months(scenario: Scenario, supply: Supply, per_voyage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Factor by month, and rounds taken off by month and draw; the month of the start counts from its day on."""
-    after = np.array(
-        [
-            max(0, (stop - max(begin, scenario.start)).days) / (stop - begin).days
-            for begin, stop in itertools.pairwise(supply.starts)
-        ]
-    )
-    factor = 1.0 - after * (1.0 - scenario.factor)
+    """Factor by month, and rounds taken off by month and draw: nothing before the scenario's day."""
+    months = [(begin, (stop - begin).days / MEAN_MONTH_DAYS) for begin, stop in itertools.pairwise(supply.starts)]
+    after = np.array([length if begin >= scenario.start else 0.0 for begin, length in months])
+    factor = np.where(after > 0, scenario.factor, 1.0)
     return factor, scenario.fewer_voyages_per_month * after[:, None] * per_voyage
 
 
