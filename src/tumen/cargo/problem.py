@@ -36,7 +36,7 @@ CHUNK = 8_000
 class Stack:
     """A measured stack or a count of boxes in one look, on the log scale."""
 
-    look_id: str
+    row: str  # look_id or sighting_id
     ship: int | None  # place among the ships of the voyages
     log_count: float | None
     log_length: float | None
@@ -208,7 +208,7 @@ class Problem:
 
 
 def set_up(
-    voyages: pa.Table, looks: pa.Table, claims: pa.Table, vessels: pa.Table, loading: Loading,
+    voyages: pa.Table, looks: pa.Table, sightings: pa.Table, claims: pa.Table, vessels: pa.Table, loading: Loading,
     period: tuple[dt.date, dt.date], draws: int, rng: np.random.Generator,
 ) -> Problem:  # fmt: skip
     """The problem of one case."""
@@ -220,7 +220,7 @@ def set_up(
     groups = sorted({s.group for s in statements if s.used == "evidence"})
     kinds = sorted({s.kind for s in statements if s.used == "evidence"})
     layout = Layout(loading, sea.ships, sea.months, kinds)
-    stacks, impossible = _stacks(looks, sea.ships, hull, vessels, loading)
+    stacks, impossible = _stacks(looks, sightings, sea.ships, vessels, loading)
     problem = Problem(loading, period, sea, hull, layout, kinds, statements, [], stacks, unread, impossible, is_round)
     problem.impossible += _too_many(problem)
     stop = {claim_id for claim_id, _ in problem.impossible}
@@ -247,49 +247,42 @@ def _typical(loading: Loading, is_round: Array) -> dict[str, float]:
 
 
 def _stacks(
-    looks: pa.Table, ships: list[str], hull: Hulls, vessels: pa.Table, loading: Loading
+    looks: pa.Table, sightings: pa.Table, ships: list[str], vessels: pa.Table, loading: Loading
 ) -> tuple[list[Stack], list[tuple[str, str]]]:
-    """Measured stacks, and looks that put more boxes on a hull than it has room for."""
-    wanted = [
-        "look_id",
-        "vessel",
-        "length_m",
-        "activity",
-        "stack_length_m",
-        "containers",
-        "same_scene_as",
-        "evidence_id",
-    ]
-    rows = looks.select([c for c in wanted if c in looks.column_names]).to_pylist()
+    """Measured stacks, and rows that put more boxes on a hull than it has room for."""
+    wanted = ["vessel", "length_m", "stack_length_m", "containers", "evidence_id"]
+    rows = looks.select([c for c in ("look_id", "same_scene_as", *wanted) if c in looks.column_names]).to_pylist()
+    measured = {r["look_id"] for r in rows if r["containers"] or r["stack_length_m"]}
+    rows = [{"kind": "look", "row": r["look_id"], **r} for r in rows if r.get("same_scene_as") not in measured]
+    # A sighting of a look repeats it; one without is a report of its own.
+    bare = sightings.select(["sighting_id", "look_id", "what", *wanted]).to_pylist()
+    bare = [r for r in bare if r["look_id"] is None and r["what"] in ("stack", "vessel")]
+    rows += [{"kind": "sighting", "row": r["sighting_id"], **r} for r in bare]
+    roster = {r["vessel"]: r for r in vessels.select(["vessel", "length_m", "dwt_t", "teu"]).to_pylist()}
     out: list[Stack] = []
     impossible: list[tuple[str, str]] = []
-    measured = {r["look_id"] for r in rows if r["containers"] or r["stack_length_m"]}
-    roster = {r["vessel"]: r for r in vessels.select(["vessel", "length_m", "dwt_t", "teu"]).to_pylist()}
     for row in rows:
-        count, length = row["containers"], row["stack_length_m"]
-        if not (count and count > 0) and not (length and length > 0):
-            continue
-        if row.get("same_scene_as") in measured:
-            continue  # the same image read twice is one measurement
+        count, length = row["containers"] or 0.0, row["stack_length_m"] or 0.0
         ship = row["vessel"]
-        if count and (ship is not None or row["length_m"] is not None):
-            most = _room(row, roster, loading)
-            if count > most:
-                whom = f"'{ship}'" if ship else f"a ship of {row['length_m']:.0f} m"
-                impossible.append(
-                    (row["look_id"], f"look {row['look_id']} puts {count:,.0f} containers on {whom}, which holds at most {most:,.0f}; the row is set aside")
-                )  # fmt: skip
-                continue
-        out.append(
-            Stack(
-                row["look_id"],
-                ships.index(ship) if ship in ships else None,
-                math.log(count) if count and count > 0 else None,
-                math.log(length) if length and length > 0 else None,
-                row.get("evidence_id"),
+        most = _room(row, roster, loading) if ship is not None or row["length_m"] is not None else math.inf
+        if count > most:
+            whom = f"'{ship}'" if ship else f"a ship of {row['length_m']:.0f} m"
+            impossible.append((row["row"], _too_full(row["kind"], row["row"], count, whom, most)))
+        elif count > 0 or length > 0:
+            out.append(
+                Stack(
+                    row["row"],
+                    ships.index(ship) if ship in ships else None,
+                    math.log(count) if count > 0 else None,
+                    math.log(length) if length > 0 else None,
+                    row.get("evidence_id"),
+                )
             )
-        )
     return out if ships else [], impossible
+
+
+def _too_full(kind: str, row: str, count: float, whom: str, most: float) -> str:
+    return f"{kind} {row} puts {count:,.0f} containers on {whom}, which holds at most {most:,.0f}; the row is set aside"
 
 
 def _room(row: dict[str, Any], roster: dict[str, dict[str, Any]], loading: Loading) -> float:

@@ -74,7 +74,9 @@ def posterior(
     loading: Loading, period: tuple[dt.date, dt.date], seed: int, draws: int, leave_out: bool = True,
 ) -> Posterior:  # fmt: skip
     """Joint draws of cargo inputs and upstream worlds, given images and claims."""
-    problem = set_up(voyages, looks, claims, vessels, loading, period, draws, np.random.default_rng([seed, 0]))
+    problem = set_up(
+        voyages, looks, sightings, claims, vessels, loading, period, draws, np.random.default_rng([seed, 0])
+    )
     pool = sampler.Pool(problem.scorer(), np.random.default_rng([seed, 1]))
     informative = bool(problem.origins or problem.stacks)
     mode = sampler.run(pool, informative)

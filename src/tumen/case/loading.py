@@ -62,7 +62,7 @@ class Prior(Record):
         """Values at standard-normal coordinates `z`: 0 is the median, -1.645 and 1.645 are low and high.
 
         >>> p = Prior(median=2, low=1, high=8, unit="boxes", source="assumption", reason="an example")
-        >>> [round(float(v), 6) for v in p.at(np.array([-Z95, 0.0, Z95]))]
+        >>> [round(float(v), 6) for v in p.value(np.array([-Z95, 0.0, Z95]))]
         [1.0, 2.0, 8.0]
         """
         z = np.asarray(z, dtype=float)
