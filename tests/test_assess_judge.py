@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assess_world import LAST, PERIOD, World, balance
 from tumen.assess import JudgeError, ach, judge, keep, score, scoring
 from tumen.assess.evidence import Evidence, findings
 from tumen.assess.network import node_names, posterior
@@ -20,43 +21,6 @@ from tumen.assess.words import phia
 from tumen.case import CaseError
 from tumen.case.faults import Faults
 from tumen.case.judge import Outcome, check_judge, indicators_table, read_indicators, read_responses, read_trades
-from tumen.tables import BALANCE
-
-PERIOD = (dt.date(2023, 8, 1), dt.date(2025, 12, 31))
-LAST = dt.date(2026, 6, 30)
-
-
-def balance(until: dt.date) -> pa.Table:
-    """A balance that grows by a quarter of a billion a month, to judge with."""
-    rows, month, owed = [], dt.date(2023, 8, 1), 0.0
-    while month <= min(until, PERIOD[1]):
-        owed += 0.25e9
-        row = dict.fromkeys([c.name for c in BALANCE.columns], owed)
-        rows.append(row | {"month": month, "basis": "export_price", "owed_low90": owed / 2, "owed_high90": owed * 2,
-                           "evidence_id": None, "parents": None, "repaid_share_median": 0.1})  # fmt: skip
-        month = dt.date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    return BALANCE.build(rows)
-
-
-class World:
-    """The real case with few draws of the settings: the tests need its shape, not its last digit."""
-
-    def __init__(self, case):
-        self.case = case
-        quick = case.trades.settings.model_copy(update={"settings_draws": 120})
-        self.trades = case.trades.model_copy(update={"settings": quick})
-        self.made: dict = {}
-
-    def at(self, day: dt.date, **more):
-        if day not in self.made or more:
-            then = self.case.as_of(day)
-            tables = then.tables()
-            out = judge(tables["indicators"], self.trades, balance(day), tables["sources"], PERIOD, day, 7,
-                        responses=then.responses, **more)  # fmt: skip
-            if more:
-                return out
-            self.made[day] = out
-        return self.made[day]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from assess_world import DAY, finding, fixed, hypothesis, model, sign
 from tumen.assess import graph
 from tumen.assess.evidence import Evidence, Finding, Report, findings, origin_likelihood
 from tumen.assess.network import node_names, posterior
@@ -16,51 +17,6 @@ from tumen.assess.sheet import sheet
 from tumen.assess.words import icd203, phia
 from tumen.case.judge import Trades, jeffreys, middle
 from tumen.tables import INDICATORS
-
-DAY = dt.date(2024, 6, 1)
-
-
-def fixed(value: float) -> list[float]:
-    """A range of no width: the setting is exactly this number."""
-    return [value, value]
-
-
-def grade(value: float) -> dict:
-    return {"chance": fixed(value), "meaning": "m", "meaning_ko": "m", "why": "w"}
-
-
-def hypothesis(**more) -> dict:
-    words = ("label", "label_ko", "definition", "definition_ko", "counts_as_true", "by_when", "why")
-    return {w: w for w in words} | {"source": "assumption"} | more
-
-
-def sign(hit: float, false_alarm: float, **more) -> dict:
-    return {
-        "label": "l", "label_ko": "l", "hit": fixed(hit), "false_alarm": fixed(false_alarm),
-        "source": "assumption", "why": "w", **more,
-    }  # fmt: skip
-
-
-def model(hypotheses: dict, signs: dict, faithful: float = 0.9, content: float = 0.8, **more) -> Trades:
-    data = {
-        "settings": {"trade_began": "2023-08-01", "settings_draws": 50},
-        "grades": {
-            "reliability": {g: grade(faithful) for g in "ABCDEF"},
-            "credibility": {g: grade(content) for g in "123456"},
-        },
-        "balance": {
-            "basis": "export_price", "bounds_usd": [1e9], "labels": ["low", "high"], "unknown": [0.5, 0.5], "why": "w",
-        },
-        "hypotheses": hypotheses,
-        "signs": signs,
-        **more,
-    }  # fmt: skip
-    return Trades.model_validate(data)
-
-
-def finding(name: str, node: str, sign: str, seen: bool = True, origin: str | None = None, **more) -> Finding:
-    fields = {"event": DAY, "reports": (Report(DAY, "B", "2"),), **more}
-    return Finding(name, node, origin or name, sign, seen, text=name, text_ko=None, evidence_ids=(), **fields)
 
 
 def judged(trades: Trades, found: list[Finding], day: dt.date = DAY, levels: tuple = (0.5, 0.5)) -> dict[str, float]:
