@@ -1,0 +1,431 @@
+"""Any archive: what it is, how it is cut into tasks, and its rows in one shape whatever the format.
+
+`plan` looks at the first bytes of each archive and cuts large ones into tasks; `blocks` reads one task;
+`read` streams everything as Arrow batches. Nothing is left out without a count in `drops`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tumen.ais import delimited, nmea, reasons, records
+from tumen.ais.columns import Mapping
+from tumen.ais.fields import NO_TIME
+from tumen.ais.geo import NO_ANGLE
+from tumen.ais.nmea import Block
+from tumen.ais.reasons import Drops
+from tumen.ais.rows import KINDS_NOT_VESSELS, Positions, Statics
+from tumen.ais.streams import BLOCK_BYTES, Source, compression_of, open_bytes, pieces
+
+HEAD_BYTES = 256 << 10
+ROWS_PER_TASK = 1 << 20
+# The first ships with AIS sailed in the trials of the late 1990s.
+EARLIEST_US = 820_454_400_000_000
+DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part of one archive: bytes [start, end) of text, or row groups [start, end) of Parquet."""
+
+    archive: int
+    source: Source
+    kind: str
+    start: int = 0
+    end: int | None = None
+    how: Any = None
+    mapping: Mapping | None = None
+    fingerprint: str = ""
+
+
+@dataclass
+class Plan:
+    """Tasks in the order of the archives, names of the archives, and what is wrong before a row is read."""
+
+    tasks: list[Task] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    drops: list[Drops] = field(default_factory=list)
+
+
+def expand(archives: Iterable[str | Path]) -> list[str]:
+    """Paths of globs, folders and addresses, sorted within each; a name that matches nothing stays, to be named.
+
+    >>> expand(["no/such*file"])
+    ['no/such*file']
+    """
+    out: list[str] = []
+    for item in archives:
+        name = str(item)
+        if "://" in name:
+            found = _expand_remote(name)
+        elif Path(name).is_dir():
+            found = sorted(str(p) for p in Path(name).rglob("*") if p.is_file() and not p.name.startswith("."))
+        else:
+            found = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))
+        out.extend(found or [name])
+    return list(dict.fromkeys(out))
+
+
+def _expand_remote(name: str) -> list[str]:
+    if not any(c in name for c in "*?["):
+        return [name]
+    import fsspec
+
+    try:
+        return sorted(f.full_name if hasattr(f, "full_name") else f.path for f in fsspec.open_files(name))
+    except (OSError, ValueError, ImportError):
+        return [name]
+
+
+def mapping_for(name: str, mapping: Mapping | Sequence[Mapping] | None) -> Mapping | None:
+    """The first mapping whose glob fits the name or its last part."""
+    for one in [mapping] if isinstance(mapping, Mapping) else mapping or []:
+        if fnmatch.fnmatch(name, one.match) or fnmatch.fnmatch(name.rsplit("/", 1)[-1], one.match):
+            return one
+    return None
+
+
+def plan(
+    archives: Iterable[str | Path],
+    mapping: Mapping | Sequence[Mapping] | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Plan:
+    """Look into every archive and cut it into tasks; what cannot be read is named in `drops`, not raised."""
+    made = Plan()
+    for path in expand(archives):
+        for source in _sources(path, made):
+            number = len(made.names)
+            made.names.append(source.name)
+            drops = Drops(source.name)
+            made.drops.append(drops)
+            try:
+                made.tasks += _tasks(number, source, mapping_for(source.name, mapping), drops, block_bytes)
+            except (OSError, pa.ArrowException, zipfile.BadZipFile, RuntimeError, EOFError) as error:
+                drops.add(reasons.UNREADABLE, 1, _short(error))
+    return made
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def _sources(path: str, made: Plan) -> list[Source]:
+    try:
+        with open_bytes(path) as file:
+            compression = compression_of(file.read(16))
+            if compression == "zip":
+                with zipfile.ZipFile(file) as zipped:
+                    inside = [i.filename for i in zipped.infolist() if not i.is_dir() and i.file_size]
+                if inside:
+                    return [Source(path, "zip", member) for member in sorted(inside)]
+    except (OSError, zipfile.BadZipFile) as error:
+        drops = Drops(path)
+        drops.add(reasons.UNREADABLE, 1, _short(error))
+        made.names.append(path)
+        made.drops.append(drops)
+        return []
+    return [Source(path, compression)]
+
+
+def _tasks(number: int, source: Source, mapping: Mapping | None, drops: Drops, block_bytes: int) -> list[Task]:
+    mark = fingerprint(source)
+    if source.compression == "parquet":
+        return _parquet_tasks(number, source, mapping, drops, mark)
+    stream = source.open()
+    head = stream.read(HEAD_BYTES)
+    broken = getattr(stream, "broken", "")
+    if not head.strip():
+        drops.add(
+            reasons.BREAKS_OFF if broken else reasons.EMPTY, 1, broken or "no bytes" if not head else "only blanks"
+        )
+        return []
+    encoding = _encoding(head)
+    if encoding:
+        source = replace(source, encoding=encoding)
+        head = source.open().read(HEAD_BYTES)
+        drops.add(reasons.BAD_ENCODING, 1, f"archive is {encoding}, read as such")
+    text = head.decode("utf-8", "replace").lstrip("\ufeff")
+    task = Task(number, source, "", mapping=mapping, fingerprint=mark)
+    if mapping is None or not mapping.columns:
+        if text.lstrip()[:1] in "[{" and '"' in text[:400]:
+            return [replace(task, kind="json")]
+        if (
+            "VDM," in text
+            or "VDO," in text
+            or text.lstrip("\ufeff \r\n").startswith(("$GP", "$AI", "!AI", "!BS", "\\s:", "\\g:", "\\c:"))
+        ):
+            return _cut(replace(task, kind="nmea"), 0, block_bytes)
+    how = delimited.dialect(text[: max(text.find("\n", 65536), 65536)], mapping)
+    if how.missing:
+        known = [role for role in ("vessel", "time", "lat", "lon") if role in how.roles]
+        code = reasons.MISSING_COLUMN if len(known) >= 2 or (mapping and mapping.columns) else reasons.UNKNOWN_FORMAT
+        found = f"; found {', '.join(known)}" if known else ""
+        drops.add(code, 1, f"no column for {', '.join(how.missing)}{found}; name them with a mapping", 1)
+        return []
+    offset = _after_lines(head, how.header_lines)
+    if offset >= len(head) and len(head) < HEAD_BYTES:
+        drops.add(reasons.EMPTY, 1, "only a header")
+        return []
+    drops.lines = how.header_lines
+    return _cut(replace(task, kind="delimited", how=how), offset, block_bytes)
+
+
+def _after_lines(head: bytes, lines: int) -> int:
+    offset = 0
+    for _ in range(lines):
+        newline = head.find(b"\n", offset)
+        if newline < 0:
+            return len(head)
+        offset = newline + 1
+    return offset
+
+
+def _encoding(head: bytes) -> str | None:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    sample = head[:4096]
+    zeros = sample.count(0)
+    if zeros > len(sample) // 4:
+        return "utf-16-le" if sample[1::2].count(0) > sample[0::2].count(0) else "utf-16-be"
+    return None
+
+
+def _cut(task: Task, offset: int, block_bytes: int) -> list[Task]:
+    if not task.source.seekable:
+        return [replace(task, start=offset)]
+    with open_bytes(task.source.path) as file:
+        size = file.seek(0, io.SEEK_END)
+    count = max(1, -(-(size - offset) // block_bytes))
+    return [
+        replace(task, start=offset + k * block_bytes, end=min(size, offset + (k + 1) * block_bytes))
+        for k in range(count)
+    ]
+
+
+def fingerprint(source: Source) -> str:
+    """What tells one state of an archive from another without reading it: path, size and time of change."""
+    if "://" in source.path:
+        import fsspec
+
+        fs, path = fsspec.core.url_to_fs(source.path)
+        info = fs.info(path)
+        return json.dumps(
+            [source.name, info.get("size"), str(info.get("mtime") or info.get("LastModified") or info.get("ETag"))]
+        )
+    stat = Path(source.path).stat()
+    return json.dumps([str(Path(source.name).resolve()), stat.st_size, stat.st_mtime_ns])
+
+
+def _parquet_tasks(number: int, source: Source, mapping: Mapping | None, drops: Drops, mark: str) -> list[Task]:
+    import pyarrow.parquet as pq
+
+    with open_bytes(source.path) as file:
+        parquet = pq.ParquetFile(file)
+        roles = records.parquet_roles(parquet.schema_arrow, mapping)
+        lacking = records.missing(roles)
+        if lacking:
+            drops.add(reasons.MISSING_COLUMN, 1, f"no column for {', '.join(lacking)}; name them with a mapping")
+            return []
+        if not parquet.metadata.num_rows:
+            drops.add(reasons.EMPTY, 1, "no rows")
+            return []
+        tasks, start, rows = [], 0, 0
+        groups = parquet.metadata.num_row_groups
+        for group in range(groups):
+            rows += parquet.metadata.row_group(group).num_rows
+            if rows >= ROWS_PER_TASK or group == groups - 1:
+                tasks.append(Task(number, source, "parquet", start, group + 1, roles, mapping, mark))
+                start, rows = group + 1, 0
+    return tasks
+
+
+@dataclass
+class Rows:
+    """A block of rows of one archive and the offset of its first byte (or row)."""
+
+    positions: Positions
+    statics: Statics
+    base: int
+
+
+def blocks(task: Task, drops: Drops, block_bytes: int = BLOCK_BYTES) -> Iterator[Rows]:
+    """Read one task block by block; counts go to `drops`. An archive that fails half-way keeps what was read."""
+    try:
+        if task.kind == "parquet":
+            yield from _parquet_blocks(task, drops)
+        elif task.kind == "json":
+            yield from _json_blocks(task, drops)
+        else:
+            yield from _text_blocks(task, drops, block_bytes)
+    except (OSError, pa.ArrowException, RuntimeError, EOFError, MemoryError) as error:
+        drops.add(reasons.BREAKS_OFF, 1, _short(error))
+
+
+def _text_blocks(task: Task, drops: Drops, block_bytes: int) -> Iterator[Rows]:
+    stream = task.source.open()
+    skip = 0
+    if not task.source.seekable and task.start:
+        skip = task.start
+        left = skip
+        while left:
+            left -= len(stream.read(min(left, 1 << 20))) or left
+    clock = NO_TIME
+    start, end = (task.start, task.end) if task.source.seekable else (0, None)
+    for piece in pieces(stream, start, end, block_bytes):
+        if piece.long_lines:
+            drops.add(reasons.TOO_LONG, piece.long_lines, "", drops.lines + 1)
+        if piece.own >= piece.stop:
+            continue
+        if task.kind == "nmea":
+            block = nmea.read_block(piece.buf, piece.own, piece.stop, clock)
+            clock = block.clock
+        else:
+            block = delimited.read_block(piece.buf[piece.own : piece.stop], task.how)
+        _encoding_faults(piece.buf[piece.own : piece.stop], block)
+        yield _take(block, drops, piece.base + skip)
+    if getattr(stream, "broken", ""):
+        drops.add(reasons.BREAKS_OFF, 1, stream.broken)
+
+
+def _encoding_faults(buf: np.ndarray, block: Block) -> None:
+    """Count lines with bytes that are no UTF-8."""
+    if not len(buf) or buf.max() < 128:
+        return
+    text = buf.tobytes()
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        for number, line in enumerate(text.split(b"\n"), 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                block.counts[reasons.BAD_ENCODING] += 1
+                block.first[reasons.BAD_ENCODING] = block.first[reasons.BAD_ENCODING] or number
+
+
+def _parquet_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
+    import pyarrow.parquet as pq
+
+    with open_bytes(task.source.path) as file:
+        parquet = pq.ParquetFile(file, memory_map=False, pre_buffer=False)
+        base = sum(parquet.metadata.row_group(g).num_rows for g in range(task.start))
+        columns = sorted(set(task.how.values()))
+        for group in range(task.start, task.end or 0):
+            # one row group at a time, and a large one in slices
+            for batch in parquet.iter_batches(batch_size=ROWS_PER_TASK, row_groups=[group], columns=columns):
+                block = records.from_batch(batch, task.how, task.mapping)
+                block.lines = 0
+                yield _take(block, drops, base)
+                base += batch.num_rows
+
+
+def _json_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
+    stream = task.source.open()
+    text = stream.read(records.MAX_DOCUMENT_BYTES + 1)
+    if getattr(stream, "broken", ""):
+        drops.add(reasons.BREAKS_OFF, 1, stream.broken)
+    if len(text) > records.MAX_DOCUMENT_BYTES:
+        drops.add(reasons.TOO_LONG, 1, "JSON document over 1 GiB; one object a line has no limit")
+        return
+    try:
+        found = list(records.flatten(json.loads(text)))
+    except (ValueError, RecursionError):
+        found = []
+        for number, line in enumerate(text.splitlines(), 1):
+            stripped = line.strip().rstrip(b",")
+            if not stripped or stripped in (b"[", b"]"):
+                continue
+            try:
+                found += list(records.flatten(json.loads(stripped)))
+            except (ValueError, RecursionError):
+                drops.add(reasons.HALF_LINE, 1, "not a JSON object", number)
+    if not found:
+        drops.add(reasons.UNKNOWN_FORMAT, 1, "no JSON object with vessel, time and position")
+        return
+    made = records.from_records(found, task.mapping)
+    if isinstance(made, list):
+        drops.add(reasons.MISSING_COLUMN, 1, f"no field for {', '.join(made)}")
+        return
+    made.lines = 0
+    yield _take(made, drops, 0)
+
+
+def _take(block: Block, drops: Drops, base: int) -> Rows:
+    drops.take(block.counts, block.first)
+    drops.lines += block.lines
+    drops.rows += len(block.positions)
+    return Rows(block.positions, block.statics, base)
+
+
+def usable(pos: Positions, drops: Drops, latest_us: int) -> Positions:
+    """The rows that events can be made of; every other one is counted under the first reason that fits it."""
+    keep = np.ones(len(pos), dtype=bool)
+
+    def leave(mask: np.ndarray, code: int) -> None:
+        gone = keep & mask
+        count = int(np.count_nonzero(gone))
+        if count:
+            keep[gone] = False
+            drops.add(code, count)
+
+    if pos.kind.any():
+        leave(np.isin(pos.kind, KINDS_NOT_VESSELS), reasons.NOT_VESSEL)
+    leave(
+        (pos.lat == NO_ANGLE) | (pos.lon == NO_ANGLE) | (pos.lat == 910_000_000) | (pos.lon == 1_810_000_000),
+        reasons.NO_POSITION,
+    )
+    leave((np.abs(pos.lat) > 900_000_000) | (np.abs(pos.lon) > 1_800_000_000), reasons.OUT_OF_RANGE)
+    leave((pos.lat == 0) & (pos.lon == 0), reasons.NULL_ISLAND)
+    leave(pos.t == NO_TIME, reasons.NO_TIME)
+    leave(pos.t < EARLIEST_US, reasons.TOO_EARLY)
+    leave(pos.t > latest_us, reasons.FUTURE)
+    return pos if keep.all() else pos.take(keep)
+
+
+def now_us() -> int:
+    """The wall clock plus the day by which a time may lie ahead of it."""
+    return int(time.time() * 1e6) + DAY_US
+
+
+def read(
+    archives: Iterable[str | Path],
+    mapping: Mapping | Sequence[Mapping] | None = None,
+    drops: list[Drops] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Stream the positions of any archives as Arrow batches, in their order, rows as they stand.
+
+    Columns: vessel (MMSI, or a negative number for an identifier in letters), t (UTC), lat, lon
+    (degrees, WGS 84), sog_kn, cog_deg, heading_deg, status, message_type, at (byte or row offset in
+    the block), archive. Sentinels (latitude 91, speed 102.3, heading 511, course 360) are null. Pass a
+    list as `drops` to receive the counts of what was not used. Memory stays bounded by the block size.
+    """
+    planned = plan(archives, mapping)
+    for task in planned.tasks:
+        counted = planned.drops[task.archive]
+        for rows in blocks(task, counted):
+            batch = rows.positions.arrow()
+            name = pa.DictionaryArray.from_arrays(
+                pa.array(np.zeros(len(batch), np.int32)), [planned.names[task.archive]]
+            )
+            yield batch.append_column("archive", name)
+    if drops is not None:
+        drops.extend(planned.drops)
+
+
+def read_identities(archives: Iterable[str | Path], mapping: Mapping | Sequence[Mapping] | None = None) -> pa.Table:
+    """The identity messages (types 5, 19, 21, 24; identity columns of tables), equal ones of a vessel run together."""
+    planned = plan(archives, mapping)
+    parts = [rows.statics for task in planned.tasks for rows in blocks(task, planned.drops[task.archive])]
+    return pa.Table.from_batches([Statics.join(parts).collapse().arrow()])
