@@ -295,6 +295,83 @@ def brief(
         print(page)
 
 
+# --- the workbench ------------------------------------------------------------------------
+
+People = Annotated[
+    Path | None,
+    typer.Option(
+        "--people",
+        metavar="FILE",
+        help="Database of people and comments (default: in your data folder).",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def serve(
+    case: CaseFolder,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    shared: Annotated[bool, typer.Option("--shared", help="Several people, with sign-in and comments.")] = False,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="Host name it is reached under; may be given again.")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option("--certificate", help="TLS certificate (PEM).")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="TLS key (PEM).")] = None,
+    behind_proxy: Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front does the TLS.")] = False,
+    people: People = None,
+    as_of: AsOf = None,
+    store: StoreFolder = None,
+    workers: Workers = 1,
+) -> None:
+    """Open the workbench in the browser: pages over the live case, on this machine alone unless told otherwise."""
+    from tumen.web.serve import ServeError, serve_case
+
+    try:
+        serve_case(
+            case, host=host, port=port, shared=shared, names=set(name or ()), certificate=certificate, key=key,
+            behind_proxy=behind_proxy, people=people, as_of=_day(as_of), store=store, workers=workers,
+        )  # fmt: skip
+    except ServeError as error:
+        _fail(str(error), WRONG_USE)
+
+
+people_app = typer.Typer(no_args_is_help=True, help="Who may sign in to a shared workbench.")
+app.add_typer(people_app, name="people")
+
+
+@people_app.command("add")
+def people_add(
+    case: CaseFolder,
+    name: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    role: Annotated[str, typer.Option("--role", help="reader, commenter or analyst.")] = "reader",
+    moderator: Annotated[bool, typer.Option("--moderator", help="May hide comments and read the log.")] = False,
+    people: People = None,
+) -> None:
+    """Add a person, or give one a new password and role. The password is asked for; there is no default."""
+    from tumen.web.people import add_person
+    from tumen.web.serve import database_of
+
+    password = typer.prompt("password (15 characters or more)", hide_input=True, confirmation_prompt=True)
+    try:
+        add_person(database_of(case, people), name, password, role, moderator)
+    except ValueError as error:
+        _fail(str(error), WRONG_USE)
+    print(f"{name} may sign in as {role}")
+
+
+@people_app.command("close")
+def people_close(case: CaseFolder, name: Annotated[str, typer.Argument()], people: People = None) -> None:
+    """Shut an account and end its sessions; what it wrote stays."""
+    from tumen.web.people import close_person
+    from tumen.web.serve import database_of
+
+    if not close_person(database_of(case, people), name):
+        _fail(f"{name}: there is no such person", WRONG_USE)
+    print(f"{name} is closed")
+
+
 def _write_brief(study: Study, out: Path | None, langs: list[str], pdf: bool) -> list[Path]:
     from tumen.publish import publish
 

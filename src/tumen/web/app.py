@@ -29,7 +29,7 @@ from tumen.web import audit, comments, people
 from tumen.web.database import Database
 from tumen.web.edit import EditError, Editor
 from tumen.web.live import Live, State
-from tumen.web.pages import PAGES, Page, PageError
+from tumen.web.pages import PAGES, Page, PageError, coast
 from tumen.web.people import Person
 from tumen.web.security import Guard, same
 
@@ -86,6 +86,7 @@ def create_app(
             Route("/", page_handler("overview")),
             Route("/openapi.json", openapi),
             Route("/version.json", version),
+            Route("/land.json", land),
             Route("/changed.json", changed),
             Route("/sign-in", sign_in_form, methods=["GET"]),
             Route("/sign-in", sign_in, methods=["POST"]),
@@ -180,6 +181,14 @@ async def changed(request: Request) -> Response:
         raise HTTPException(400, "version: expected a number")
     state = await _bench(request).live.changed(int(given), 25.0)
     return JSONResponse(_told(state))
+
+
+async def land(request: Request) -> Response:
+    """The coast around the places of the case, as GeoJSON."""
+    if _who(request) is None:
+        raise HTTPException(401, "sign in first")
+    made = await asyncio.to_thread(coast, _bench(request).live.state)
+    return JSONResponse(made)
 
 
 def _told(state: State) -> dict[str, Any]:

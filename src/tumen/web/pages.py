@@ -100,6 +100,18 @@ def _point(lon: float, lat: float, properties: Row) -> Row:
     return {"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": properties}
 
 
+def coast(state: State) -> Row:
+    """Land around the places of the case (Natural Earth), as GeoJSON polygons."""
+    from tumen.brief.figures.land import land
+
+    placed = [p for p in _rows(_study(state), "places") if p["lat"] is not None]
+    lon, lat = [p["lon"] for p in placed] or [0.0], [p["lat"] for p in placed] or [0.0]
+    window = (max(min(lon) - 15, -180), max(min(lat) - 10, -85), min(max(lon) + 15, 180), min(max(lat) + 10, 85))
+    rings = land(*window)
+    features = [{"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [[[round(float(x), 3), round(float(y), 3)] for x, y in ring]]}} for ring in rings]  # fmt: skip
+    return {"type": "FeatureCollection", "features": features}
+
+
 def timeline(state: State, item: str, query: Query) -> Row:
     """Every look by day and place, and visits by month, seen and unseen."""
     study = _study(state)
