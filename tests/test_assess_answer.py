@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assess_world import LAST, World, balance
+from assess_world import LAST, World, balance, finding, model, sign
+from assess_world import hypothesis as node
 from tumen.assess import answer
 from tumen.assess.answers import diagram, solve
+from tumen.assess.evidence import Report
 from tumen.assess.redlines import World as RedlineWorld
 from tumen.assess.redlines import table, truth
 from tumen.assess.utility import Scale
@@ -68,10 +70,7 @@ def test_no_text_makes_the_reader_fall(text):
 
 
 def redline_world(**series) -> RedlineWorld:
-
     trades = model({"h": node(prior=[0.4, 0.6])}, {"s": sign(0.6, 0.2), "t": sign(0.6, 0.2)})
-    from tumen.assess.evidence import Report
-
     seen = [finding("f", "h", "s", event=DAYS[1], reports=(Report(DAYS[1], "B", "2"), Report(DAYS[2], "B", "2")))]
     probability = {n: np.array(v, dtype=float) for n, v in series.items()}
     return RedlineWorld(DAYS, probability, None, trades.balance, [{"indicator_id": "f", "published": DAYS[1]}], seen)

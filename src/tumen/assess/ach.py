@@ -14,7 +14,7 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -101,7 +101,7 @@ def matrix(ach: pa.Table) -> Matrix:
 
 def scores(made: Matrix) -> pa.Table:
     """Inconsistency scores of a matrix, the network's or an analyst's own."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in made.hypotheses:
         points = {f: POINTS[made.cells[name, f]] for f in made.findings}
         rows.append(

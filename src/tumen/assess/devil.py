@@ -75,7 +75,7 @@ def _turns(sheet: Sheet, column: int, steps: np.ndarray, at: np.ndarray, p: np.n
     """The first change of word going down and going up from the middle, if there is one."""
     words = place(p)
     middle = len(steps) // 2
-    out = []
+    out: list[dict[str, Any]] = []
     for side in (range(middle - 1, -1, -1), range(middle + 1, len(steps))):
         turn = next((i for i in side if words[i] != words[middle]), None)
         if turn is None:

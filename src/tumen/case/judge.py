@@ -533,15 +533,15 @@ def _check_hypothesis(name: str, hypothesis: Hypothesis, trades: Trades, levels:
             faults.add(at, f"{name}.any_of", f"'{part}' has no prior of its own", "a hypothesis with a prior")
     if len(hypothesis.any_of) > 4:
         faults.add(at, f"{name}.any_of", f"{len(hypothesis.any_of)} parts", "at most 4: inference enumerates them")
-    for other in hypothesis.restrained_by:
-        _name(at, f"{name}.restrained_by", other, trades.restraints, "a restraint", faults)
-    for other in hypothesis.settled_by:
-        if _name(at, f"{name}.settled_by", other, trades.hypotheses, "a hypothesis", faults):
-            if other == name or trades.hypotheses[other].base:
-                faults.add(at, f"{name}.settled_by", f"'{other}' would settle itself", "another way of repayment")
-            whole = owners.get(other)
-            if whole is not None and whole in hypothesis.settled_by:
-                faults.add(at, f"{name}.settled_by", f"'{other}' and its whole '{whole}'", "one of the two")
+    for held in hypothesis.restrained_by:
+        _name(at, f"{name}.restrained_by", held, trades.restraints, "a restraint", faults)
+    for way in hypothesis.settled_by:
+        if _name(at, f"{name}.settled_by", way, trades.hypotheses, "a hypothesis", faults):
+            if way == name or trades.hypotheses[way].base:
+                faults.add(at, f"{name}.settled_by", f"'{way}' would settle itself", "another way of repayment")
+            owner = owners.get(way)
+            if owner is not None and owner in hypothesis.settled_by:
+                faults.add(at, f"{name}.settled_by", f"'{way}' and its whole '{owner}'", "one of the two")
     for field in ("raised_by_balance", "base"):
         given = getattr(hypothesis, field)
         if given and len(given) != levels:
@@ -615,7 +615,8 @@ def _check_repeats(rows: list[Indicator], faults: Faults) -> None:
         first = by_id[row.repeats]
         if (first.trade, first.sign, first.state) != (row.trade, row.sign, row.state) and row.repeats != row.id:
             faults.add(row.at, "repeats", f"'{row.repeats}' differs in trade, sign or state", "the same finding")
-        path, step = [row.id], row.repeats
+        path = [row.id]
+        step: str | None = row.repeats
         while step is not None and step in by_id and step not in path:
             path.append(step)
             step = by_id[step].repeats
