@@ -97,7 +97,7 @@ class Place(Record):
     berths_why: TextCell = Field(default=None, description="how that number is known")
     depth_m: Annotated[float, Field(gt=0)] | None = Field(default=None, description="depth alongside, m")
     position_quality: TextCell = Field(default=None, description="how exact the position is, in words")
-    source: ListCell = Field(default=[], description="source ids")
+    source: Annotated[ListCell, Field(min_length=1)] = Field(description="source ids, the main one first")
     note: TextCell = Field(default=None, description="remark")
     geometry: Annotated[dict[str, Any] | None, BeforeValidator(_geometry)] = Field(
         default=None, description="GeoJSON geometry (Point, LineString, Polygon, MultiPolygon) or null"
@@ -173,7 +173,7 @@ def table(places: Iterable[Place]) -> pa.Table:
                 "wkt": p.wkt,
                 "berths": p.berths,
                 "position_quality": p.position_quality,
-                "source_id": "; ".join(p.source),
+                "source_id": p.source[0],
                 "evidence_id": p.evidence_id,
             }
         )

@@ -409,6 +409,7 @@ _WORDS = {
     "bool_parsing": ("is neither yes nor no", "yes or no"),
     "bool_type": ("is neither yes nor no", "yes or no"),
     "string_type": ("is no text", "text"),
+    "too_short": ("is too short", "{min_length} or more"),
     "string_too_short": ("is empty", "a value"),
     "string_too_long": ("is too long", "at most {max_length} characters"),
     "string_pattern_mismatch": ("has the wrong form", "the form {pattern}"),
