@@ -77,7 +77,8 @@ def simulate(
 
 
 def quantiles(values: np.ndarray, levels: tuple[float, ...] = (0.05, 0.5, 0.95)) -> np.ndarray:
-    """Quantiles along the last axis, shape (levels, ...): those of numpy, by partition, several times as fast.
+    """Quantiles along the last axis, shape (levels, ...): those of numpy. A whole sort is vectorised
+    and so beats numpy's partition at several places.
 
     >>> quantiles(np.arange(101.0)[None, :])[:, 0].tolist()
     [5.0, 50.0, 95.0]
@@ -85,10 +86,10 @@ def quantiles(values: np.ndarray, levels: tuple[float, ...] = (0.05, 0.5, 0.95))
     place = np.array(levels) * (values.shape[-1] - 1)
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, values.shape[-1] - 1)
-    parted = np.partition(values, sorted({*below.tolist(), *above.tolist()}), axis=-1)
+    ordered = np.sort(values, axis=-1)
     inside = place - below
     return np.stack(
-        [parted[..., b] * (1 - t) + parted[..., a] * t for b, a, t in zip(below, above, inside, strict=True)]
+        [ordered[..., b] * (1 - t) + ordered[..., a] * t for b, a, t in zip(below, above, inside, strict=True)]
     )
 
 

@@ -108,7 +108,7 @@ class Supply:
     starts: list[dt.date]  # first days of these months, and the day after the last
     issued: np.ndarray
     reworked: np.ndarray
-    at_once: tuple[np.ndarray, np.ndarray]  # month, and share of it, reached at each week edge less the lag
+    at_once: tuple[np.ndarray, np.ndarray]  # (place, share) reached at each week edge less the lag
     later: tuple[np.ndarray, np.ndarray]  # the same less the rework
 
     def usable(self, factor: np.ndarray, taken: np.ndarray) -> np.ndarray:
@@ -125,17 +125,17 @@ class Supply:
 
 def _reached(cumulative: np.ndarray, left: np.ndarray, when: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Departures up to a month and a share of it, shape (edges, draws)."""
-    month, share = when
-    columns = np.arange(left.shape[1])
-    return cumulative[month, columns] + left[month, columns] * share
+    place, share = when
+    return cumulative.ravel().take(place) + left.ravel().take(place) * share
 
 
 def _when(edges: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Month that each day lies in, and the share of the month before it."""
+    """Where each day's month and draw stand in an array of (months, draws), and the share of the month before it."""
     day = np.clip(day, edges[0], edges[-1])
     per_day = np.searchsorted(edges, np.arange(edges[0], edges[-1] + 1.0), side="right") - 1
     month = np.minimum(per_day[(day - edges[0]).astype(np.int64)], len(edges) - 2)
-    return month.astype(np.int32), (day - edges[month]) / np.diff(edges)[month]
+    share = (day - edges[month]) / np.diff(edges)[month]
+    return month * day.shape[1] + np.arange(day.shape[1]), share
 
 
 def front(
