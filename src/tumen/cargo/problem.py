@@ -10,6 +10,7 @@ import datetime as dt
 import itertools
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,9 +153,16 @@ class Problem:
         """The problem as the sampler sees it."""
         total = self.sea.lifted.sum((1, 2))
         ordinary = int(np.argmin(np.abs(total - np.median(total))))
+        origins = [(len(o.statements), partial(log_likelihood, o)) for o in self.origins]
         return Scorer(
-            len(self.layout), self.sea.draws, self.evaluate, self._expect, self._claims, lambda z: self.seen(self.world(z)), ordinary
-        )  # fmt: skip
+            dimensions=len(self.layout),
+            worlds=self.sea.draws,
+            evaluate=self.evaluate,
+            expect=self._expect,
+            origins=origins,
+            other=lambda z: self.seen(self.world(z)),
+            ordinary=ordinary,
+        )
 
     def _expect(self, z: Array, d: Array) -> Array:
         """Expected logs of all evidence, origin by origin."""
@@ -170,13 +178,6 @@ class Problem:
         """The columns of each origin."""
         ends = np.cumsum([len(o.statements) for o in self.origins])
         return np.split(expected, ends[:-1], axis=1) if self.origins else []
-
-    def _claims(self, expected: Array) -> Array:
-        """Log likelihood of all evidence from `_expect`."""
-        total = np.zeros(len(expected))
-        for origin, part in zip(self.origins, self.by_origin(expected), strict=True):
-            total += log_likelihood(origin, part)
-        return total
 
     def evaluate(self, z: Array, d: Array) -> tuple[Array, Array]:
         """Log likelihood by part (one an origin, then the images), and total rounds of the period."""

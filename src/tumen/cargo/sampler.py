@@ -11,7 +11,7 @@ and others 2024).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ MOST_STAGES = 6
 MOST_LAST = 4
 # A proposal's spread is mixed with that of the normal approximation as if that were this many draws.
 SHRINK = 400.0
+MOST_STEPS, SMALL_STEP = 12, 0.05
 STEP = 0.15  # of finite differences, in standard deviations of the prior: wide enough to smooth over kinks
 # Worlds are proposed evenly with this share, the rest by how well they fit; no world is given up.
 EVEN = 0.3
@@ -41,16 +42,25 @@ class Scorer:
     """The problem as the sampler sees it. d are upstream draws, z latent inputs, expected (n, claims) logs.
 
     `evaluate(z, d)` gives log likelihood by part and total rounds; `expect(z, d)` the expectation of each claim;
-    `claims(expected)` the log likelihood of all claims; `other(z)` that of what depends on no world.
+    `origins` hold, for each origin, how many claims it has and their log likelihood given the expectations; `other(z)`
+    is the log likelihood of what depends on no world.
     """
 
     dimensions: int
     worlds: int
     evaluate: Callable[[Array, Array], tuple[Array, Array]]
     expect: Callable[[Array, Array], Array]
-    claims: Callable[[Array], Array]
+    origins: Sequence[tuple[int, Callable[[Array], Array]]]
     other: Callable[[Array], Array]
     ordinary: int  # a world in the middle of all
+
+    def claims(self, expected: Array) -> Array:
+        """Log likelihood of all claims."""
+        total, start = np.zeros(len(expected)), 0
+        for size, score in self.origins:
+            total += score(expected[:, start : start + size])
+            start += size
+        return total
 
 
 @dataclass(frozen=True)
@@ -172,34 +182,17 @@ def at_mode(scorer: Scorer) -> Proposal:
     likelihood in E, H = 1 + J'WJ + what does not depend on the world: a world that shifts E by s moves the mode by
     -H^-1 J'W s and changes the log evidence by g's - s'(W - WJ H^-1 J'W)s / 2.
     """
-    from scipy.optimize import minimize
-
-    size = scorer.dimensions
-
-    def world(n: int) -> Array:
-        return np.full(n, scorer.ordinary)
-
-    def heard(z: Array) -> Array:
-        score = scorer.claims(scorer.expect(z, world(len(z)))) + scorer.other(z)
-        return np.where(np.isfinite(score), score, -1e9)
-
-    steps = STEP * np.eye(size)
-
-    def objective(z: Array) -> tuple[float, Array]:
-        scores = heard(np.concatenate([z[None], z + steps, z - steps]))
-        return float(0.5 * z @ z - scores[0]), z - (scores[1 : size + 1] - scores[size + 1 :]) / (2 * STEP)
-
-    found = minimize(
-        objective, np.zeros(size), jac=True, method="L-BFGS-B", bounds=[(-4, 4)] * size, options={"maxiter": 30}
-    )
-    z = found.x
-    here = scorer.expect(z[None], world(1))
-    slope = ((scorer.expect(z + steps, world(size)) - scorer.expect(z - steps, world(size))) / (2 * STEP)).T
-    gradient, curve = _derivatives(scorer.claims, here[0])
-    others = -_derivatives(scorer.other, z)[1] if scorer.other(z[None])[0] != 0 else np.zeros((size, size))
-    precision = np.eye(size) + slope.T @ curve @ slope - others
-    values, vectors = np.linalg.eigh((precision + precision.T) / 2)
-    covariance = (vectors / np.clip(values, 1.0, 1e4)) @ vectors.T
+    z = np.zeros(scorer.dimensions)
+    for _ in range(MOST_STEPS):
+        near = _normal_near(scorer, z)
+        step = near.covariance @ (near.slope.T @ near.gradient + near.other - z)
+        if np.abs(step).max() < SMALL_STEP:
+            break
+        tries = np.clip(z + np.array([1.0, 0.5, 0.25, 0.1, 0.03])[:, None] * step, -4.0, 4.0)
+        scores = scorer.claims(_expect_at(scorer, tries)) + scorer.other(tries) - 0.5 * np.square(tries).sum(1)
+        z = tries[int(np.argmax(np.where(np.isfinite(scores), scores, -np.inf)))]
+    near = _normal_near(scorer, z)
+    here, slope, gradient, curve, covariance = near.here, near.slope, near.gradient, near.curve, near.covariance
     every = np.arange(scorer.worlds)
     shifts = np.clip(scorer.expect(np.repeat(z[None], scorer.worlds, 0), every) - here, -MOST_SHIFT, MOST_SHIFT)
     moved = -shifts @ (covariance @ slope.T @ curve).T
@@ -208,6 +201,41 @@ def at_mode(scorer: Scorer) -> Proposal:
     worlds = np.exp(0.8 * (fit - fit.max()))
     worlds = EVEN / scorer.worlds + (1 - EVEN) * worlds / worlds.sum()
     return Proposal(z, _root(covariance, WIDEN_MODE), moved, worlds / worlds.sum())
+
+
+@dataclass(frozen=True)
+class _Near:
+    """Expectations, their slope in z, slope and curvature of the likelihood in them, and the covariance of z."""
+
+    here: Array
+    slope: Array
+    gradient: Array
+    curve: Array
+    other: Array
+    covariance: Array
+
+
+def _expect_at(scorer: Scorer, z: Array) -> Array:
+    return scorer.expect(z, np.full(len(z), scorer.ordinary))
+
+
+def _normal_near(scorer: Scorer, z: Array) -> _Near:
+    size = scorer.dimensions
+    steps = STEP * np.eye(size)
+    here = _expect_at(scorer, z[None])
+    slope = ((_expect_at(scorer, z + steps) - _expect_at(scorer, z - steps)) / (2 * STEP)).T
+    gradient, curve = np.zeros(here.shape[1]), np.zeros((here.shape[1], here.shape[1]))
+    start = 0
+    for number, score in scorer.origins:
+        own = slice(start, start + number)
+        gradient[own], curve[own, own] = _derivatives(score, here[0, own])
+        start += number
+    other, other_curve = np.zeros(size), np.zeros((size, size))
+    if scorer.other(z[None])[0] != 0:
+        other, other_curve = _derivatives(scorer.other, z)
+    precision = np.eye(size) + slope.T @ curve @ slope + other_curve
+    values, vectors = np.linalg.eigh((precision + precision.T) / 2)
+    return _Near(here, slope, gradient, curve, other, (vectors / np.clip(values, 1.0, 1e4)) @ vectors.T)
 
 
 def _derivatives(function: Callable[[Array], Array], at: Array) -> tuple[Array, Array]:
