@@ -132,6 +132,8 @@ class TrafficSettings(Record):
     overpass_hour_utc: float = Field(default=3.0, ge=0, lt=24)
     # Chance that a stack of boxes was cleared without a ship of the route (rail, road, reshuffle).
     stack_cleared_otherwise: float = Field(default=0.15, ge=0, lt=1)
+    # Chance that a stack still stands after a visit (the ship only discharged, or a new stack came at once).
+    stack_left_behind: float = Field(default=0.2, ge=0, lt=1)
     # Chance that an inferred visit (a change between two images, or a look of several days) is wrong.
     inference_wrong: float = Field(default=0.1, ge=0, lt=1)
 
@@ -155,6 +157,9 @@ class TrafficSettings(Record):
     passage_days: SpreadPrior = SpreadPrior(median=1.2, factor=2.0)
     # Share of visits that leave laden for a destination of the case.
     laden_share: float = Field(default=0.97, gt=0, le=1)
+    # Chance that a look at a port of discharge finds a ship that no voyage explains: ships of the roster
+    # also load and supply there (Lady R, 24 to 26 September 2025).
+    ships_at_destination_otherwise: float = Field(default=0.3, ge=0, lt=1)
     destinations: list[DestinationShare] = []
     hull_absences: list[HullAbsence] = []
 

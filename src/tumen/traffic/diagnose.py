@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tumen.traffic.count import Counted, count_port
+from tumen.traffic.counting import Counted, count_port
 from tumen.traffic.prior import NAMES
 from tumen.traffic.totals import DaysEvidence, TotalEvidence
 

@@ -61,12 +61,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class Span:
-    """Evidence about a span of time: a visit inferred, a stack cleared, a ship seen on some day of it."""
+    """Evidence about a span of time (units): its likelihood with and without a ship alongside at some time in it."""
 
     start: int
     end: int
-    visited: bool
-    wrong: float
+    with_ship: float
+    without: float
     look_ids: tuple[str, ...]
 
 
@@ -269,7 +269,7 @@ def read_port(
         if long:
             if kind == "present" or count > 0:
                 ids = (r["look_id"],)
-                spans.append(Span(max(first, 0), min(last, last_unit), True, settings.inference_wrong, ids))
+                spans.append(Span(max(first, 0), min(last, last_unit), 1.0, settings.inference_wrong, ids))
             continue
         chosen = settings.selection and (r["tasked"] is True or (r["tasked"] is None and r["origin"] == "reported"))
         if any(a <= unit <= b for a, b in complete):
@@ -363,15 +363,17 @@ def _share_scenes(
 def _stack_spans(
     stacks: list[tuple[int, bool, str]], observations: list[Observation], settings: TrafficSettings
 ) -> list[Span]:
-    """A stack seen and then gone with no ship imaged between: a visit in the gap (or another clearing)."""
+    """A stack seen, then gone or still there, with no ship imaged between: for or against a visit in the gap."""
     spans: list[Span] = []
     stacks.sort()
+    cleared, left = settings.stack_cleared_otherwise, settings.stack_left_behind
     for (a, there, id_a), (b, still, id_b) in zip(stacks, stacks[1:], strict=False):
-        if not there or still or b <= a or b - a > 10 * UNITS_PER_DAY:
+        if not there or b <= a or b - a > 10 * UNITS_PER_DAY:
             continue
         if any(a <= o.unit <= b and o.positive for o in observations):
             continue
-        spans.append(Span(a, b, True, settings.stack_cleared_otherwise, (id_a, id_b)))
+        told = (left, 1 - cleared) if still else (1 - left, cleared)
+        spans.append(Span(a, b, *told, (id_a, id_b)))
     return spans
 
 

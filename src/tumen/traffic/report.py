@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tumen import tables
 from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS
-from tumen.traffic.count import Counted, PortCase, month_starts
+from tumen.traffic.counting import Counted, PortCase, month_starts
 from tumen.traffic.diagnose import diagnostics
 from tumen.traffic.looks import Observation, read_port
 from tumen.traffic.voyages import destinations_of

@@ -24,6 +24,8 @@ from tumen.traffic.prior import DAYS_PER_MONTH
 
 COUNTED = ("visits", "voyages", "visits_per_month")
 _COMMON, _OWN = 7, 5  # quadrature nodes; two more of each move no figure by 1 %
+_SWAY = 0.5  # a collector's log odds move from one stretch to the next by this: a month of cloud or of clear sky
+_MISTOLD = 0.03  # share of totals whose period, place or wording was mistold on the way to us
 _SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
 
 
@@ -179,16 +181,17 @@ def _count_table(
     extra = np.exp(-extra_mean + k * np.log(extra_mean) - gammaln(k + 1))
     out = np.empty((len(nodes), most + 1))
     reach = min(high + 1, 16)  # more than fifteen things that were no visit do not happen
-    for q, d in enumerate(nodes):
-        found = np.where(k <= n, np.exp(choose + k * np.log(d) + np.maximum(n - k, 0) * np.log1p(-d)), 0.0)
-        if low == high:
-            total = sum(found[:, high - j] * extra[:, j] for j in range(reach))
-        else:
-            spread = np.zeros((most + 1, high + 1))
-            for j in range(reach):
-                spread[:, j:] += found[:, : high + 1 - j] * extra[:, j : j + 1]
-            total = spread[:, low:].sum(1)
-        out[q] = np.log(np.maximum(total, 1e-30))
+    slip = _MISTOLD / (2.0 * high + 10.0) * (high - low + 1)
+    for q, node in enumerate(nodes):
+        total = np.zeros(most + 1)
+        for sway in (-_SWAY, 0.0, _SWAY):
+            odds = node / (1 - node) * np.exp(sway)
+            d = odds / (1 + odds)
+            found = np.where(k <= n, np.exp(choose + k * np.log(d) + np.maximum(n - k, 0) * np.log1p(-d)), 0.0)
+            for count in range(low, high + 1):
+                reached = min(count + 1, reach)
+                total += (found[:, count - reached + 1 : count + 1][:, ::-1] * extra[:, :reached]).sum(1) / 3.0
+        out[q] = np.log((1 - _MISTOLD) * total + slip)
     return out
 
 
@@ -330,17 +333,17 @@ def _overdispersed(k: int, n: int, share: np.ndarray, weight: float, betaln: Any
 
 @dataclass(frozen=True)
 class SpanEvidence:
-    """A ship alongside at some time of a span (or, with chance `wrong`, not)."""
+    """What is told of a span in which a ship lay alongside at some time, or none did."""
 
     unit: int
     name: str
     span: Span
 
     def log_weight(self, history: History) -> np.ndarray:
-        """log 1 for paths with a ship in the span, log wrong for the others."""
+        """Log likelihood of each path."""
         i, j = history.index(self.span.start), history.index(self.span.end)
         touched = (history.ships[:, i : j + 1] > 0).any(1) | (history.arrived[:, j] > history.arrived[:, i])
-        return np.where(touched, 0.0, np.log(max(self.span.wrong, 1e-6)))
+        return np.log(np.maximum(np.where(touched, self.span.with_ship, self.span.without), 1e-6))
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,6 @@ from tumen.traffic.totals import (
 )
 from tumen.traffic.voyages import Visits, alongside_after, visits_of
 
-SHIPS_AT_FAR_END_OTHERWISE = 0.3  # ships of the roster load and supply there too: Lady R, 24-26 September 2025
-
 
 @dataclass(frozen=True)
 class PortCase:
@@ -194,7 +192,7 @@ def _read_case(
     evidence += _days(days, read, settings)
     if alone:
         for far in destinations:
-            evidence += _far(rows, far, clock, end_unit, hulls, settings)
+            evidence += _far(rows, far, clock, end_unit, hulls, settings, len(destinations))
     totals = tuple(r for r in used if r["vessel"] is not None and r["quantity"] in ("visits", "voyages"))
     return PortCase(
         place,
@@ -274,7 +272,13 @@ def _choices(problem: Problem) -> list[Evidence]:
 
 
 def _far(
-    rows: Sequence[Mapping[str, Any]], far: str, clock: Clock, end_unit: int, hulls: Hulls, settings: TrafficSettings
+    rows: Sequence[Mapping[str, Any]],
+    far: str,
+    clock: Clock,
+    end_unit: int,
+    hulls: Hulls,
+    settings: TrafficSettings,
+    number: int,
 ) -> list[Evidence]:
     from tumen.traffic.totals import destination_shares
 
@@ -283,8 +287,8 @@ def _far(
     out: list[Evidence] = []
     for o in read.observations:
         share = destination_shares(settings.destinations, clock.when(o.unit).date())
-        part = share.get(far, 0.02) if share else 0.5
-        out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, SHIPS_AT_FAR_END_OTHERWISE))
+        part = share.get(far, 0.02) if share else 1.0 / number
+        out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, settings.ships_at_destination_otherwise))
     return out
 
 

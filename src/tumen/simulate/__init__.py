@@ -1,0 +1,1 @@
+"""False worlds, labelled simulated, for calibration, drills and collection planning."""

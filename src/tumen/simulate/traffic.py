@@ -1,0 +1,356 @@
+"""A false world of port visits and of how they are looked at. Everything it makes is labelled simulated.
+
+Takes traffic settings, a period, the kinds of evidence wanted and a seed; gives the true visits and the
+tables that the count step reads. The world is drawn from the priors: a rate that walks week by week and
+stops and starts, ships that stay in Erlang phases, berths that fill up, cloud, misreadings, chosen looks,
+stacks, hulls with names and lengths, a far port, and collectors who publish totals.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tumen import tables
+from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
+
+KINDS = ("daily", "sparse", "counts", "lengths", "named", "stacks", "tasked", "totals", "voyages")
+PORT, FAR_PORT = "Simulated Port", "Simulated Far Port"
+HULLS = ("Simulated A", "Simulated B", "Simulated C")
+HULL_LENGTHS_M = (95.0, 115.0, 135.0)
+NAME_RIGHT = 0.95  # chance that an analyst's name is right
+ORIGIN = "simulated"
+
+
+@dataclass(frozen=True)
+class World:
+    """True visits (arrived, left in days since the start; ship index, -1 unknown; length_m) and what is seen of them."""
+
+    arrived: np.ndarray
+    left: np.ndarray
+    ship: np.ndarray
+    length_m: np.ndarray
+    days: int
+    period: tuple[dt.date, dt.date]
+    looks: pa.Table
+    claims: pa.Table
+    places: pa.Table
+    vessels: pa.Table
+
+    @property
+    def visits(self) -> int:
+        """True number of arrivals in the period."""
+        return len(self.arrived)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How the world behaves, where it may differ from what the settings say: factors of misspecification."""
+
+    dwell_factor: float = 1.0
+    cloud_share: float = 0.3
+    cloud_told: float = 1.0
+    selection_factor: float = 1.0
+    false_factor: float = 1.0
+    other_ship_days: float = 0.0
+
+
+def world(settings: TrafficSettings, days: int, kinds: Sequence[str], seed: int, truth: Truth | None = None) -> World:
+    """Draw a world of `days` days with evidence of the given kinds (see `KINDS`)."""
+    truth = truth or Truth()
+    rng = np.random.default_rng(seed)
+    start = dt.date(2020, 1, 6)
+    period = (start, start + dt.timedelta(days=days - 1))
+    dwell = _spread(settings.dwell_at(PORT), rng) * truth.dwell_factor
+    rate = _rate_by_week(settings, days, rng)
+    arrived, left = _visits(rate, dwell, settings.berths, settings.dwell_phases, days, rng)
+    ship, length = _ships(settings, len(arrived), rng)
+    made = World(
+        arrived,
+        left,
+        ship,
+        length,
+        days,
+        period,
+        tables.LOOKS.empty(),
+        tables.CLAIMS.empty(),
+        _places(settings),
+        _vessels(),
+    )
+    eye = _Eye(settings, made, truth, rng)
+    looks: list[dict[str, Any]] = []
+    claims: list[dict[str, Any]] = []
+    for kind in kinds:
+        looks += eye.looks(kind)
+        if kind == "totals":
+            claims += eye.totals()
+    return replace(made, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build(claims))
+
+
+def _spread(prior: SpreadPrior, rng: np.random.Generator) -> float:
+    return float(prior.median * np.exp(prior.sd_log * rng.standard_normal()))
+
+
+def _share(prior: SharePrior, rng: np.random.Generator) -> float:
+    odds = prior.median / (1 - prior.median) * np.exp(prior.sd_logit * rng.standard_normal())
+    return float(odds / (1 + odds))
+
+
+def _rate_by_week(settings: TrafficSettings, days: int, rng: np.random.Generator) -> np.ndarray:
+    prior = settings.rate_per_day
+    offset = float(np.clip(rng.standard_normal(), -2.2, 2.2)) * prior.sd_log
+    walk = _spread(settings.rate_walk_sd, rng) * np.sqrt(7 / 30.4375) if settings.drift else 0.0
+    campaign, pause = _spread(settings.campaign_days, rng), _spread(settings.pause_days, rng)
+    stop, go = 1 - np.exp(-7 / campaign), 1 - np.exp(-7 / pause)
+    on = rng.random() < go / (go + stop) if settings.pauses else True
+    out = []
+    for _ in range(days // 7 + 1):
+        out.append(prior.median * np.exp(offset) if on else 0.0)
+        offset += walk * rng.standard_normal()
+        if settings.pauses and rng.random() < (stop if on else go):
+            on = not on
+    return np.array(out)
+
+
+def _visits(
+    rate: np.ndarray, dwell: float, berths: int, phases: int, days: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Arrivals at a port of limited berths; a ship that finds them full sails on and is not counted."""
+    arrived: list[float] = []
+    left: list[float] = []
+    for week, r in enumerate(rate):
+        for when in np.sort(week * 7 + 7 * rng.random(rng.poisson(7 * r))):
+            if when < days and sum(gone > when for gone in left[-8:]) < berths:
+                arrived.append(float(when))
+                left.append(float(when + rng.gamma(phases, dwell / phases)))
+    return np.array(arrived), np.array(left)
+
+
+def _ships(settings: TrafficSettings, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    unknown = rng.random(count) < settings.unknown_hull_share
+    ship = np.where(unknown, -1, rng.integers(0, len(HULLS), count))
+    strange = np.clip(settings.unknown_length_m + settings.unknown_length_sd_m * rng.standard_normal(count), 60, 210)
+    return ship, np.where(unknown, strange, np.array(HULL_LENGTHS_M)[np.maximum(ship, 0)])
+
+
+def _places(settings: TrafficSettings) -> pa.Table:
+    rows = [
+        {
+            "place": PORT,
+            "kind": "port",
+            "role": "origin",
+            "berths": settings.berths,
+            "source_id": ORIGIN,
+            "lat": 0.0,
+            "lon": 0.0,
+        },
+        {"place": FAR_PORT, "kind": "port", "role": "destination", "source_id": ORIGIN, "lat": 2.0, "lon": 0.0},
+    ]
+    return tables.PLACES.build(rows)
+
+
+def _vessels() -> pa.Table:
+    rows = [
+        {"vessel": name, "kind": "named", "length_m": length, "on_route": True, "source_ids": [ORIGIN]}
+        for name, length in zip(HULLS, HULL_LENGTHS_M, strict=True)
+    ]
+    return tables.VESSELS.build(rows)
+
+
+class _Eye:
+    """Whoever looks: draws looks and totals of the world, with errors."""
+
+    def __init__(self, settings: TrafficSettings, made: World, truth: Truth, rng: np.random.Generator) -> None:
+        self.settings, self.world, self.truth, self.rng = settings, made, truth, rng
+        self.detection = _share(settings.detection, rng)
+        misread = min(_share(settings.false_sighting, rng) * truth.false_factor, 0.9)
+        self.false = 1 - (1 - misread) * (1 - settings.other_ships_in_berth)
+        self.odds = _spread(settings.selection_odds, rng) * truth.selection_factor
+        self.number = 0
+        self.stack = False
+        others = rng.poisson(truth.other_ship_days * made.days / 4.0)
+        began = rng.random(others) * made.days
+        self.others = np.stack([began, began + rng.gamma(2, 2.0, others)]) if others else np.zeros((2, 0))
+
+    def looks(self, kind: str) -> list[dict[str, Any]]:
+        """Looks of one kind."""
+        days = self.world.days
+        noon = np.arange(days) + self.settings.overpass_hour_utc / 24
+        if kind == "totals":
+            times = noon[self.rng.random(days) < 0.05]
+        elif kind in ("daily", "counts", "lengths", "named"):
+            times = noon[:: 2 if kind in ("lengths", "named") else 1]
+        elif kind == "tasked":
+            return self._tasked(noon)
+        elif kind == "voyages":
+            return self._plain(noon[::6], PORT) + self._far(noon[::2])
+        else:
+            times = self._sparse(noon)
+        return self._plain(times, PORT, kind)
+
+    def _sparse(self, noon: np.ndarray) -> np.ndarray:
+        at = np.cumsum(self.rng.integers(2, 6, len(noon)))
+        return noon[at[at < len(noon)]]
+
+    def _plain(self, times: np.ndarray, place: str, kind: str = "daily") -> list[dict[str, Any]]:
+        rows = []
+        previous: float | None = None
+        for when in times:
+            usable = 0.0 if self.rng.random() < self.truth.cloud_share else float(self.rng.choice([1.0, 1.0, 0.6]))
+            row = self._read(float(when), usable, kind)
+            if kind == "stacks" and usable >= 0.5:
+                row["stack_present"] = self._stack_at(previous, float(when))
+                previous = float(when)
+            rows.append(row)
+        return rows
+
+    def _here(self, when: float) -> np.ndarray:
+        return np.flatnonzero((self.world.arrived <= when) & (self.world.left > when))
+
+    def _read(self, when: float, usable: float, kind: str, tasked: bool = False) -> dict[str, Any]:
+        here = self._here(when)
+        found = here[self.rng.random(len(here)) < usable * self.detection]
+        strange = bool(self.rng.random() < usable * self.false)
+        strange |= bool(((self.others[0] <= when) & (self.others[1] > when)).any() and self.rng.random() < usable)
+        seen = len(found) + strange
+        row = self._row(when, PORT, usable * self.truth.cloud_told if usable < 1 else usable)
+        row["tasked"] = tasked
+        row["vessel_present"] = seen > 0
+        if kind == "counts":
+            row["vessel_count"] = min(seen, self.settings.berths)
+            row["count_reading"] = "exactly"
+        if kind in ("lengths", "named") and seen:
+            self._mark(row, found, kind)
+        return row
+
+    def _mark(self, row: dict[str, Any], found: np.ndarray, kind: str) -> None:
+        if len(found):
+            j = int(self.rng.choice(found))
+            ship, length = int(self.world.ship[j]), float(self.world.length_m[j])
+        else:
+            ship, length = (
+                -1,
+                float(self.settings.unknown_length_m + self.settings.unknown_length_sd_m * self.rng.standard_normal()),
+            )
+        if kind == "lengths":
+            row["length_m"] = max(length + self.settings.length_sd_m * float(self.rng.standard_normal()), 30.0)
+        elif ship >= 0:
+            right = self.rng.random() < NAME_RIGHT
+            row["vessel"] = HULLS[ship if right else int(self.rng.integers(0, len(HULLS)))]
+            row["p_vessel"] = NAME_RIGHT
+
+    def _tasked(self, noon: np.ndarray) -> list[dict[str, Any]]:
+        odds = np.array([self.odds if len(self._here(t)) else 1.0 for t in noon])
+        number = int(self.rng.integers(8, 25))
+        chosen = self.rng.choice(len(noon), size=min(number, len(noon)), replace=False, p=odds / odds.sum())
+        return [self._read(float(noon[i]), 1.0, "tasked", tasked=True) for i in sorted(chosen)]
+
+    def _stack_at(self, previous: float | None, when: float) -> bool:
+        s = self.settings
+        if previous is None or not self.stack:
+            self.stack = bool(self.rng.random() < 0.5)
+            return self.stack
+        visited = bool(((self.world.arrived < when) & (self.world.left > previous)).any())
+        gone = self.rng.random() < ((1 - s.stack_left_behind) if visited else s.stack_cleared_otherwise)
+        self.stack = not gone
+        return self.stack
+
+    def _far(self, times: np.ndarray) -> list[dict[str, Any]]:
+        s, w = self.settings, self.world
+        sail = self.rng.random(len(w.left)) < s.laden_share
+        landed = w.left + np.array([_spread(s.passage_days, self.rng) for _ in w.left])
+        stay = self.rng.gamma(s.dwell_phases, s.dwell_at(FAR_PORT).median / s.dwell_phases, len(w.left))
+        rows = []
+        for when in times:
+            there = int((sail & (landed <= when) & (landed + stay > when)).sum())
+            found = self.rng.random(there) < self.detection
+            row = self._row(float(when), FAR_PORT, 1.0)
+            row["vessel_present"] = bool(found.any() or self.rng.random() < s.ships_at_destination_otherwise)
+            row["tasked"] = False
+            rows.append(row)
+        return rows
+
+    def _row(self, when: float, place: str, usable: float) -> dict[str, Any]:
+        self.number += 1
+        at = dt.datetime.combine(self.world.period[0], dt.time(), dt.UTC) + dt.timedelta(days=when)
+        return {
+            "look_id": f"simulated-{self.number}",
+            "place": place,
+            "start": at,
+            "end": at,
+            "collector": "SIMULATED",
+            "usable_share": usable,
+            "published": at.date(),
+            "origin": ORIGIN,
+            "source_ids": [ORIGIN],
+            "sensor": "simulated",
+        }
+
+    def totals(self) -> list[dict[str, Any]]:
+        """Three collectors' cumulative counts, and one pair of usable and occupied days."""
+        s = self.settings
+        common = self.rng.standard_normal() * np.sqrt(s.collector_correlation)
+        rows: list[dict[str, Any]] = []
+        for number in range(3):
+            own = self.rng.standard_normal() * np.sqrt(1 - s.collector_correlation)
+            logit = np.log(s.collector_share.median / (1 - s.collector_share.median)) + s.collector_share.sd_logit * (
+                common + own
+            )
+            careful = bool(self.rng.random() < 0.6)
+            ends = sorted(
+                self.rng.choice(np.arange(20, self.world.days), size=int(self.rng.integers(1, 4)), replace=False)
+            )
+            total, begin = 0, 0
+            for end in ends:
+                true = int(((self.world.arrived >= begin) & (self.world.arrived < end + 1)).sum())
+                share = 1 / (1 + np.exp(-(logit + float(self.rng.choice([-0.5, 0.0, 0.5])))))
+                over = (0.02 if careful else s.overcount_share) * true + 0.02
+                total += int(self.rng.binomial(true, share) + self.rng.poisson(over))
+                begin = int(end) + 1
+                rows.append(self._claim(f"C{number}", "visits", total, int(end), "at_least" if careful else "exactly"))
+        rows += self._day_pair()
+        return rows
+
+    def _day_pair(self) -> list[dict[str, Any]]:
+        end = self.world.days - 1
+        usable = int(self.rng.integers(self.world.days // 3, 2 * self.world.days // 3))
+        chosen = self.rng.choice(self.world.days, usable, replace=False) + self.settings.overpass_hour_utc / 24
+        seen = sum(
+            bool(
+                (self.rng.random(len(h := self._here(float(t)))) < self.detection).any()
+                or self.rng.random() < self.false
+            )
+            for t in chosen
+        )
+        return [
+            self._claim("DAYS", "image_days", usable, end, "exactly"),
+            self._claim("DAYS", "vessel_days", seen, end, "exactly"),
+        ]
+
+    def _claim(self, group: str, quantity: str, value: float, end: int, reading: str) -> dict[str, Any]:
+        self.number += 1
+        first = self.world.period[0]
+        last = first + dt.timedelta(days=end)
+        return {
+            "claim_id": f"simulated-{self.number}",
+            "quantity": quantity,
+            "label": "simulated",
+            "point": float(value),
+            "unit": quantity,
+            "reading": reading,
+            "direction": ORIGIN,
+            "scope": "place",
+            "place": PORT,
+            "period_start": first,
+            "period_end": last,
+            "published": last,
+            "origin_group": group,
+            "independence": "own observation",
+            "use": "evidence",
+            "source_id": ORIGIN,
+        }
