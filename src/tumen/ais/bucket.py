@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ class Events:
         for g, held in by_track.items():
             a, b = int(self.begin[g]), int(self.begin[g + 1]) - 1
             legs: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
-                (None, held[0]), *zip(held, held[1:], strict=False), (held[-1], None)
+                (None, held[0]), *pairwise(held), (held[-1], None)
             ]  # fmt: skip
             for left, reached in legs:
                 i = left["last_row"] if left else a
@@ -376,7 +377,7 @@ class Events:
     def _shared(self) -> None:
         """What the last stage needs of all vessels: reception, slow points, long stays."""
         s = self.s
-        key, count = walk.heard(self.t, self.pos.lat, self.pos.lon, self.begin, RECEPTION_US)
+        key, _ = walk.heard(self.t, self.pos.lat, self.pos.lon, self.begin, RECEPTION_US)
         unique, ships = _tally(key)
         self.tables["heard"] = pa.table({"key": unique, "ships": ships})
         slot, g, lat, lon = walk.slow_points(

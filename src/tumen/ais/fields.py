@@ -254,7 +254,7 @@ def instant(buf: np.ndarray, a: int, b: int, month_first: bool) -> int:
     elif run >= 9 and run <= 19 and (a + run == b or buf[a + run] == 46):
         value = digits(buf, a, run)
         us, q = _fraction_us(buf, a + run, b)
-        if q != b and not (a + run + 1 == b):
+        if q != b and a + run + 1 != b:
             return NO_TIME
         if run <= 10:
             return value * 1_000_000 + us

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from tumen.ais.fields import NO_TIME
@@ -163,7 +164,7 @@ def changes(vessel: int, group: list[dict[str, Any]], settings: EventSettings) -
     out = []
     for field in ("name", "call_sign", "imo", "size", "ship_type"):
         held = runs(group, field, settings.identity_flicker)
-        for before, after in zip(held, held[1:], strict=False):
+        for before, after in pairwise(held):
             if field == "ship_type" and before.value // 10 == after.value // 10:
                 # the second digit tells hazardous cargo, which comes and goes
                 continue
@@ -216,7 +217,7 @@ def reflagged(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 }
             else:
                 merged.append(dict(row))
-        for before, after in zip(merged, merged[1:], strict=False):
+        for before, after in pairwise(merged):
             overlap = before["last"] - after["first"] > 86_400_000_000
             least = min(before["count"], after["count"])
             base = {

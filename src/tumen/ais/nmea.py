@@ -327,7 +327,6 @@ def _scan(
     i = j = 0
     line = 0
     sentences = 0
-    lead = 0
     key = np.zeros(SLOTS, dtype=np.int64)
     used = np.zeros(SLOTS, dtype=np.int64)
     total_of = np.zeros(SLOTS, dtype=np.int64)

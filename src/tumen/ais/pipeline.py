@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ from tumen.tables import ais as tables
 from tumen.tables.schema import Table
 
 HOUR_US = 3_600_000_000
-TIMES = {"start", "end", "first_after", "last_before", "earliest_arrival", "latest_departure"}
+# Beyond this the nearest port says nothing about an encounter.
+TOLD_PORT_M = 25_000.0
 Progress = Callable[[str, int, int], None]
 
 
@@ -222,7 +223,7 @@ def _join(
         row["vessel_id"] = ids.get(row["a"], identity.vessel_id(int(row["a"])))
         row["other_id"] = ids.get(row["b"], identity.vessel_id(int(row["b"])))
     alone = gaps.rendezvous(slow, _met(slow, met), silent, rules) if pairs else []
-    alone = [row | _port_of(row, known, rules) for row in alone]
+    _place_in_ports(alone, known, rules)
     put(tables.ENCOUNTERS, _encounter_rows(met) + alone, ("start", "vessel_id", "track", "encounter_id"))
 
     put(tables.DRAUGHT_CHANGES, _with_visits(whole("draughts"), visits), ("vessel_id", "first_after"))
@@ -321,37 +322,19 @@ def _encounters(
             # two tracks of one number side by side are a clash of identity, not a meeting
             continue
         rows.append(row)
-    if rows and len(known):
-        far = _port_distance(np.array([r["lat"] for r in rows]), np.array([r["lon"] for r in rows]), known)
-    else:
-        far = np.full(len(rows), np.inf)
-    for row, metres in zip(rows, far.tolist(), strict=True):
-        row["port_m"] = metres if np.isfinite(metres) else None
-        row["at_sea"] = metres > rules.encounter_port_m
+    _place_in_ports(rows, known, rules)
+    for row in rows:
         steady = row["slots"] >= 0.8 * (row["hours"] * 3600 / rules.slot_s + 1)
         row["confidence"] = 1 + int(row["at_sea"]) + int(row["mean_m"] < 0.5 * rules.encounter_m) + int(steady)
     return rows
 
 
-def _port_distance(lat: np.ndarray, lon: np.ndarray, known: Places) -> np.ndarray:
-    """Metres to the nearest known port, infinite beyond 25 km."""
-    shaped = places.index(known, 0.0, 0.0, 25_000.0)
-    _, far = places.nearest_all(lat, lon, shaped.arrays())
-    return np.where(far > 25_000.0, np.inf, np.maximum(far, 0.0))
-
-
-def _port_of(row: dict[str, Any], known: Places, rules: EventSettings) -> dict[str, Any]:
-    far = float(_port_distance_cached(row["lat"], row["lon"], known)) if len(known) else np.inf
-    return {"port_m": far if np.isfinite(far) else None, "at_sea": bool(far > rules.encounter_port_m)}
-
-
-def _port_distance_cached(lat: float, lon: float, known: Places) -> float:
-    held = getattr(known, "_far_index", None)
-    if held is None:
-        held = places.index(known, 0.0, 0.0, 25_000.0)
-        known._far_index = held  # type: ignore[attr-defined]
-    _, far = places.nearest_all(np.array([lat]), np.array([lon]), held.arrays())
-    return float(far[0]) if far[0] <= 25_000.0 else np.inf
+def _place_in_ports(rows: list[dict[str, Any]], known: Places, rules: EventSettings) -> None:
+    """Tell each encounter how far the nearest known port lies."""
+    lat, lon = np.array([r["lat"] for r in rows], dtype=float), np.array([r["lon"] for r in rows], dtype=float)
+    for row, metres in zip(rows, places.distance_to_any_m(known, lat, lon).tolist(), strict=True):
+        row["port_m"] = metres if metres <= TOLD_PORT_M else None
+        row["at_sea"] = metres > rules.encounter_port_m
 
 
 def _met(slow: list[dict[str, Any]], met: list[dict[str, Any]]) -> set[str]:
@@ -436,8 +419,3 @@ def write(made: dict[str, pa.Table], out: Path) -> None:
         aside = out / f".{name}.parquet.part"
         pq.write_table(made_table, aside, compression="zstd")
         aside.replace(out / f"{name}.parquet")
-
-
-def rules_with(settings: EventSettings, **changed: Any) -> EventSettings:
-    """Settings with some changed."""
-    return replace(settings, **changed)

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from tumen.ais.columns import plain
 from tumen.ais.compiled import inlined, kernel
-from tumen.ais.geo import distance_m, distances_m
+from tumen.ais.geo import EARTH_M, distance_m, distances_m
 
 CELL_DEG = 0.1
 COLUMNS = 3600
@@ -259,50 +259,79 @@ class Index:
 def index(places: Places, entry_m: float, polygon_entry_m: float, margin_m: float) -> Index:
     """Index all shapes; `margin_m` is how far beyond entry a query may still ask."""
     names = {n: k for k, n in enumerate(places.names())}
-    cells: dict[int, list[int]] = {}
-    lat, lon, reach, port, ring_start, ring_end = [], [], [], [], [], []
+    count = len(places.shapes)
+    lat = np.array([s.lat for s in places.shapes], dtype=float)
+    lon = np.array([s.lon for s in places.shapes], dtype=float)
+    port = np.array([names[places.port_of.get(s.place, s.place)] for s in places.shapes], dtype=np.int32)
+    reach = np.array([polygon_entry_m if s.rings else entry_m for s in places.shapes], dtype=float)
+    # boxes of the shapes, widened by how far a query may ask
+    box = np.stack([lon, lon, lat, lat]) if count else np.zeros((4, 0))
+    ring_start, ring_end = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     xs: list[np.ndarray] = []
     ys: list[np.ndarray] = []
     used = 0
     for number, shape in enumerate(places.shapes):
-        lat.append(shape.lat)
-        lon.append(shape.lon)
-        port.append(names[places.port_of.get(shape.place, shape.place)])
-        reach.append(polygon_entry_m if shape.rings else entry_m)
-        far = (reach[-1] + margin_m) / 111_000.0 + 0.001
-        x0 = x1 = shape.lon
-        y0 = y1 = shape.lat
-        ring_start.append(used)
-        if shape.rings:
-            for ring in shape.rings:
-                # rings are parted by a NaN, so that one run of edges holds holes too
-                xs.append(np.append(ring[:, 0], np.nan))
-                ys.append(np.append(ring[:, 1], np.nan))
-                used += len(ring) + 1
-            outline = shape.rings[0]
-            x0, x1 = float(outline[:, 0].min()), float(outline[:, 0].max())
-            y0, y1 = float(outline[:, 1].min()), float(outline[:, 1].max())
-        ring_end.append(used)
-        wide = far / max(0.05, np.cos(np.radians(min(89.0, max(abs(y0), abs(y1))))))
-        for row in range(_line(y0 - far), _line(y1 + far) + 1):
-            for column in range(
-                int(np.floor((x0 - wide + 180) / CELL_DEG)), int(np.floor((x1 + wide + 180) / CELL_DEG)) + 1
-            ):
-                cells.setdefault(row * COLUMNS + column % COLUMNS, []).append(number)
-    counts = np.zeros(COLUMNS * LINES + 1, dtype=np.int32)
-    for cell, shapes in cells.items():
-        counts[cell + 1] = len(shapes)
-    listed = [number for cell in sorted(cells) for number in cells[cell]]
+        if not shape.rings:
+            continue
+        ring_start[number] = used
+        for ring in shape.rings:
+            # rings are parted by a NaN, so that one run of edges holds holes too
+            xs.append(np.append(ring[:, 0], np.nan))
+            ys.append(np.append(ring[:, 1], np.nan))
+            used += len(ring) + 1
+        ring_end[number] = used
+        outline = shape.rings[0]
+        box[:, number] = *_range(outline[:, 0]), *_range(outline[:, 1])
+    far = (reach + margin_m) / 111_000.0 + 0.001
+    wide = far / np.maximum(0.05, np.cos(np.radians(np.minimum(89.0, np.maximum(np.abs(box[2]), np.abs(box[3]))))))
+    x0 = np.floor((box[0] - wide + 180) / CELL_DEG).astype(np.int64)
+    x1 = np.floor((box[1] + wide + 180) / CELL_DEG).astype(np.int64)
+    y0 = np.clip(np.floor((box[2] - far + 90) / CELL_DEG), 0, LINES - 1).astype(np.int64)
+    y1 = np.clip(np.floor((box[3] + far + 90) / CELL_DEG), 0, LINES - 1).astype(np.int64)
+    # one (cell, shape) pair for each cell of each box
+    width = x1 - x0 + 1
+    size = width * (y1 - y0 + 1)
+    owner = np.repeat(np.arange(count), size)
+    within = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
+    cell = (y0[owner] + within // width[owner]) * COLUMNS + (x0[owner] + within % width[owner]) % COLUMNS
+    order = np.lexsort((owner, cell))
+    start = np.zeros(COLUMNS * LINES + 1, dtype=np.int32)
+    np.cumsum(np.bincount(cell, minlength=COLUMNS * LINES), out=start[1:])
     return Index(
-        np.cumsum(counts, dtype=np.int32), np.array(listed, dtype=np.int32), np.array(lat, dtype=float),
-        np.array(lon, dtype=float), np.array(reach, dtype=float), np.array(port, dtype=np.int32),
-        np.array(ring_start, dtype=np.int64), np.array(ring_end, dtype=np.int64),
-        np.concatenate(xs) if xs else np.zeros(0), np.concatenate(ys) if ys else np.zeros(0),
-    )  # fmt: skip
+        start,
+        owner[order].astype(np.int32),
+        lat,
+        lon,
+        reach,
+        port,
+        ring_start,
+        ring_end,
+        np.concatenate(xs) if xs else np.zeros(0),
+        np.concatenate(ys) if ys else np.zeros(0),
+    )
 
 
-def _line(lat: float) -> int:
-    return int(min(LINES - 1, max(0, np.floor((lat + 90) / CELL_DEG))))
+def _range(values: np.ndarray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def distance_to_any_m(places: Places, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Metres from points to the nearest point or polygon corner of any place; infinite without places."""
+    from scipy.spatial import cKDTree
+
+    if not places.shapes:
+        return np.full(len(lat), np.inf)
+    corners = [r[:, ::-1] for s in places.shapes for r in (s.rings or [])]
+    spots = np.array([(s.lat, s.lon) for s in places.shapes])
+    tree = cKDTree(_unit(np.concatenate([spots, *corners])))
+    chord, _ = tree.query(_unit(np.stack([lat, lon], axis=1)))
+    return 2 * EARTH_M * np.arcsin(np.minimum(1.0, chord / 2))
+
+
+def _unit(points: np.ndarray) -> np.ndarray:
+    """Points (lat, lon in degrees) on the unit sphere."""
+    y, x = np.radians(points[:, 0]), np.radians(points[:, 1])
+    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=1)
 
 
 @inlined

@@ -196,7 +196,7 @@ class Statics:
                     self.ident,
                 ],
                 axis=1,
-            )  # fmt: skip
+            )
         )
         keep, count, first, last = _collapse(self.vessel, self.kind, self.t, self.t_last, self.count, packed)
         made = self.take(keep)

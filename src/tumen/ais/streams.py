@@ -176,7 +176,7 @@ class _Member:
     """One file in a zip; a damaged one breaks off."""
 
     def __init__(self, raw: BinaryIO, member: str) -> None:
-        self._file = zipfile.ZipFile(raw).open(member)
+        self._file = zipfile.ZipFile(raw).open(member)  # noqa: SIM115 - read on by the caller
         self.broken = ""
 
     def read(self, size: int) -> bytes:

@@ -196,7 +196,12 @@ def loiterings(
                     since += step[i]
                     dt = t[i] - t[i - 1]
                     # a long silence is a gap, not loitering; a silence in which she moved fast ends it too
-                    if in_port[i] or dt >= gap_us or (dt > blip_us and step[i] > below_kn * KNOT_MS * dt * 1e-6) or (not slow and t[i] - t[last] > blip_us):
+                    if (
+                        in_port[i]
+                        or dt >= gap_us
+                        or (dt > blip_us and step[i] > below_kn * KNOT_MS * dt * 1e-6)
+                        or (not slow and t[i] - t[last] > blip_us)
+                    ):
                         close = True
             if close and first >= 0:
                 took = t[last] - t[first]
