@@ -4,6 +4,7 @@
 """
 
 from tumen.brief.make import make_brief
+from tumen.brief.package import make_package
 from tumen.brief.trace import BriefError
 
-__all__ = ["BriefError", "make_brief"]
+__all__ = ["BriefError", "make_brief", "make_package"]

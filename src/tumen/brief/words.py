@@ -22,6 +22,7 @@ from tumen.brief.blocks import SPANS, Number, Span, Spans, Text, Word
 from tumen.brief.trace import BriefError
 
 LANGUAGES = ("en", "ko")
+_PARTICLES = (("이", "가"), ("은", "는"), ("을", "를"), ("과", "와"), ("으로", "로"), ("이다", "다"))
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -57,12 +58,12 @@ class Words:
         out: list[Span] = []
         position = 0
         for found in _PLACE.finditer(pattern):
-            _add(out, pattern[position : found.start()])
+            _add(out, _particle(out, pattern[position : found.start()]))
             position = found.end()
             if found[1] not in places:
                 raise BriefError(f"text '{key}': nothing is given for '{{{found[1]}}}'")
             _put(out, places[found[1]], f"'{found[1]}' in the text '{key}'")
-        _add(out, pattern[position:])
+        _add(out, _particle(out, pattern[position:]))
         return tuple(out)
 
     # --- numbers ------------------------------------------------------------------------
@@ -124,8 +125,9 @@ class Words:
     def _united(self, shown: str, unit: str, value: float) -> str:
         if unit in ("share", "probability", ""):
             return shown
-        if unit == "USD" and self.lang == "en":
-            return _dollar(shown, value)
+        if unit in ("USD", "USD/year") and self.lang == "en":
+            shown = _dollar(shown, value)
+            return shown if unit == "USD" else self._texts["unit.USD/year"].replace("${n}", shown)
         key = f"unit.{unit}"
         if key not in self._texts:
             return f"{shown} {unit}"
@@ -180,6 +182,22 @@ def _flatten(value: Any, prefix: str, out: dict[str, str]) -> None:
             _flatten(inner, f"{prefix}.{key}" if prefix and key != "_" else (prefix or str(key)), out)
     else:
         out[prefix] = " ".join(str(value).split())
+
+
+def _particle(before: list[Span], text: str) -> str:
+    """Choose the Korean particle after a place: '이/가' becomes 이 after a final consonant, else 가.
+
+    >>> _particle([Text("북한")], "이/가 건넨"), _particle([Text("러시아")], "이/가 쏜"), _particle([Text("서울")], "으로/로")
+    ('이 건넨', '가 쏜', '로')
+    """
+    pair = next((p for p in _PARTICLES if before and text.startswith(f"{p[0]}/{p[1]}")), None)
+    if pair is None:
+        return text
+    last = _plain(before[-1])[-1:]
+    code = ord(last) - 0xAC00 if last else -1
+    final = code % 28 if 0 <= code <= 11171 else (8 if last in "178" else 1 if last in "036" else 0)
+    closed = final != 0 and not (pair[0] == "으로" and final == 8)  # 로 also follows ㄹ
+    return pair[0 if closed else 1] + text[len(pair[0]) + len(pair[1]) + 1 :]
 
 
 def _add(out: list[Span], text: str) -> None:

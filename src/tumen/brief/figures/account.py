@@ -124,7 +124,7 @@ def balances(
     count = len(panels)
     across = 2 if count > 1 else 1
     rows = -(-count // across)
-    width, panel_h = 760.0, 210.0
+    width, panel_h = 760.0, 216.0
     panel_w = (width - 64) / across
     canvas = Canvas(name, width, rows * panel_h + 8, title, alt)
     every = [p for _, points, _ in panels.values() for p in points]
@@ -132,7 +132,7 @@ def balances(
     for number, (label, points, last) in enumerate(panels.values()):
         column, row = number % across, number // across
         left, right = 64 + column * panel_w, 64 + (column + 1) * panel_w - 18
-        top, bottom = row * panel_h + 34, row * panel_h + panel_h - 28
+        top, bottom = row * panel_h + 42, row * panel_h + panel_h - 28
         x = Scale(points[0].month.toordinal(), max(points[-1].month.toordinal(), points[0].month.toordinal() + 1), left, right)
         y = Scale(low, high * 1.04 or 1, bottom, top)
         for tick in ticks(low, y.high, 4):
@@ -144,8 +144,8 @@ def balances(
         canvas.open_link(points[-1].why, f"{label}: {last}")
         canvas.path(band(xs, [y(p.low) for p in points], [y(p.high) for p in points]), PURPLE, fill_opacity=0.2)
         canvas.path(polyline(xs, [y(p.owed) for p in points]), stroke=PURPLE, width=2.2, stroke_linejoin="round")
-        canvas.text(left + 4, top - 16, label, 12.5, INK, weight=700)
-        canvas.text(right, top - 16, last, 12, PURPLE, "end", weight=700)
+        canvas.text(left, top - 25, label, 12.5, INK, weight=700)
+        canvas.text(left, top - 9, last, 11.5, PURPLE, weight=700)
         canvas.close_link()
     return canvas.svg()
 

@@ -1,0 +1,255 @@
+"""The data package beside a brief: an RO-Crate from which a reader can recompute every figure.
+
+Takes the tables of a run, the case's text, and the record of each computation; writes a folder with
+the tables as Parquet and CSV, the case, the way everything was made (W3C PROV), the versions used and a
+README with the two commands. Every file's SHA-256 stands in the crate (RO-Crate 1.1, Process Run Crate).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import io
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import tumen
+from tumen.brief.desk import Subject, subject
+from tumen.store import StepRecord
+from tumen.tables import TABLES
+
+NAME = "data"
+CRATE = "ro-crate-metadata.json"
+SPEC = "https://w3id.org/ro/crate/1.1"
+# Files of a case that are text an analyst wrote; archives and scenes are named by the case, not copied.
+CASE_TEXT = (".toml", ".yaml", ".yml", ".csv", ".geojson", ".md", ".txt")
+PACKAGES = ("numpy", "scipy", "pyarrow", "pydantic", "pyyaml", "jinja2", "babel", "pyagrum", "typst", "numba")
+
+
+def make_package(
+    tables: Mapping[str, pa.Table],
+    case: Any,
+    out_dir: Path,
+    steps: Iterable[StepRecord] = (),
+    pages: Iterable[Path] = (),
+) -> Path:
+    """Write the data package under `out_dir`/data; returns its folder.
+
+    `tables` are the run's tables by name, `case` a `tumen.case.Case` or a `Subject`, `steps` the
+    computations of the run, `pages` the briefs that were made from it (named in the crate, kept beside it).
+    A package that is there already is replaced only when the new one is whole.
+    """
+    about = case if isinstance(case, Subject) else subject(case, "en")
+    folder, aside = Path(out_dir) / NAME, Path(out_dir) / f".{NAME}.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    named = {name.split("@")[0]: table for name, table in tables.items()}
+    _write_tables(named, aside / "tables")
+    if about.folder:
+        _copy_case(about.folder, aside / "case")
+    records = list(steps)
+    (aside / "prov.json").write_text(json.dumps(provenance(records, named, about), indent=1, sort_keys=True), "utf-8")
+    (aside / "versions.txt").write_text(_versions(), "utf-8")
+    (aside / "README.md").write_text(_readme(about), "utf-8")
+    crate = _crate(aside, about, named, records, [p for p in pages if p.suffix in (".html", ".pdf")])
+    (aside / CRATE).write_text(json.dumps(crate, indent=1, ensure_ascii=False), "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    return folder
+
+
+def _write_tables(tables: Mapping[str, pa.Table], folder: Path) -> None:
+    """Every table as Parquet; those that are no draws also as CSV."""
+    folder.mkdir(parents=True)
+    for name, table in sorted(tables.items()):
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+        declared = TABLES.get(name)
+        if declared is None or not declared.draws:
+            (folder / f"{name}.csv").write_text(_csv(table), "utf-8")
+
+
+def _csv(table: pa.Table) -> str:
+    """A table as CSV; lists are joined by semicolons, bytes are left to the Parquet file.
+
+    A cell that a spreadsheet would read as a formula gets a leading apostrophe.
+    """
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    names = [n for n in table.column_names if not pa.types.is_binary(table.schema.field(n).type)]
+    writer.writerow(names)
+    for row in table.select(names).to_pylist():
+        writer.writerow([_cell(row[n]) for n in names])
+    return sink.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        value = ";".join(str(v) for v in value)
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+def _copy_case(source: Path, target: Path) -> None:
+    """The case's text; links that lead out of the folder are not followed."""
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and not path.is_symlink() and path.suffix in CASE_TEXT:
+            shutil.copyfile(path, target / path.name)
+
+
+def provenance(steps: Iterable[StepRecord], tables: Mapping[str, pa.Table], about: Subject) -> dict[str, Any]:
+    """The run as W3C PROV-JSON: tables are entities, computations activities, the program an agent."""
+    agent = f"tumen:version-{tumen.__version__}"
+    out: dict[str, Any] = {
+        "prefix": {"tumen": "urn:tumen:", "prov": "http://www.w3.org/ns/prov#"},
+        "agent": {agent: {"prov:type": {"$": "prov:SoftwareAgent", "type": "prov:QUALIFIED_NAME"}}},
+        "entity": {},
+        "activity": {},
+        "used": {},
+        "wasGeneratedBy": {},
+        "wasAssociatedWith": {},
+    }
+    for name, table in tables.items():
+        out["entity"][f"tumen:table-{name}"] = {"tumen:rows": table.num_rows, "prov:label": name}
+    for step in steps:
+        activity = f"tumen:step-{step.evidence_id}"
+        out["activity"][activity] = {
+            "prov:label": step.step,
+            "tumen:code": step.code,
+            "tumen:seed": str(step.seed),
+            "tumen:as_of": step.as_of,
+            "tumen:settings": json.dumps(step.settings, sort_keys=True, ensure_ascii=False, default=str),
+        }
+        out["wasAssociatedWith"][f"_:by-{step.evidence_id}"] = {"prov:activity": activity, "prov:agent": agent}
+        for name, digest in step.inputs.items():
+            entity = f"tumen:table-{name.split('@')[0]}"
+            out["entity"].setdefault(entity, {"prov:label": name.split("@")[0]})["tumen:sha256"] = digest
+            out["used"][f"_:used-{step.evidence_id}-{name}"] = {"prov:activity": activity, "prov:entity": entity}
+        for name in step.outputs:
+            entity = f"tumen:table-{name.split('@')[0]}"
+            out["entity"].setdefault(entity, {"prov:label": name.split("@")[0]})
+            out["wasGeneratedBy"][f"_:made-{step.evidence_id}-{name}"] = {"prov:entity": entity, "prov:activity": activity}
+    return out
+
+
+def _versions() -> str:
+    lines = [f"tumen=={tumen.__version__}"]
+    for name in PACKAGES:
+        try:
+            lines.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return "\n".join([*lines, f"# Python {platform.python_version()} on {sys.platform}", ""])
+
+
+def _readme(about: Subject) -> str:
+    warning = "\n**Simulated data. Nothing here speaks of real events.**\n" if about.simulated else ""
+    return f"""# {about.title}: data
+{warning}
+As known on {about.as_of.isoformat()}. To recompute every figure of the brief:
+
+    pip install -r versions.txt
+    tumen run case --as-of {about.as_of.isoformat()}
+
+The first command takes the versions that this run used; the second writes the brief anew and prints the
+figures. `tumen why case owed_usd` then shows what a figure stands on.
+
+| path | what it is |
+| --- | --- |
+| `case/` | the text of the case as an analyst wrote it, every row with its source |
+| `tables/*.parquet` | every table of the run; column docs, units and the meaning of an empty cell are in the file |
+| `tables/*.csv` | the same for tables that are no draws; lists are joined by semicolons |
+| `prov.json` | which computation made which table from which (W3C PROV) |
+| `versions.txt` | the program and the libraries that made them |
+| `{CRATE}` | what is here, with the SHA-256 of each file (RO-Crate 1.1) |
+
+A figure is the median of its draws, an interval the 5 % and 95 % points. Draw number d is the same imagined
+world in every table, so sums and differences are taken draw by draw.
+"""
+
+
+def _crate(
+    folder: Path, about: Subject, tables: Mapping[str, pa.Table], steps: list[StepRecord], pages: list[Path]
+) -> dict[str, Any]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    entries = [_file(folder, path, tables) for path in files]
+    graph: list[dict[str, Any]] = [
+        {"@id": CRATE, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": SPEC}},
+        {
+            "@id": "./",
+            "@type": "Dataset",
+            "name": about.title,
+            "description": f"{about.question} As known on {about.as_of.isoformat()}."
+            + (" Simulated data: nothing here speaks of real events." if about.simulated else ""),
+            "datePublished": about.as_of.isoformat(),
+            "temporalCoverage": f"{about.start.isoformat()}/{about.end.isoformat()}",
+            "license": "Facts with their sources; the text of the case belongs to its authors",
+            "hasPart": [{"@id": e["@id"]} for e in entries],
+            "mentions": [{"@id": f"#step-{s.evidence_id}"} for s in steps],
+        },
+        {
+            "@id": "#tumen",
+            "@type": "SoftwareApplication",
+            "name": "Tumen",
+            "version": tumen.__version__,
+            "license": "https://spdx.org/licenses/Apache-2.0",
+        },
+    ]
+    graph += entries
+    for step in steps:
+        graph.append(
+            {
+                "@id": f"#step-{step.evidence_id}",
+                "@type": "CreateAction",
+                "name": step.step,
+                "instrument": {"@id": "#tumen"},
+                "description": f"code {step.code}, seed {step.seed}, as of {step.as_of}",
+                "object": [{"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.inputs if n.split("@")[0] in tables],
+                "result": [{"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.outputs if n.split("@")[0] in tables],
+            }
+        )
+    for page in pages:
+        graph.append({"@id": f"#{page.name}", "@type": "CreativeWork", "name": page.name, "isBasedOn": {"@id": "./"}})
+    return {"@context": f"{SPEC}/context", "@graph": graph}
+
+
+_KINDS = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".geojson": "application/geo+json",
+    ".md": "text/markdown",
+    ".toml": "application/toml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".txt": "text/plain",
+}
+
+
+def _file(folder: Path, path: Path, tables: Mapping[str, pa.Table]) -> dict[str, Any]:
+    data = path.read_bytes()
+    entry: dict[str, Any] = {
+        "@id": path.relative_to(folder).as_posix(),
+        "@type": "File",
+        "name": path.name,
+        "contentSize": str(len(data)),
+        "encodingFormat": _KINDS.get(path.suffix, "application/octet-stream"),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    declared = TABLES.get(path.stem) if path.parent.name == "tables" else None
+    if declared is not None:
+        entry["description"] = declared.doc
+    return entry
