@@ -295,6 +295,26 @@ def brief(
         print(page)
 
 
+@app.command()
+def watch(case: CaseFolder, as_of: AsOf = None, store: StoreFolder = None) -> None:
+    """Compute the answer again whenever the case's text changes, and print it."""
+    import time
+
+    from tumen.web.live import Live
+
+    live, told = Live(case, as_of=as_of, store=store), -1
+    live.start()
+    while True:
+        state = live.state
+        if state.version > told and (state.study or state.faults):
+            told = state.version
+            for fault in state.faults:
+                print(fault, file=sys.stderr)
+            if state.study and not state.faults:
+                _print_headline(state.study, state.headline)
+        time.sleep(0.3)
+
+
 # --- the workbench ------------------------------------------------------------------------
 
 People = Annotated[
@@ -388,6 +408,18 @@ def _print_headline(study: Study, headline: dict[str, Any]) -> None:
     from tumen import show as showing
 
     showing.print_headline(study, headline)
+
+
+# --- without a case ---------------------------------------------------------------------
+
+
+def _add_room_commands() -> None:
+    from tumen.ais.command import events_command
+
+    app.command("events")(events_command)
+
+
+_add_room_commands()
 
 
 if __name__ == "__main__":

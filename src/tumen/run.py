@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from tumen.case import Case
+from tumen.tables import TABLES
 
 Tables = dict[str, pa.Table]
 
@@ -76,10 +77,40 @@ class RunError(RuntimeError):
     """A step cannot be done with this case; the message says which and why."""
 
 
-def _see(x: Inputs) -> Tables:
-    from tumen.sightings import merge_reports
+AIS_TABLES = (
+    "port_visits", "ais_voyages", "gaps", "hidden_visits", "encounters", "loitering", "draught_changes",
+    "identities", "identity_changes", "spoofing", "anchorages", "drops",
+)  # fmt: skip
 
-    return {"looks": x["case:looks"], "sightings": merge_reports(x["case:sightings"])}
+
+def _ais(x: Inputs) -> Tables:
+    """Events of the case's AIS archives; empty tables where it has none, without loading any AIS code."""
+    folder, settings = x.case.folder / "ais", dict(x.case.settings.ais)
+    published = settings.pop("published", None)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return {name: TABLES[name].empty() for name in (*AIS_TABLES, "sightings")}
+    if published is None:
+        raise RunError(
+            f"{x.case.folder / 'case.toml'}: [ais] published: missing, expected the day when the archive could be had"
+        )
+    day = dt.date.fromisoformat(str(published))
+    if day > x.as_of:
+        return {name: TABLES[name].empty() for name in (*AIS_TABLES, "sightings")}
+    from tumen.ais.case import case_events, visit_sightings
+    from tumen.engine import executor
+
+    with executor(x.workers, x.dask) as pool:
+        made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool)
+    seen = visit_sightings(made, day, settings.get("source", ()))
+    return {name: made.get(name, TABLES[name].empty()) for name in AIS_TABLES} | {"sightings": seen}
+
+
+def _see(x: Inputs) -> Tables:
+    from tumen.sightings import ais_looks, merge_reports
+
+    looks = pa.concat_tables([x["case:looks"], ais_looks(x["sightings@ais"])])
+    reports = pa.concat_tables([x["case:sightings"], x["sightings@ais"]])
+    return {"looks": looks, "sightings": merge_reports(reports)}
 
 
 def _count(x: Inputs) -> Tables:
@@ -154,8 +185,14 @@ def _headline(x: Inputs) -> Tables:
 
 STEPS: tuple[Step, ...] = (
     Step(
+        "ais", "see: walk the AIS archives",
+        ("case:places", "case:vessels"), ("settings.ais", "files:ais"),
+        (*AIS_TABLES, "sightings@ais"),
+        ("ais", "engine.py"), _ais,
+    ),
+    Step(
         "see", "see: bring reports together",
-        ("case:looks", "case:sightings"), (),
+        ("case:looks", "case:sightings", "sightings@ais"), (),
         ("looks", "sightings"),
         ("sightings",), _see,
     ),

@@ -272,6 +272,10 @@ def plain(value: Any) -> Any:
 
 
 def _part(case: Case, path: str) -> Any:
+    """A part of a case by its path; `files:NAME` is the fingerprint of the files in a folder of the case."""
+    if path.startswith("files:"):
+        folder = path.removeprefix("files:") + "/"
+        return {k: v for k, v in case.fingerprint().items() if k.startswith(folder)}
     value: Any = case
     for name in path.split("."):
         value = getattr(value, name)

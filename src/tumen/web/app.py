@@ -495,7 +495,7 @@ def _html(request: Request, template: str, who: Person | None, status: int = 200
         "who": who, "shared": bench.shared, "csrf": _token(request, who), "pages": [p for p in PAGES if p.listed],
         "path": request.url.path, "version": state.version, "faults": state.faults, "busy": state.busy,
         "title": settings.title if settings else bench.live.folder.name, "as_of": settings.as_of if settings else None,
-        "simulated": settings.simulated if settings else False, "waiting": state.study is None and not state.faults,
+        "simulated": settings.simulated if settings else False, "waiting": state.study is None and not state.faults, "ready": state.study is not None,
     }  # fmt: skip
     text = bench.templates.get_template(template).render(**(common | values))
     return HTMLResponse(text, status_code=status)
