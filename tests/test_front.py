@@ -266,6 +266,19 @@ def test_lag_and_rework_delay_what_is_usable(tmp_path: Path) -> None:
     assert answers(made)["usable_rounds_arrived"] == pytest.approx(50 * (0.5 * 43 + 0.25 * 29))
 
 
+def test_the_usable_share_is_that_of_the_cargo_draws(tmp_path: Path) -> None:
+    text = TEXT.replace('commodities = ["rounds_152"]', 'commodities = ["rounds_152"]\nissued_from_cargo = true')
+    settled, _ = read(tmp_path, text.replace("reworked_share = {point = 1", "reworked_share = {point = 0"))
+    rows = [
+        {"draw": d, "month": dt.date(2023, 1, 1), "stream": "sea", "commodity": name, "quantity": many}
+        for name, many in (("rounds", 1000.0), ("usable_rounds", 250.0))
+        for d in range(DRAWS)
+    ]
+    told = pa.concat_tables([cargo(), tables.CARGO.build(rows)], promote_options="permissive")
+    made = front(told, settled, no_claims(), (dt.date(2023, 1, 1), dt.date(2023, 3, 12)), seed=1)
+    assert answers(made)["usable_rounds_arrived"] == pytest.approx(3500 * 0.25)
+
+
 def test_after_the_last_evidence_the_flow_goes_on_at_its_mean(tmp_path: Path) -> None:
     settled, _ = read(tmp_path)
     early = cargo().filter(pc.less(cargo()["month"], dt.date(2023, 4, 1)))

@@ -237,6 +237,8 @@ def test_five_entries_by_hand(by_hand: dict[str, pa.Table]) -> None:
     assert set(totals["returned_usd"].to_pylist()) == {150_000.0}
     assert set(totals["owed_usd"].to_pylist()) == {6_150_000.0}
     assert totals["repaid_share"][0].as_py() == pytest.approx(150 / 6300)
+    # 300 rounds at 1,000 in ten boxes.
+    assert totals["usd_per_container"][0].as_py() == pytest.approx(30_000)
     roles = {r["entry_id"]: r["role"] for r in by_hand["entries"].to_pylist()}
     assert roles == {
         "cargo:rounds_152": "counted", "missiles": "counted", "oil": "counted", "tankers": "covered", "cash": "counted",

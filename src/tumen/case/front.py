@@ -158,9 +158,14 @@ class Check(Record):
 
 
 class Origin(Record):
-    """How what left the origin country reaches the guns."""
+    """How what left the origin country reaches the guns.
+
+    With `issued_from_cargo` the share that can be used as it comes is that of the cargo draws (`usable_rounds` over
+    `rounds`), so that both tell one story; `issued_share` then serves only cargo tables that do not tell it.
+    """
 
     commodities: list[str]
+    issued_from_cargo: bool = False
     lag_days: Sourced
     issued_share: Sourced
     reworked_share: Sourced
@@ -271,7 +276,7 @@ def check_front(front: Front | None, source_ids: Collection[str], faults: Faults
 
 def _sourced(front: Front) -> list[Any]:
     origin, rule = front.origin, front.rule
-    inner = [getattr(origin, n) for n in type(origin).model_fields if n != "commodities"]
+    inner = [getattr(origin, n) for n in type(origin).model_fields if n not in ("commodities", "issued_from_cargo")]
     rules = [rule.ration_weeks_rus, rule.ration_weeks_ukr]
     shares = [x.origin_share for x in front.loss if x.origin_share is not None]
     return [*inner, *rules, *shares, *front.stock, *front.flow, *front.demand, *front.loss, *front.check]

@@ -119,7 +119,7 @@ def account(
     totals = {basis: Totals.of(entries, basis, factor, origin, draws) for basis in BASES}
     made["entries"] = _entry_table(entries, prices, factor)
     made["values"] = _value_table(entries, factor, origin)
-    made["account_totals"] = _totals_table(totals, draws)
+    made["account_totals"] = _totals_table(totals, entries, boxes, factor, draws)
     made["balance"] = _balance_table(totals, months)
     made["balance_draws"] = _balance_draws(totals[prices.headline_basis], prices.headline_basis, months, draws)
     made["accounts"] = _accounts_table(books)
@@ -416,10 +416,16 @@ def repeated(names: Sequence[str], times: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(distinct, pa.string()))
 
 
-def _totals_table(totals: dict[str, Totals], draws: int) -> pa.Table:
+def _totals_table(
+    totals: dict[str, Totals], entries: list[Entry], boxes: np.ndarray, factor: np.ndarray, draws: int
+) -> pa.Table:
     columns: dict[str, list[np.ndarray]] = {}
-    for each in totals.values():
+    containers = boxes.sum(axis=1)
+    for basis, each in totals.items():
         given, returned = each.given.sum(axis=1), each.returned.sum(axis=1)
+        loads = [e.worth(basis, factor) for e in entries if e.id.startswith("cargo:") and basis in e.price]
+        loaded = np.sum(loads, axis=0) if loads else np.zeros(draws)
+        per_box = np.divide(loaded, containers, out=np.full(draws, np.nan), where=containers > 0)
         for name, values in {
             "value_usd": given,
             "returned_usd": returned,
@@ -428,13 +434,14 @@ def _totals_table(totals: dict[str, Totals], draws: int) -> pa.Table:
             "repaid_share": _share(returned, given),
             "value_constant_usd": each.given_constant.sum(axis=1),
             "returned_constant_usd": each.returned_constant.sum(axis=1),
+            "usd_per_container": per_box,
         }.items():
             columns.setdefault(name, []).append(values)
     return tables.ACCOUNT_TOTALS.build(
         {
             "draw": np.tile(np.arange(draws, dtype=np.int32), len(totals)),
             "basis": repeated(list(totals), draws),
-            **{name: np.concatenate(parts) for name, parts in columns.items()},
+            **{name: pa.array(np.concatenate(parts), from_pandas=True) for name, parts in columns.items()},
         }
     )
 

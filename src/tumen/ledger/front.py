@@ -230,11 +230,25 @@ def _supply(cargo: pa.Table, world: World, last: dt.date) -> Supply:
     return Supply(
         monthly,
         starts,
-        world.number(origin.issued_share, "issued share"),
+        _issued(cargo, world),
         world.number(origin.reworked_share, "reworked share"),
         _when(edges, week_edges - lag),
         _when(edges, week_edges - lag - rework),
     )
+
+
+def _issued(cargo: pa.Table, world: World) -> np.ndarray:
+    """Share of rounds that can be fired as they come, shape (draws,)."""
+    origin = world.front.origin
+    own = world.number(origin.issued_share, "issued share")
+    if not origin.issued_from_cargo or not cargo.num_rows:
+        return own
+    amounts, groups = matrix(cargo, "quantity", ("commodity",), world.draws)
+    place = {name: n for n, (name,) in enumerate(groups)}
+    if "rounds" not in place or "usable_rounds" not in place:
+        return own
+    rounds, usable = amounts[:, place["rounds"]], amounts[:, place["usable_rounds"]]
+    return np.where(rounds > 0, np.clip(_ratio(usable, rounds), 0.0, 1.0), own)
 
 
 def _cut(months: list[dt.date], monthly: np.ndarray, days: list[dt.date]) -> tuple[list[dt.date], np.ndarray]:
@@ -452,6 +466,8 @@ def _answer_row(name: str, values: np.ndarray, unit: str, text: str, text_ko: st
         s = summary(values)
         clean = [s.low90, s.median, s.high90]
     shown = _shown(clean[1], unit)
+    if clean[1] is None:
+        text, text_ko = f"(it does not come to that in {1 - happens.mean():.0%} of the draws) {text}", text_ko
     return {
         "answer": name,
         "median": clean[1],
@@ -466,7 +482,7 @@ def _answer_row(name: str, values: np.ndarray, unit: str, text: str, text_ko: st
 
 def _shown(value: float | None, unit: str) -> str:
     if value is None:
-        return "no number of"
+        return "no"
     if unit == "share":
         return f"{value:.0%}"
     return f"{value:.1f}" if unit == "ratio" or value < 100 else f"{value:,.0f}"
@@ -583,11 +599,10 @@ def _causes(world: World, supply: Supply, last: dt.date) -> dict[str, np.ndarray
         "opening stock": "opening RUS",
         "reserve": "reserve RUS",
         "rationing": "rationing RUS",
-        "usable as they come": "issued share",
         "fired first or mixed": "first use",
     }
     known = [n for n, start in enumerate(supply.starts[:-1]) if start <= last]
-    found = {"rounds that left North Korea": supply.monthly[known].sum(axis=0)}
+    found = {"rounds that left North Korea": supply.monthly[known].sum(axis=0), "usable as they come": supply.issued}
     return found | {label: uniforms(f"front: {name}", world.seed, world.draws) for label, name in names.items()}
 
 

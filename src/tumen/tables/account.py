@@ -79,6 +79,14 @@ ACCOUNT_TOTALS = Table(
         Column("repaid_share", REAL, "returned_usd / value_usd", unit="0..1 or more"),
         Column("value_constant_usd", REAL, "given, money of the base year", unit="USD of the base year"),
         Column("returned_constant_usd", REAL, "returned, money of the base year", unit="USD of the base year"),
+        Column(
+            "usd_per_container",
+            REAL,
+            "worth of the munitions over all containers that left; times the load of a voyage it is what one voyage "
+            "stopped is worth",
+            unit="USD/container",
+            null="no containers in the draw",
+        ),
     ),
     key=("draw", "basis"),
     draws=True,
