@@ -17,8 +17,8 @@ import pyarrow as pa
 from tumen.assess.evidence import Evidence, Finding
 from tumen.assess.network import node_names, posterior
 from tumen.assess.sheet import Z95, Sheet
-from tumen.assess.words import PHIA_BOUNDS, PHIA_RANGES, phia, place
-from tumen.case.judge import Trades
+from tumen.assess.words import KOREAN, PHIA_BOUNDS, PHIA_RANGES, phia, place
+from tumen.case.judge import Hypothesis, Trades
 from tumen.tables import DEVILS_ADVOCATE
 
 # How far out to look, in half-widths of the stated range, and in how many steps to each side.
@@ -50,8 +50,8 @@ def table(trades: Trades, found: Sequence[Finding], sheet: Sheet, day: dt.date, 
             own.extend(_turns(sheet, column, steps, settings[number, :, column], grid[number, :, node]))
         own.sort(key=lambda r: (r["distance"], r["assumption"], r["word_then"]))
         for rank, row in enumerate(own[:KEEP], 1):
-            label = trades.hypotheses[name].label
-            rows.append({"trade": name, **row, "rank": rank, "text": _sentence(label, row)})
+            english, korean = _sentences(trades.hypotheses[name], row)
+            rows.append({"trade": name, **row, "rank": rank, "text": english, "text_ko": korean})
     return DEVILS_ADVOCATE.build(rows) if rows else DEVILS_ADVOCATE.empty()
 
 
@@ -113,10 +113,16 @@ def _between(steps: np.ndarray, at: np.ndarray, p: np.ndarray, before: int, turn
     return abs(float(step)), float(at[before] + share * (at[turn] - at[before]))
 
 
-def _sentence(label: str, row: dict[str, Any]) -> str:
-    inside = "inside" if row["within_range"] else "outside"
-    return (
-        f"{label}: {row['assumption']} at {row['turns_at']:.3g} instead of {row['stated']:.3g} ({inside} its stated "
-        f"range {row['stated_low']:.3g} to {row['stated_high']:.3g}) would turn '{row['word_now']}' into "
-        f"'{row['word_then']}'."
+def _sentences(hypothesis: Hypothesis, row: dict[str, Any]) -> tuple[str, str]:
+    inside, within = ("inside", "안") if row["within_range"] else ("outside", "밖")
+    now, then, at, stated = row["word_now"], row["word_then"], f"{row['turns_at']:.3g}", f"{row['stated']:.3g}"
+    span = f"{row['stated_low']:.3g}", f"{row['stated_high']:.3g}"
+    english = (
+        f"{hypothesis.label}: {row['assumption']} at {at} instead of {stated} ({inside} its stated range "
+        f"{span[0]} to {span[1]}) would turn '{now}' into '{then}'."
     )
+    korean = (
+        f"{hypothesis.label_ko}: {row['assumption']}이(가) {stated} 대신 {at}이면 (명시한 범위 {span[0]}–{span[1]} {within}) "
+        f"'{KOREAN[now]}'에서 '{KOREAN[then]}'(으)로 바뀐다."
+    )
+    return english, korean

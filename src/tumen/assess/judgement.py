@@ -194,7 +194,12 @@ def _drivers(now: Snapshot, prior: np.ndarray, single: np.ndarray) -> list[dict[
             # A piece that cannot move this node (no path to it) is no driver of it.
             if np.abs(moved[:, number, node]).max() < 1e-9:
                 continue
-            said = f"all {len(piece)} findings of {first.origin}" if len(piece) > 1 else first.text
+            text, text_ko = first.text, first.text_ko
+            if is_origin and len(piece) > 1:
+                text, text_ko = (
+                    f"all {len(piece)} findings of {first.origin}",
+                    f"{first.origin}의 발견 {len(piece)}건 모두",
+                )
             rows.append(
                 {
                     "trade": name,
@@ -207,8 +212,8 @@ def _drivers(now: Snapshot, prior: np.ndarray, single: np.ndarray) -> list[dict[
                     "bayes_factor": float(factor[number, node]),
                     "reports": sum(len(found[i].reports) for i in piece),
                     "bears_on": "; ".join(sorted({found[i].node for i in piece})),
-                    "text": said if is_origin else first.text,
-                    "text_ko": None if is_origin else first.text_ko,
+                    "text": text,
+                    "text_ko": text_ko,
                     "parents": [e for i in piece for e in found[i].evidence_ids] or None,
                 }
             )

@@ -144,7 +144,6 @@ class Hypothesis(Record):
     by_when: str
     source: str
     why: str
-    trade: bool = True
     prior: Chances | None = None
     any_of: list[str] = Field(default_factory=list)
     base: list[Chances] = Field(default_factory=list)

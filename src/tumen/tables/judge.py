@@ -251,6 +251,7 @@ DEVILS_ADVOCATE = Table(
         Column("within_range", FLAG, "the turning value lies inside the stated range"),
         Column("rank", COUNT, "1 needs the smallest change, for each hypothesis"),
         Column("text", TEXT, "one sentence for the reader"),
+        Column("text_ko", TEXT, "the same in Korean"),
         EVIDENCE_ID,
         PARENTS,
     ),
