@@ -1,0 +1,76 @@
+"""The command line: help that teaches, one clear message a fault, the documented exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tumen import __version__
+from tumen.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+NAJIN = ROOT / "cases" / "najin"
+runner = CliRunner()
+
+
+def tumen(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "tumen.cli", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_every_command_explains_itself() -> None:
+    names = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    assert {"new", "check", "run", "show", "why", "brief", "serve", "watch", "events", "add", "fmt"} <= set(names)
+    for name in names:
+        done = runner.invoke(app, [name, "--help"])
+        assert done.exit_code == 0
+        assert len(done.output.splitlines()) > 5
+
+
+def test_version() -> None:
+    assert runner.invoke(app, ["--version"]).output.strip() == f"tumen {__version__}"
+
+
+def test_a_clean_case_says_what_it_holds() -> None:
+    done = tumen("check", NAJIN)
+    assert done.returncode == 0
+    assert "looks" in done.stdout
+    assert "claims" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["check", "no-such-folder"], 1, "no-such-folder"),
+        (["show", str(NAJIN), "no-such-table"], 2, "no table"),
+        (["run", str(NAJIN), "--as-of", "yesterday"], 2, "YYYY-MM-DD"),
+        (["frobnicate"], 2, "frobnicate"),
+        (["new", str(ROOT)], 1, ""),
+        (["serve", str(NAJIN), "--host", "0.0.0.0"], 2, "--shared"),
+        (["serve", str(NAJIN), "--host", "0.0.0.0", "--shared"], 2, "--certificate"),
+        (["serve", str(NAJIN), "--behind-proxy"], 2, "--shared"),
+    ],
+)
+def test_wrong_use_and_faults_have_their_codes(words: list[str], code: int, says: str) -> None:
+    done = tumen(*words)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_every_fault_of_a_case_is_told_at_once(tmp_path: Path) -> None:
+    case = tmp_path / "case"
+    assert tumen("new", case).returncode == 0
+    assert tumen("check", case).returncode == 0
+    with open(case / "looks.csv", "a", encoding="utf-8") as file:
+        file.write("x,y\n")
+    (case / "sources.yaml").write_text("sources: 5\n", encoding="utf-8")
+    done = tumen("check", case)
+    assert done.returncode == 1
+    assert "looks.csv:" in done.stderr
+    assert "sources.yaml:" in done.stderr
+    assert "Traceback" not in done.stderr
