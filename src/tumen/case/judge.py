@@ -71,10 +71,10 @@ Amounts = Annotated[tuple[float, float], BeforeValidator(_amounts)]
 class Grade(Record):
     """What one letter or digit of the Admiralty code is taken to mean."""
 
-    chance: Chances
-    meaning: str
-    meaning_ko: str
-    why: str
+    chance: Chances = Field(description="range of the chance that the letter or digit stands for")
+    meaning: str = Field(description="what it is taken to mean, in words")
+    meaning_ko: str = Field(description="the same in Korean")
+    why: str = Field(description="reason for the range")
 
 
 class Grades(Record):
@@ -85,8 +85,12 @@ class Grades(Record):
     would say anyway.
     """
 
-    reliability: dict[str, Grade]
-    credibility: dict[str, Grade]
+    reliability: dict[str, Grade] = Field(
+        description="one grade for each letter A to F: chance that the publisher passes on faithfully what the origin said"
+    )
+    credibility: dict[str, Grade] = Field(
+        description="one grade for each digit 1 to 6: chance that the content depends on the facts"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Grades:
@@ -99,23 +103,23 @@ class Grades(Record):
 class Restraint(Record):
     """Something that holds Russia back from several trades at once: a shared parent of their nodes."""
 
-    label: str
-    label_ko: str
-    definition: str
-    definition_ko: str
-    prior: Chances
-    source: str
-    why: str
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="name for the reader, Korean")
+    definition: str = Field(description="what is true if it binds")
+    definition_ko: str = Field(description="the same in Korean")
+    prior: Chances = Field(description="range of the chance that it binds, before any indicator")
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="reason for the range")
 
 
 class BalanceLevels(Record):
     """How the unpaid balance enters: levels of what is owed, read from the ledger's draws."""
 
-    basis: str
-    bounds_usd: list[float]
-    labels: list[str]
-    unknown: list[float]
-    why: str
+    basis: str = Field(description="value basis of the ledger that is read")
+    bounds_usd: list[float] = Field(description="rising bounds between the levels, US dollars")
+    labels: list[str] = Field(description="name of each level, lowest first: one more than bounds")
+    unknown: list[float] = Field(description="chance of each level where the ledger has no balance; they sum to 1")
+    why: str = Field(description="reason for bounds and chances")
 
     @model_validator(mode="after")
     def _fit(self) -> BalanceLevels:
@@ -136,20 +140,33 @@ class Hypothesis(Record):
     the chance that a live way of repayment alone would make it false).
     """
 
-    label: str
-    label_ko: str
-    definition: str
-    definition_ko: str
-    counts_as_true: str
-    by_when: str
-    source: str
-    why: str
-    prior: Chances | None = None
-    any_of: list[str] = Field(default_factory=list)
-    base: list[Chances] = Field(default_factory=list)
-    settled_by: dict[str, Chances] = Field(default_factory=dict)
-    restrained_by: dict[str, Factors] = Field(default_factory=dict)
-    raised_by_balance: list[Factors] = Field(default_factory=list)
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="name for the reader, Korean")
+    definition: str = Field(description="what exactly is judged")
+    definition_ko: str = Field(description="the same in Korean")
+    counts_as_true: str = Field(description="what would count as true")
+    by_when: str = Field(description="when it could be settled")
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="reason for the numbers")
+    prior: Chances | None = Field(
+        default=None,
+        description="leaf: range of its chance were no restraint binding and the balance in a level of factor 1",
+    )
+    any_of: list[str] = Field(default_factory=list, description="whole: the leaves of which at least one must be true")
+    base: list[Chances] = Field(
+        default_factory=list,
+        description="remainder: range of its chance in each level of the balance, were nothing settling the bill",
+    )
+    settled_by: dict[str, Chances] = Field(
+        default_factory=dict,
+        description="remainder: for each way of repayment, range of the chance that it alone would settle the bill",
+    )
+    restrained_by: dict[str, Factors] = Field(
+        default_factory=dict, description="leaf: for each restraint, range of the factor on the odds where it binds"
+    )
+    raised_by_balance: list[Factors] = Field(
+        default_factory=list, description="leaf: range of the factor on the odds in each level of the balance"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Hypothesis:
@@ -171,10 +188,10 @@ class Hypothesis(Record):
 class Baseline(Record):
     """How often a sign of this class was seen before the trade began."""
 
-    count: int = Field(ge=0)
-    of: int = Field(gt=0)
-    source: str
-    why: str
+    count: int = Field(ge=0, description="times that the sign was seen before the trade")
+    of: int = Field(gt=0, description="times that it could have been seen")
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="what was counted")
 
     @model_validator(mode="after")
     def _fit(self) -> Baseline:
@@ -192,14 +209,20 @@ class SignClass(Record):
     half its bearing on the present; absent, it does not age.
     """
 
-    label: str
-    label_ko: str
-    hit: Chances
-    false_alarm: Chances | None = None
-    baseline: Baseline | None = None
-    half_life_days: float | None = Field(default=None, gt=0)
-    source: str
-    why: str
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="name for the reader, Korean")
+    hit: Chances = Field(description="range of the chance of the sign if the hypothesis is true, where someone looked")
+    false_alarm: Chances | None = Field(default=None, description="the same if it is false; or give a baseline")
+    baseline: Baseline | None = Field(
+        default=None, description="how often it was seen before the trade, in place of false_alarm"
+    )
+    half_life_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="age in days at which it has lost half its bearing on the present; absent: it does not age",
+    )
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="reason for the ranges")
 
     @model_validator(mode="after")
     def _one(self) -> SignClass:
@@ -253,17 +276,19 @@ def middle(chances: tuple[float, float]) -> float:
 class Observation(Record):
     """Something that could be looked for next."""
 
-    label: str
-    label_ko: str
-    trade: str
-    sign: str
-    grade: str
-    where: str
-    where_ko: str
-    when: str
-    when_ko: str
-    source: str
-    why: str
+    label: str = Field(description="what to look for")
+    label_ko: str = Field(description="the same in Korean")
+    trade: str = Field(description="hypothesis or restraint that it would tell about")
+    sign: str = Field(description="sign that it would be")
+    grade: str = Field(description="Admiralty grade that such a report would have, e.g. B2")
+    where: str = Field(description="where to look")
+    where_ko: str = Field(description="the same in Korean")
+    when: str = Field(description="when to look")
+    when_ko: str = Field(description="the same in Korean")
+    source: str = Field(
+        description="source id, or the word assumption; as of a day before that source it is not offered"
+    )
+    why: str = Field(description="why there")
 
     @field_validator("grade")
     @classmethod
@@ -276,22 +301,28 @@ class Observation(Record):
 class JudgeSettings(Record):
     """How the network is run."""
 
-    settings_draws: int = Field(default=500, ge=50, le=5000)
-    repeat_days: int = Field(default=45, ge=0)
-    trade_began: dt.date
-    why: str = ""
+    settings_draws: int = Field(default=500, ge=50, le=5000, description="draws of the uncertain settings")
+    repeat_days: int = Field(
+        default=45,
+        ge=0,
+        description="reports of one origin, node, sign and state whose events lie within so many days are one finding",
+    )
+    trade_began: dt.date = Field(
+        description="first day on which something can be repayment: a sign from before is refused"
+    )
+    why: str = Field(default="", description="reason for both")
 
 
 class Trades(Record):
     """The whole of trades.toml."""
 
-    settings: JudgeSettings
-    grades: Grades
-    balance: BalanceLevels
-    restraints: dict[str, Restraint] = Field(default_factory=dict)
-    hypotheses: dict[str, Hypothesis]
-    signs: dict[str, SignClass]
-    collect: dict[str, Observation] = Field(default_factory=dict)
+    settings: JudgeSettings = Field(description="how the network is run")
+    grades: Grades = Field(description="what the Admiralty code is taken to mean")
+    balance: BalanceLevels = Field(description="how the unpaid balance enters")
+    restraints: dict[str, Restraint] = Field(default_factory=dict, description="what holds several trades back at once")
+    hypotheses: dict[str, Hypothesis] = Field(description="the ways of repayment")
+    signs: dict[str, SignClass] = Field(description="classes of indicators, with how much they tell")
+    collect: dict[str, Observation] = Field(default_factory=dict, description="what could be looked for next")
 
     @property
     def nodes(self) -> dict[str, Hypothesis | Restraint]:
@@ -302,45 +333,53 @@ class Trades(Record):
 class Indicator(Record):
     """One row of indicators.csv: a dated report that bears, or was thought to bear, on one node."""
 
-    id: str
-    date: PartialDate
-    published: DateCell = None
-    trade: str
-    sign: str
-    text: str
-    text_ko: TextCell = None
-    state: State
-    direction: Direction
-    strength: Literal["weak", "moderate", "strong", "none"]
-    credibility: Annotated[str, Field(pattern="^[1-6]$")]
-    origin_group: str
-    repeats: TextCell = None
-    source_id: str
-    why: str
-    note: TextCell = None
+    id: str = Field(description="identifier")
+    date: PartialDate = Field(description="day, month or year of the event")
+    published: DateCell = Field(
+        default=None, description="latest day on which it can have been published, where it differs from the source"
+    )
+    trade: str = Field(description="hypothesis or restraint that it bears on")
+    sign: str = Field(description="class of sign of trades.toml; none: a plain fact that tells nothing of it")
+    text: str = Field(description="what happened")
+    text_ko: TextCell = Field(default=None, description="the same in Korean")
+    state: State = Field(description="seen, not_seen (looked, and was not there) or not_looked")
+    direction: Direction = Field(
+        description="supports, contradicts or neutral: must agree with the numbers of its sign"
+    )
+    strength: Literal["weak", "moderate", "strong", "none"] = Field(
+        description="weak, moderate, strong or none: must agree with the numbers of its sign"
+    )
+    credibility: str = Field(pattern="^[1-6]$", description="Admiralty digit of this item, 1 to 6")
+    origin_group: str = Field(description="who first reported it")
+    repeats: TextCell = Field(default=None, description="id of the indicator that it retells")
+    source_id: str = Field(description="source")
+    why: str = Field(description="why this sign, this origin and this state")
+    note: TextCell = Field(default=None, description="remark")
 
 
 class Outcome(Record):
     """One row of outcomes.csv: what turned out to be true of a hypothesis."""
 
-    trade: str
-    date: dt.date
-    outcome: Literal["true", "false"]
-    decided_on: dt.date
-    source_id: str
-    note: TextCell = None
+    trade: str = Field(description="hypothesis")
+    date: dt.date = Field(description="day for which the truth is known: judgements up to it are scored")
+    outcome: Literal["true", "false"] = Field(description="true or false")
+    decided_on: dt.date = Field(description="day on which it was settled")
+    source_id: str = Field(description="source, or the word assumption")
+    note: TextCell = Field(default=None, description="remark")
 
 
 class Redline(Record):
     """A condition, and how near to it counts as near."""
 
-    label: str
-    label_ko: str
-    condition: str
-    near: float = Field(ge=0)
-    source: str
-    why: str
-    why_ko: str = ""
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="name for the reader, Korean")
+    condition: str = Field(description="condition, e.g. p(veto) >= 50% and seen(ends_monitoring)")
+    near: float = Field(
+        ge=0, description="how far the limits of the deciding kind may be loosened for the state to be near"
+    )
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="why this line")
+    why_ko: str = Field(default="", description="the same in Korean")
 
     @field_validator("condition")
     @classmethod
@@ -358,59 +397,63 @@ class Option(Record):
     `open_from`: first day on which it could be chosen; as of an earlier day it is left out.
     """
 
-    card: Card
-    label: str
-    label_ko: str
-    text: str
-    text_ko: str
-    effect: dict[str, Chances]
-    cost: Amounts
-    cost_word: Literal["low", "medium", "high"]
-    cost_note: str
-    delay_days: Amounts
-    open_from: dt.date | None = None
-    who_must_agree: list[str]
-    agreed: Chances
-    source: str
-    why: str
+    card: Card = Field(description="card that it belongs to")
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="name for the reader, Korean")
+    text: str = Field(description="what it is")
+    text_ko: str = Field(description="the same in Korean")
+    effect: dict[str, Chances] = Field(
+        description="for each way of repayment, range of the share of its harm that it takes away if that way is live"
+    )
+    cost: Amounts = Field(description="range of its cost, in points of the influence diagram")
+    cost_word: Literal["low", "medium", "high"] = Field(description="low, medium or high")
+    cost_note: str = Field(description="what the cost is")
+    delay_days: Amounts = Field(description="range of days until it takes effect")
+    open_from: dt.date | None = Field(default=None, description="first day on which it could be chosen")
+    who_must_agree: list[str] = Field(description="parties that must agree")
+    agreed: Chances = Field(description="range of the chance that they do")
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="reason for the numbers")
 
 
 class Package(Record):
     """Options that would be taken together."""
 
-    label: str
-    label_ko: str
-    options: list[str]
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="name for the reader, Korean")
+    options: list[str] = Field(description="options taken together")
 
 
 class Utility(Record):
     """Scale of the influence diagram: points of harm a year while a way of repayment is live."""
 
-    harm: dict[str, Amounts]
-    horizon_days: float = Field(gt=0)
-    source: str
-    why: str
+    harm: dict[str, Amounts] = Field(
+        description="for each way of repayment, range of its harm while live, points a year"
+    )
+    horizon_days: float = Field(gt=0, description="days over which effects count")
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(description="reason for the scale")
 
 
 class Happened(Record):
     """What came of a card so far, dated."""
 
-    date: PartialDate
-    option: str
-    event: str
-    outcome: str
-    source: str
-    note: str = ""
+    date: PartialDate = Field(description="day, month or year")
+    option: str = Field(description="option that it belongs to")
+    event: str = Field(description="what happened")
+    outcome: str = Field(description="done, announced, not done ...")
+    source: str = Field(description="source id")
+    note: str = Field(default="", description="remark")
 
 
 class Responses(Record):
     """The whole of responses.toml."""
 
-    utility: Utility
-    redlines: dict[str, Redline] = Field(default_factory=dict)
-    options: dict[str, Option] = Field(default_factory=dict)
-    packages: dict[str, Package] = Field(default_factory=dict)
-    record: list[Happened] = Field(default_factory=list)
+    utility: Utility = Field(description="scale of the influence diagram")
+    redlines: dict[str, Redline] = Field(default_factory=dict, description="conditions to follow")
+    options: dict[str, Option] = Field(default_factory=dict, description="what could be done")
+    packages: dict[str, Package] = Field(default_factory=dict, description="options taken together")
+    record: list[Happened] = Field(default_factory=list, description="what came of the options so far")
 
 
 def open_by(responses: Responses, day: dt.date) -> Responses:
