@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 LEAST_ESS = 1_000.0
-LEAST_ESS_WITHOUT = 400.0
+LEAST_ESS_WITHOUT = 1_000.0
 # 4,000 draws that rest on fewer upstream worlds than this would thin out what the traffic model knows.
 LEAST_WORLDS_SHARE = 0.2
-# Vehtari and others (2024): importance estimates can be trusted below 0.7.
-MOST_PARETO_K = 0.7
 # Prior and posterior of an input that share less than this contradict one another.
 LEAST_OVERLAP = 0.05
 # The median of log rounds may move by this much of its standard deviation when a prior is made 1.25 times as sharp
@@ -221,10 +219,13 @@ def _sensitivity(made: Posterior) -> pa.Table:
     }  # fmt: skip
     logs = {name: np.log(values[ok]) for name, values in parts.items()}
     total = np.sum(list(logs.values()), axis=0)
+    spread = total.var(ddof=1)
+    if spread < 1e-12:
+        return tables.SENSITIVITY.empty()
     rows = []
     for name, values in logs.items():
         low, high = np.quantile(values, [0.05, 0.95])
-        share = float(np.cov(values, total)[0, 1] / total.var(ddof=1))
+        share = float(np.cov(values, total)[0, 1] / spread)
         rows.append({"input": name, "variance_share": share, "factor90": math.exp((high - low) / 2)})
     return tables.SENSITIVITY.build(sorted(rows, key=lambda r: -r["variance_share"]))
 
@@ -271,8 +272,8 @@ def _diagnostics(made: Posterior, without: dict[str, Array]) -> pa.Table:
         note(
             "tail of the weights (Pareto k)",
             k,
-            MOST_PARETO_K,
-            k < MOST_PARETO_K,
+            sampler.MOST_PARETO_K,
+            k < sampler.MOST_PARETO_K,
             f"Pareto k of the importance weights is {k:.2f}; below 0.7 they can be trusted.",
         )
         worlds = len(np.unique(made.home))

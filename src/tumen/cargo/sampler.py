@@ -29,12 +29,14 @@ MOST_STAGES = 6
 MOST_LAST = 4
 # A proposal's spread is mixed with that of the normal approximation as if that were this many draws.
 SHRINK = 400.0
+# Vehtari and others (2024): importance estimates can be trusted below 0.7.
+MOST_PARETO_K = 0.7
 MOST_STEPS, SMALL_STEP = 12, 0.05
 STEP = 0.15  # of finite differences, in standard deviations of the prior: wide enough to smooth over kinks
 # Worlds are proposed evenly with this share, the rest by how well they fit; no world is given up.
 EVEN = 0.3
 # How far a claim's expectation may differ between worlds before the normal approximation is not asked any more.
-MOST_SHIFT = 1.2
+MOST_SHIFT = 2.0
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def at_mode(scorer: Scorer) -> Proposal:
         step = near.covariance @ (near.slope.T @ near.gradient + near.other - z)
         if np.abs(step).max() < SMALL_STEP:
             break
-        tries = np.clip(z + np.array([1.0, 0.5, 0.25, 0.1, 0.03])[:, None] * step, -4.0, 4.0)
+        tries = np.clip(z + np.array([1.0, 0.5, 0.25, 0.1, 0.03])[:, None] * step, -6.0, 6.0)
         scores = scorer.claims(_expect_at(scorer, tries)) + scorer.other(tries) - 0.5 * np.square(tries).sum(1)
         z = tries[int(np.argmax(np.where(np.isfinite(scores), scores, -np.inf)))]
     near = _normal_near(scorer, z)
@@ -285,10 +287,10 @@ def run(pool: Pool, informative: bool) -> Proposal:
 
 
 def top_up(pool: Pool, mode: Proposal, without: int | None, wanted: float) -> None:
-    """Add stages, at most three, until the effective sample size suffices."""
+    """Add stages, at most three, until effective sample size and tail suffice."""
     for _ in range(3):
         weights = normalised(pool.log_weights(without))
-        if ess(weights) >= wanted:
+        if ess(weights) >= wanted and pareto_k(weights) < MOST_PARETO_K:
             break
         pool.extend(pool.fit(weights, mode), MIDDLE)
 

@@ -50,8 +50,8 @@ def weigh(
     """Weigh what the voyages carried.
 
     Takes tables `voyages` (joint draws), `looks`, `sightings`, `claims`, `vessels` as declared in `tumen.tables`,
-    the priors, the first and last day of the period (UTC), a seed, and the number of upstream draws (default: what
-    the table holds, or 4,000 where it is empty). Boxes are 20-foot containers, masses kilograms and tonnes.
+    the priors, the first and last day of the period (UTC), a seed, and the number of upstream draws (default: one more
+    than the highest in the table, or 4,000 where it is empty or barely short of them). Boxes are 20-foot containers, masses kilograms and tonnes.
 
     Gives `cargo`, `draw_map`, `claims_compared`, `origins`, `loads`, `sensitivity`, `box_rounds` and `diagnostics`.
     Downstream steps must re-index every upstream draw table by `draw_map` (see `tumen.draws.redraw`).
@@ -97,8 +97,8 @@ def _draws_of(voyages: pa.Table) -> int:
     least, most = (f(voyages["draw"]).as_py() for f in (pc.min, pc.max))
     if least < 0:
         raise ValueError(f"voyages: draw {least}; expected draws numbered from 0")
-    # A world with no voyage has no row, so the last draws may be missing from a full table.
-    return max(most + 1, DRAWS) if most + 1 > DRAWS // 2 else most + 1
+    # A world without a voyage has no row; if those are the last few of a full table, they still count.
+    return DRAWS if DRAWS * 0.98 < most + 1 < DRAWS else most + 1
 
 
 def monthly(made: Posterior) -> dict[tuple[str, str], Array]:
