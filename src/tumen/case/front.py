@@ -240,7 +240,8 @@ def check_front(front: Front | None, source_ids: Collection[str], faults: Faults
             faults.add(
                 record.at, "source", f"'{record.source}': unknown source", "an id of sources.yaml or 'assumption'"
             )
-    for record in [*front.flow, *front.demand]:
+    rates: list[Flow | Demand] = [*front.flow, *front.demand]
+    for record in rates:
         _check_rate(record, faults)
     for stock in front.stock:
         _check_unit(stock, ("rounds",), faults)

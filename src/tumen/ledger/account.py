@@ -180,7 +180,7 @@ def _cargo_entries(
     if not cargo.num_rows:
         return [], boxes
     amounts, groups = matrix(cargo, "quantity", ("commodity", "month"), draws)
-    place = {month: position for position, month in enumerate(months)}
+    place: dict[object, int] = {month: position for position, month in enumerate(months)}
     for column, (name, month) in enumerate(groups):
         if name == "containers" and month in place:
             boxes[:, place[month]] = amounts[:, column]
@@ -384,7 +384,8 @@ def _entry_table(entries: list[Entry], prices: Prices, factor: np.ndarray) -> pa
 def _value_table(entries: list[Entry], factor: np.ndarray, origin: str) -> pa.Table:
     names: list[str] = []
     bases: list[str] = []
-    current, constant = [], []
+    current: list[np.ndarray] = []
+    constant: list[np.ndarray] = []
     draws = 0
     for entry in entries:
         sign = 1.0 if entry.payer == origin else -1.0

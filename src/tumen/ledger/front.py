@@ -12,6 +12,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -160,8 +161,9 @@ def front(
     weeks = weeks_of(front.rule.first_week, max(front.rule.project_until, last))
     draws = _draws(cargo)
     world = World(front, seed, draws, weeks)
-    supply = _supply(cargo, world, last)
-    per_voyage = _rounds_per_voyage(cargo, voyages, world)
+    left = Departures.of(cargo, draws)
+    supply = _supply(left, world, last)
+    per_voyage = _rounds_per_voyage(left, voyages, world)
     runs: dict[tuple[str, str], Weeks] = {}
     told = WeekColumns(weeks, last)
     for scenario, side, run in _walks(world, supply, per_voyage):
@@ -208,17 +210,44 @@ def _month_starts(first: dt.date, last: dt.date) -> list[dt.date]:
 # --- from port to gun ---------------------------------------------------------------------
 
 
-def _supply(cargo: pa.Table, world: World, last: dt.date) -> Supply:
+@dataclass(frozen=True)
+class Departures:
+    """The cargo draws by stream, commodity and month, grouped once: arrays of shape (draws,)."""
+
+    draws: int
+    amounts: dict[tuple[str, str, dt.date], np.ndarray]
+
+    @classmethod
+    def of(cls, cargo: pa.Table, draws: int) -> Departures:
+        """Group a cargo table."""
+        if not cargo.num_rows:
+            return cls(draws, {})
+        amounts, groups = matrix(cargo, "quantity", ("stream", "commodity", "month"), draws)
+        columns = np.ascontiguousarray(amounts.T)
+        return cls(draws, {cast(tuple[str, str, dt.date], g): columns[n] for n, g in enumerate(groups)})
+
+    def total(self, *commodities: str, stream: str | None = None) -> np.ndarray:
+        """Sum over months of some commodities, of one stream or all."""
+        out = np.zeros(self.draws)
+        for (way, name, _), amount in self.amounts.items():
+            if name in commodities and stream in (None, way):
+                out += amount
+        return out
+
+    def has(self, commodity: str) -> bool:
+        """Whether the table tells of a commodity at all."""
+        return any(name == commodity for _, name, _ in self.amounts)
+
+
+def _supply(left: Departures, world: World, last: dt.date) -> Supply:
     """Monthly departures, carried on past the last day with evidence at the mean of the last months."""
     rule, origin = world.front.rule, world.front.origin
     months = _month_starts(rule.first_week, world.weeks[-1] + dt.timedelta(days=7))
     monthly = np.zeros((len(months), world.draws))
-    if cargo.num_rows:
-        amounts, groups = matrix(cargo, "quantity", ("commodity", "month"), world.draws)
-        place = {month: position for position, month in enumerate(months)}
-        for column, (name, month) in enumerate(groups):
-            if name in origin.commodities and month in place:
-                monthly[place[month]] += amounts[:, column]
+    place = {month: position for position, month in enumerate(months)}
+    for (_, name, month), amount in left.amounts.items():
+        if name in origin.commodities and month in place:
+            monthly[place[month]] += amount
     known = [n for n, month in enumerate(months) if month <= last]
     ended = [n for n in known if _next_month(months[n]) <= last + dt.timedelta(1)] or known
     recent = ended[-rule.project_months :]
@@ -230,25 +259,21 @@ def _supply(cargo: pa.Table, world: World, last: dt.date) -> Supply:
     return Supply(
         monthly,
         starts,
-        _issued(cargo, world),
+        _issued(left, world),
         world.number(origin.reworked_share, "reworked share"),
         _when(edges, week_edges - lag),
         _when(edges, week_edges - lag - rework),
     )
 
 
-def _issued(cargo: pa.Table, world: World) -> np.ndarray:
+def _issued(left: Departures, world: World) -> np.ndarray:
     """Share of rounds that can be fired as they come, shape (draws,)."""
     origin = world.front.origin
     own = world.number(origin.issued_share, "issued share")
-    if not origin.issued_from_cargo or not cargo.num_rows:
+    if not origin.issued_from_cargo or not left.has("usable_rounds"):
         return own
-    amounts, groups = matrix(cargo, "quantity", ("commodity",), world.draws)
-    place = {name: n for n, (name,) in enumerate(groups)}
-    if "rounds" not in place or "usable_rounds" not in place:
-        return own
-    rounds, usable = amounts[:, place["rounds"]], amounts[:, place["usable_rounds"]]
-    return np.where(rounds > 0, np.clip(_ratio(usable, rounds), 0.0, 1.0), own)
+    rounds = left.total("rounds")
+    return np.where(rounds > 0, np.clip(_ratio(left.total("usable_rounds"), rounds), 0.0, 1.0), own)
 
 
 def _cut(months: list[dt.date], monthly: np.ndarray, days: list[dt.date]) -> tuple[list[dt.date], np.ndarray]:
@@ -269,21 +294,15 @@ def _next_month(month: dt.date) -> dt.date:
     return (month + dt.timedelta(days=32)).replace(day=1)
 
 
-def _rounds_per_voyage(cargo: pa.Table, voyages: pa.Table | None, world: World) -> np.ndarray:
+def _rounds_per_voyage(left: Departures, voyages: pa.Table | None, world: World) -> np.ndarray:
     """Rounds that one laden voyage carried on average, in draws."""
-    if not cargo.num_rows:
-        return np.zeros(world.draws)
-    amounts, groups = matrix(cargo, "quantity", ("stream", "commodity"), world.draws)
-    sea = {name: amounts[:, n] for n, (stream, name) in enumerate(groups) if stream == "sea"}
-    rounds = np.sum(
-        [v for k, v in sea.items() if k in world.front.origin.commodities] or [np.zeros(world.draws)], axis=0
-    )
+    rounds = left.total(*world.front.origin.commodities, stream="sea")
     if voyages is not None and voyages.num_rows:
         count = matrix(voyages, "voyages", (), world.draws)[0][:, 0]
     else:
-        boxes = sea.get("containers", np.zeros(world.draws))
-        count = boxes / world.number(world.front.origin.containers_per_voyage, "containers a voyage")
-    return np.divide(rounds, count, out=np.zeros(world.draws), where=count > 0)
+        boxes = world.number(world.front.origin.containers_per_voyage, "containers a voyage")
+        count = left.total("containers", stream="sea") / boxes
+    return _ratio(rounds, count)
 
 
 # --- the walk -----------------------------------------------------------------------------
