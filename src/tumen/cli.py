@@ -102,7 +102,8 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"could not be reached: {error}", UNREACHABLE
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}", DATA_FAULT
-    if isinstance(error, ValueError) and getattr(error, "is_data_fault", False):
+    # Rooms name a fault in the data by an error of their own; anything else is a mistake of ours.
+    if isinstance(error, ValueError) and type(error).__module__.startswith("tumen."):
         return str(error), DATA_FAULT
     raise error
 
@@ -293,6 +294,30 @@ def brief(
         pages = _write_brief(study, out, [lang.value], pdf)
     for page in pages:
         print(page)
+
+
+@app.command()
+def backtest(
+    case: CaseFolder,
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day to stand on.")],
+    against: Annotated[str, typer.Option("--against", help="'later': everything published after that day.")] = "later",
+    format: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here instead.")] = None,
+    store: StoreFolder = None,
+) -> None:
+    """Foretell later published totals as of a day and score them, beside a straight line and a constant rate."""
+    from tumen import show as showing
+
+    if against != "later":
+        raise typer.BadParameter(f"'{against}': expected 'later'", param_hint="--against")
+    day = _day(as_of)
+    assert day is not None
+    study = _study(case, None, store)
+    with _shown_progress(study):
+        made = study.backtest(day)
+    showing.write(made, format.value, output, title=f"foretold as of {day}, scored by what came later")
+    if format is Format.table:
+        showing.print_scores(made)
 
 
 @app.command()

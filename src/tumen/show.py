@@ -215,6 +215,20 @@ def _line(node: Node) -> str:
     return f"{mark}{escape(node.label)}{grade}{where}{ident}"
 
 
+def print_scores(backtest: pa.Table) -> None:
+    """Hits and mean scores of a backtest by method."""
+    rows = backtest.to_pylist()
+    grid = Grid(title="by method", title_justify="left", box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("method", "totals", "inside 50 %", "inside 80 %", "inside 95 %", "mean CRPS", "mean log score"):
+        grid.add_column(name, justify="left" if name == "method" else "right")
+    for method in dict.fromkeys(r["method"] for r in rows):
+        own = [r for r in rows if r["method"] == method]
+        hits = [f"{sum(r[k] for r in own)}" for k in ("inside50", "inside80", "inside95")]
+        means = [f"{sum(r[k] for r in own) / len(own):.2f}" for k in ("crps", "log_score")]
+        grid.add_row(method, str(len(own)), *hits, *means)
+    Console(highlight=False).print(grid)
+
+
 # --- progress and the headline ------------------------------------------------------------
 
 

@@ -114,6 +114,24 @@ class Study:
         """How the rest is being paid: the tables of the step `judge`."""
         return self._given_by("judge")
 
+    def backtest(self, day: dt.date) -> pa.Table:
+        """What would have been foretold on a day, scored by what was published after it: BACKTEST.
+
+        The study must know the later claims: open it with its own `as_of`. A naive straight line and
+        a model of constant rate stand beside. Raises `RunError` for a day outside the case.
+        """
+        from tumen.case.traffic_settings import TrafficSettings
+        from tumen.traffic import backtest
+
+        start, end = self.case.settings.period
+        if not start < day <= self.case.settings.as_of:
+            raise RunError(
+                f"{day}: outside the case, expected a day after {start} and not after {self.case.settings.as_of}"
+            )
+        known = (self.table("looks"), *(self._case_tables[n] for n in ("claims", "places", "vessels")))
+        settings = self.case.settings.traffic or TrafficSettings()
+        return backtest(*known, settings, (start, end), day, seed_for(self.case.settings.seed, "count"))
+
     # --- evidence -----------------------------------------------------------------------
 
     @cached_property
