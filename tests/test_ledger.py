@@ -483,6 +483,7 @@ def test_owed_is_given_less_returned_in_every_draw(tmp_path: Path) -> None:
         owed = t["value_usd"].to_numpy() - t["returned_usd"].to_numpy()
         assert (owed == t["owed_usd"].to_numpy()).all()
         values = of_basis(made["values"], basis)
+        assert set(values["role"].to_pylist()) == {"counted"}
         summed = np.bincount(values["draw"].to_numpy(), weights=values["usd"].to_numpy())
         assert summed == pytest.approx(owed)
     last = made["balance_draws"].filter(pc.equal(made["balance_draws"]["month"], dt.date(2024, 2, 1)))
@@ -550,7 +551,7 @@ def test_najin_account_stands(najin: Case, real_rounds: pa.Table) -> None:
     assert not compared["fnf-value-of-arms-delivered-2024-10-28"]["independent"]
 
 
-@pytest.mark.parametrize("day", ["2023-11-01", "2024-03-01", "2024-12-01"])
+@pytest.mark.parametrize("day", ["2023-11-01", "2024-03-01", "2024-06-01", "2024-12-01", "2025-02-01", "2025-06-01"])
 def test_najin_account_as_of_a_day_knows_nothing_later(najin: Case, real_rounds: pa.Table, day: str) -> None:
     as_of = dt.date.fromisoformat(day)
     case = najin.as_of(as_of)

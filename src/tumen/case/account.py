@@ -317,7 +317,7 @@ def check_account(
     _check_prices(prices, commodities, faults)
     for transfer in transfers:
         _check_transfer(transfer, prices, commodities, faults)
-    _check_overlaps(transfers, faults)
+    check_overlaps(transfers, faults)
     _check_circles(transfers, prices, faults)
 
 
@@ -480,7 +480,11 @@ def covering(transfers: Sequence[Transfer]) -> dict[str, str]:
     return out
 
 
-def _check_overlaps(transfers: Sequence[Transfer], faults: Faults) -> None:
+def check_overlaps(transfers: Sequence[Transfer], faults: Faults) -> None:
+    """Two rows that count the same flow, and covers of another commodity, are faults.
+
+    Also asked of the rows that were out on an earlier day: there the row that covers both may still be missing.
+    """
     covered = covering(transfers)
     counted = [t for t in transfers if t.id not in covered]
     for position, one in enumerate(counted):
@@ -566,6 +570,7 @@ __all__ = [
     "Transfer",
     "Valuation",
     "check_account",
+    "check_overlaps",
     "check_published",
     "conversion_factor",
     "covering",

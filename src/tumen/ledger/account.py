@@ -23,6 +23,7 @@ from tumen.case.account import (
     Commodity,
     Prices,
     Transfer,
+    check_overlaps,
     check_published,
     conversion_factor,
     covering,
@@ -127,7 +128,7 @@ def account(
     made["volume_index"] = _volume_table(entries, months)
     made["variance_shares"] = _variance_table(entries, totals, factor, worth, origin, transfers, seed)
     made["valuations_compared"] = compare(claims, prices, entries, months, factor, boxes, origin)
-    made["diagnostics"] = _diagnostics(entries, books, totals, cargo, prices, used, origin)
+    made["diagnostics"] = _diagnostics(entries, books, totals, cargo, prices, used, origin, transfers)
     return made
 
 
@@ -384,6 +385,7 @@ def _entry_table(entries: list[Entry], prices: Prices, factor: np.ndarray) -> pa
 def _value_table(entries: list[Entry], factor: np.ndarray, origin: str) -> pa.Table:
     names: list[str] = []
     bases: list[str] = []
+    roles: list[str] = []
     current: list[np.ndarray] = []
     constant: list[np.ndarray] = []
     draws = 0
@@ -396,6 +398,7 @@ def _value_table(entries: list[Entry], factor: np.ndarray, origin: str) -> pa.Ta
         counted = entry.price if entry.role in ("counted", "inferred") else ()
         names += [entry.id] * len(counted)
         bases += list(counted)
+        roles += [entry.role] * len(counted)
     if not names:
         return tables.VALUES.empty()
     return tables.VALUES.build(
@@ -403,6 +406,7 @@ def _value_table(entries: list[Entry], factor: np.ndarray, origin: str) -> pa.Ta
             "draw": np.tile(np.arange(draws, dtype=np.int32), len(names)),
             "entry_id": repeated(names, draws),
             "basis": repeated(bases, draws),
+            "role": repeated(roles, draws),
             "usd": np.concatenate(current),
             "usd_constant": np.concatenate(constant),
         }
@@ -618,6 +622,7 @@ def _diagnostics(
     prices: Prices,
     used: dict[tuple[str, str], str],
     origin: str,
+    transfers: Sequence[Transfer],
 ) -> pa.Table:
     def row(name: str, value: float, limit: float | None, passed: bool, text: str) -> dict[str, object]:
         return {"step": "account", "name": name, "value": value, "limit": limit, "passed": passed, "text": text}
@@ -632,6 +637,10 @@ def _diagnostics(
     rows.append(
         row("books agree with balance", gap, 1e-9, gap < 1e-9, "relative difference of the two ways to the balance")
     )
+    twice = Faults()
+    check_overlaps(transfers, twice)
+    words = "; ".join(str(f) for f in twice.items) or "no two entries count one flow"
+    rows.append(row("flows counted twice", len(twice.items), 0, not twice.items, words))
     lost = sorted({e.commodity.name for e in entries if e.role == "unpriced"})
     rows.append(row("unpriced entries", len(lost), 0, not lost, ", ".join(lost) or "every counted entry has a price"))
     bare = sorted(

@@ -59,6 +59,7 @@ VALUES = Table(
         DRAW,
         Column("entry_id", NAME, "entry"),
         Column("basis", NAME, "russian_cost | export_price | western_replacement | dprk_income"),
+        Column("role", NAME, "counted: adds up to the balance | inferred: shown apart, not in the balance"),
         Column("usd", REAL, "value in money of the day; > 0 given by the origin country, < 0 returned", unit="USD"),
         Column("usd_constant", REAL, "the same in money of the base year", unit="USD of the base year"),
     ),
