@@ -163,7 +163,7 @@ class Desk:
         """Name of a thing: its own label, else the catalogue's word for it."""
         text, lang = self.tongue(row, "label")
         if text and not lang:
-            return text
+            return self.words.capital(text)
         return self.words.name(group, str(row[key])) if self.words.has(f"{group}.{row[key]}") or not text else text
 
     def actor(self, code: str) -> str:

@@ -10,7 +10,6 @@ import base64
 import re
 from collections.abc import Iterable
 from functools import cache
-from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
 
@@ -28,6 +27,11 @@ FONTS = (
     ("Tumen Sans", 400, "normal", "TumenSans-Regular-latin.woff2"),
     ("Tumen Sans", 700, "normal", "TumenSans-Bold-latin.woff2"),
 )
+# Every quotation mark of the brief's text is escaped, so these meet attributes only.
+_ID = re.compile(r'\sid="([^"]*)"')
+_DATA = re.compile(r"<data\b[^>]*>")
+_WHY = re.compile(r'\sdata-why="([^"]*)"')
+_VALUE = re.compile(r'\svalue="([^"]*)"')
 TREE_DEPTH = 4
 MOST_CHILDREN = 12
 LONGEST_DETAIL = 400
@@ -52,7 +56,7 @@ def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
         anchor=writer.anchor,
         figures=[n for n in nodes if n.id in trace.cited and n.kind not in ("record", "source")],
         others=[n for n in nodes if not (n.id in trace.cited and n.kind not in ("record", "source"))],
-        tree=lambda node: _tree(node, trace, words),
+        tree=_Trees(trace, words),
         detail=lambda node: _detail(node),
         children=lambda node: _children(node, trace, words),
         kind=lambda node: words.name("evidence.kind", node.kind),
@@ -69,33 +73,17 @@ def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
 
 def check(text: str) -> None:
     """Raise `BriefError` unless every `<data>` carries a `data-why` that has its place in the page."""
-    reader = _Numbers()
-    reader.feed(text)
-    for shown, why in reader.numbers:
-        if not why:
+    ids = set(_ID.findall(text))
+    for tag in _DATA.findall(text):
+        why, value = _WHY.search(tag), _VALUE.search(tag)
+        shown = value[1] if value else tag
+        if not why or not why[1]:
             raise BriefError(f"the number '{shown}' carries no evidence id")
-        if f"why-{why}" not in reader.ids:
-            raise BriefError(f"the number '{shown}' leads to the evidence '{why}', which is not in the brief")
-    for why in reader.links:
-        if f"why-{why}" not in reader.ids:
-            raise BriefError(f"a mark in a drawing leads to the evidence '{why}', which is not in the brief")
-
-
-class _Numbers(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers: list[tuple[str, str]] = []
-        self.links: set[str] = set()
-        self.ids: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if given.get("id"):
-            self.ids.add(given["id"] or "")
-        if tag == "data":
-            self.numbers.append((given.get("value") or "", given.get("data-why") or ""))
-        elif given.get("data-why"):
-            self.links.add(given["data-why"] or "")
+        if f"why-{why[1]}" not in ids:
+            raise BriefError(f"the number '{shown}' leads to the evidence '{why[1]}', which is not in the brief")
+    for why_id in set(_WHY.findall(text)):
+        if f"why-{why_id}" not in ids:
+            raise BriefError(f"a mark in a drawing leads to the evidence '{why_id}', which is not in the brief")
 
 
 @cache
@@ -225,31 +213,40 @@ def _children(node: Node, trace: Trace, words: Words) -> list[tuple[str, str, st
     return out
 
 
-def _tree(node: Node, trace: Trace, words: Words) -> Markup:
-    """The way down from a figure, to the records; each step leads to its own entry."""
-    return _branch(node, trace, words, 0, {node.id})
+class _Trees:
+    """The way down from a figure to the records; each step leads to its own entry. Figures share most of it."""
 
+    def __init__(self, trace: Trace, words: Words) -> None:
+        self._trace, self._words = trace, words
+        self._made: dict[tuple[str, int], str] = {}
 
-def _branch(node: Node, trace: Trace, words: Words, depth: int, above: set[str]) -> Markup:
-    if not node.children or depth >= TREE_DEPTH:
-        return Markup("")
-    out = Markup("<ul class=tree>")
-    shown = node.children if len(node.children) <= MOST_CHILDREN else node.children[:3]
-    for child in shown:
-        found = trace.node(child)
-        if found is None or child in above:
-            continue
-        grade = _grade(found, words)
-        out += Markup('<li><a href="#why-{}" data-why="{}">{}</a>').format(found.id, found.id, node_label(found, words))
-        if grade:
-            out += Markup(' <span class="grade">{}</span>').format(grade)
-        if found.kind not in ("record", "source"):
-            out += _branch(found, trace, words, depth + 1, above | {child})
-        out += Markup("</li>")
-    if len(shown) < len(node.children):
-        rest = words.text("evidence.more", n=str(len(node.children) - len(shown)))
-        out += Markup('<li><a href="#why-{}">{}</a></li>').format(node.id if depth == 0 else node.id, rest)
-    return out + Markup("</ul>")
+    def __call__(self, node: Node) -> Markup:
+        return Markup(self._branch(node, 0))
+
+    def _branch(self, node: Node, depth: int) -> str:
+        if not node.children or depth >= TREE_DEPTH:
+            return ""
+        key = (node.id, depth)
+        if key in self._made:
+            return self._made[key]
+        self._made[key] = ""  # a circle of evidence ends here
+        shown = node.children if len(node.children) <= MOST_CHILDREN else node.children[:3]
+        out = []
+        for child in shown:
+            found = self._trace.node(child)
+            if found is None:
+                continue
+            grade = _grade(found, self._words)
+            note = f' <span class="grade">{escape(grade)}</span>' if grade else ""
+            deeper = "" if found.kind in ("record", "source") else self._branch(found, depth + 1)
+            safe = escape(found.id)
+            name = escape(node_label(found, self._words))
+            out.append(f'<li><a href="#why-{safe}" data-why="{safe}">{name}</a>{note}{deeper}</li>')
+        if len(shown) < len(node.children):
+            rest = self._words.text("evidence.more", n=str(len(node.children) - len(shown)))
+            out.append(f'<li><a href="#why-{escape(node.id)}" data-why="{escape(node.id)}">{escape(rest)}</a></li>')
+        self._made[key] = f'<ul class="tree">{"".join(out)}</ul>'
+        return self._made[key]
 
 
 @cache

@@ -109,7 +109,7 @@ class Words:
         shown = self._bare(value, unit) if bare else self.amount(value, unit)
         if bare and unit == "USD" and self.lang == "en":
             shown = _dollar(shown, value)
-        interval = "" if low is None or high is None else self.interval(low, high, unit)
+        interval = "" if low is None or high is None or low == high else self.interval(low, high, unit)
         return Number(shown, float(value), why, interval)
 
     def _bare(self, value: float, unit: str) -> str:
@@ -159,6 +159,10 @@ class Words:
         """A yardstick word in the language of the brief."""
         key = f"likelihood.{word.strip().lower().replace(' ', '_').replace('/', '_')}"
         return Word(self._texts.get(key, word), why, float(probability))
+
+    def capital(self, text: str) -> str:
+        """The text with a capital first letter, where the script has them."""
+        return text[:1].upper() + text[1:]
 
     def joined(self, items: list[str]) -> str:
         """Words in a row, with 'and' before the last."""

@@ -155,22 +155,25 @@ def sankey(
 ) -> str:
     """Left what was given, right what came back and what remains; widths are dollars."""
     width, top, node = 760.0, 34.0, 14.0
-    total = max(sum(p.usd for p in given), 1.0)
     room = 8.0
     rights = [*returned, owed] if owed.usd > 0 else returned
-    scale = 230.0 / max(total, sum(p.usd for p in rights))
-    body = max(sum(max(p.usd * scale, SLOT) for p in side) + room * (len(side) - 1) for side in (given, rights))
+    # Medians of parts do not add up to the median of the whole; each side is drawn as its own whole.
+    trunk_h = 230.0
+    scales = [trunk_h / max(sum(p.usd for p in side), 1.0) for side in (given, rights)]
+    body = max(
+        sum(max(p.usd * scale, SLOT) for p in side) + room * (len(side) - 1)
+        for side, scale in zip((given, rights), scales, strict=True)
+    )
     left_x, right_x = 210.0, width - 230.0
     canvas = Canvas(name, width, top + body + 34, title, alt)
     canvas.text(left_x - 10, 16, sides[0], 12.5, BLUE, "end", weight=700)
     canvas.text(right_x + node + 10, 16, sides[1], 12.5, VERMILION, weight=700)
     middle = (left_x + right_x) / 2
-    trunk_h = total * scale
     trunk_top = top + (body - trunk_h) / 2
     canvas.rect(middle - 5, trunk_top, 10, trunk_h, INK)
-    _side(canvas, given, BLUE, left_x, middle - 5, top, body, trunk_top, scale, room, left=True)
+    _side(canvas, given, BLUE, left_x, middle - 5, top, body, trunk_top, scales[0], room, left=True)
     colours = [VERMILION] * len(returned) + [PURPLE]
-    _side(canvas, rights, colours, right_x, middle + 5, top, body, trunk_top, scale, room, left=False)
+    _side(canvas, rights, colours, right_x, middle + 5, top, body, trunk_top, scales[1], room, left=False)
     return canvas.svg()
 
 

@@ -1,6 +1,7 @@
-"""Which options bear on which way of repayment: a matrix of marks.
+"""Which way of repayment is answered by which card: a matrix of marks.
 
-Takes names and a set of pairs; gives SVG. A column without a mark is a way of repayment that nothing touches.
+Takes rows with the cards that act on them; gives SVG. A row without a mark is a way of repayment that no card
+touches; a ring is a card of which nothing has been done yet.
 """
 
 from __future__ import annotations
@@ -9,42 +10,50 @@ from dataclasses import dataclass
 
 from tumen.brief.figures.canvas import BLUE, INK, PALE, PAPER, RULE, SOFT, Canvas, wrap
 
-ROW, LABEL = 30.0, 300.0
+ROW, LABEL = 32.0, 330.0
 
 
 @dataclass(frozen=True)
-class Option:
-    """A row of the matrix."""
+class Row:
+    """A way of repayment: `cards` act on it, those in `done` already do."""
 
     label: str
-    acts_on: frozenset[str]
+    shown: str
+    cards: frozenset[str]
+    done: frozenset[str]
     why: str
 
 
-def draw(name: str, title: str, alt: str, options: list[Option], trades: list[tuple[str, str, str]]) -> str:
-    """`trades` are (key, name, probability as text), one a column."""
-    width, top = 760.0, 74.0
-    each = (width - LABEL) / max(len(trades), 1)
-    canvas = Canvas(name, width, top + len(options) * ROW + 6, title, alt)
-    for number, (key, label, shown) in enumerate(trades):
-        x = LABEL + (number + 0.5) * each
-        if not any(key in o.acts_on for o in options):
-            canvas.rect(x - each / 2 + 2, 0, each - 4, top + len(options) * ROW, PALE)
-        lines = wrap(label, each - 6, 11.5)[:3]
+def draw(name: str, title: str, alt: str, rows: list[Row], cards: list[tuple[str, str]], legend: tuple[str, str]) -> str:
+    """`cards` are (key, name), one a column."""
+    width, top = 760.0, 48.0
+    each = (width - LABEL) / max(len(cards), 1)
+    bottom = top + len(rows) * ROW
+    canvas = Canvas(name, width, bottom + 34, title, alt)
+    for number, (_, label) in enumerate(cards):
+        lines = wrap(label, each - 8, 12)[:2]
         for i, line in enumerate(lines):
-            canvas.text(x, top - 26 - (len(lines) - 1 - i) * 13, line, 11.5, INK, "middle")
-        canvas.text(x, top - 10, shown, 11, SOFT, "middle")
-    for number, option in enumerate(options):
-        y = top + number * ROW
-        canvas.open_link(option.why, option.label)
-        canvas.line(0, y, width, y, RULE, 0.8)
-        lines = wrap(option.label, LABEL - 14, 12)
-        canvas.text(0, y + 19, lines[0] + ("…" if len(lines) > 1 else ""), 12, INK)
-        for column, (key, _, _) in enumerate(trades):
-            x = LABEL + (column + 0.5) * each
-            if key in option.acts_on:
-                canvas.circle(x, y + 15, 6, BLUE)
-            else:
-                canvas.circle(x, y + 15, 2, PAPER, stroke=RULE)
-        canvas.close_link()
+            canvas.text(LABEL + (number + 0.5) * each, top - 12 - (len(lines) - 1 - i) * 14, line, 12, INK, "middle")
+    for number, row in enumerate(rows):
+        _row(canvas, row, top + number * ROW, each, [key for key, _ in cards])
+    canvas.line(0, bottom, width, bottom, RULE, 0.8)
+    canvas.circle(LABEL + 10, bottom + 20, 6.5, BLUE)
+    canvas.text(LABEL + 24, bottom + 24, legend[0], 11, SOFT)
+    canvas.circle(LABEL + each * 2 + 10, bottom + 20, 5.6, PAPER, stroke=BLUE, stroke_width=2)
+    canvas.text(LABEL + each * 2 + 24, bottom + 24, legend[1], 11, SOFT)
     return canvas.svg()
+
+
+def _row(canvas: Canvas, row: Row, y: float, each: float, keys: list[str]) -> None:
+    canvas.open_link(row.why, f"{row.label}: {row.shown}")
+    canvas.rect(0, y, canvas.width, ROW, PAPER if row.cards else PALE)
+    canvas.line(0, y, canvas.width, y, RULE, 0.8)
+    canvas.text(0, y + 20, wrap(row.label, LABEL - 70, 12.5)[0], 12.5, INK)
+    canvas.text(LABEL - 24, y + 20, row.shown, 12, SOFT, "end")
+    for column, key in enumerate(keys):
+        x = LABEL + (column + 0.5) * each
+        if key in row.done:
+            canvas.circle(x, y + ROW / 2, 6.5, BLUE)
+        elif key in row.cards:
+            canvas.circle(x, y + ROW / 2, 5.6, PAPER, stroke=BLUE, stroke_width=2)
+    canvas.close_link()

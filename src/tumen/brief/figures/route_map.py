@@ -110,10 +110,12 @@ def draw(name: str, title: str, alt: str, spots: list[Spot], legs: list[Leg]) ->
 
 
 def _split(spots: list[Spot], legs: list[Leg]) -> tuple[list[Spot], list[Spot]]:
-    """Places of the route and its neighbourhood, and those far away (over 6 degrees from any)."""
+    """Places in the window of the route, and those outside it."""
     ends = {leg.origin for leg in legs} | {leg.destination for leg in legs}
     route = [s for s in spots if s.role in ("origin", "destination") or s.place in ends] or spots
-    core = [s for s in spots if any(abs(s.lat - r.lat) < 2.5 and abs(s.lon - r.lon) < 3.5 for r in route)]
+    lats, lons = [s.lat for s in route], [s.lon for s in route]
+    up, out = max(0.4, 0.45 * (max(lats) - min(lats))), max(0.5, 0.3 * (max(lons) - min(lons)))
+    core = [s for s in spots if min(lats) - up <= s.lat <= max(lats) + up and min(lons) - out <= s.lon <= max(lons) + out]
     return core, [s for s in spots if s not in core]
 
 

@@ -13,6 +13,8 @@ from tumen.brief.sections.answer import point
 # Parts smaller than this share of their side are drawn as one.
 SMALL_PART = 0.02
 MOST_ENTRIES = 40
+# An entry that another one covers, or that lies outside the period, is kept in the data package.
+SHOWN_ROLES = ("counted", "inferred", None)
 
 
 def account(desk: Desk) -> Section:
@@ -145,11 +147,13 @@ def _valuations(desk: Desk) -> Grid:
 def _entries(desk: Desk) -> Grid:
     words = desk.words
     rows = []
-    for row in sorted(desk.rows("entries"), key=lambda r: (r["payer"] != desk.about.origin, r["start"]))[:MOST_ENTRIES]:
+    entries = [r for r in desk.rows("entries") if r.get("role") in SHOWN_ROLES]
+    order = sorted(entries, key=lambda r: (r["payer"] != desk.about.origin, -(r.get("usd_median") or 0.0)))
+    for row in order[:MOST_ENTRIES]:
         what = f"the entry {row['entry_id']}"
         way: Spans = (Text(f"{desk.actor(row['payer'])} → {desk.actor(row['payee'])}"),)
         label, lang = desk.tongue(row, "label")
-        thing: Spans = (Text(label, lang=lang),) if label else (Text(words.name("commodity", row["commodity"])),)
+        thing: Spans = (Text(words.capital(label), lang=lang),) if label else (Text(words.name("commodity", row["commodity"])),)
         quantity = desk.number(row, "quantity", row["unit"], what)
         status = words.name("status", row["status"])
         if row.get("role") and row["role"] != "counted":

@@ -151,7 +151,8 @@ def checks(desk: Desk) -> Section:
 
 def _check(desk: Desk, row: dict) -> Spans:
     what = f"the check '{row['name']}'"
-    name: Spans = (Text(f"{desk.words.name('step', row['step'])} · "), *desk.said(row, "name"))
+    label, lang = desk.tongue(row, "name")
+    name: Spans = (Text(f"{desk.words.name('step', row['step'])} · "), Text(label, lang=lang))
     value = desk.plain(row["value"], "", row, what)
     if row["limit"] is None:
         line = desk.words.say("checks.item_no_limit", name=name, value=value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tumen.brief.blocks import Block, Figure, Items, Para, Section
+from tumen.brief.blocks import Block, Figure, Items, Number, Para, Section, Spans
 from tumen.brief.desk import Desk
 from tumen.brief.figures import front as drawing
 from tumen.brief.figures.canvas import BLUE, VERMILION
 
 SCENARIOS = ("with", "without")
+# An answer that comes about in fewer draws than this is left to the tables.
+LIKELY_AT_ALL = 0.5
 # Darker than the palette's orange, so that the name of the line can be read on white.
 OCHRE = "#8a5a00"
 
@@ -33,10 +35,20 @@ def front(desk: Desk) -> Section:
         Para(words.say("front.lead")),
         Figure("front", svg, title, words.say("front.caption", **names), alt, wide=True),
     ]
-    told = tuple(desk.said(r, "text") for r in desk.rows("front_answers"))
+    told = [_answer(desk, r) for r in desk.rows("front_answers") if r["share_of_draws"] >= LIKELY_AT_ALL]
     if told:
-        blocks.append(Items(tuple(t for t in told if t)))
+        blocks.append(Items(tuple(told)))
     return Section("front", words.text("section.front"), tuple(blocks))
+
+
+def _answer(desk: Desk, row: dict[str, Any]) -> Spans:
+    """A sentence of the front model, followed by its interval."""
+    low, high = row["low90"], row["high90"]
+    if low is None or high is None or low == high:
+        return desk.said(row, "text")
+    why = desk.trace.cite(row["evidence_id"], f"the answer '{row['answer']}'")
+    interval = Number(desk.words.interval(low, high, row["unit"]), float(row["median"]), why)
+    return (*desk.said(row, "text"), *desk.words.say("front.interval", interval=interval))
 
 
 def _series(desk: Desk, rows: list[dict[str, Any]], side: str, scenario: str, colour: str, dashed: bool) -> drawing.Series | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from tumen.brief.blocks import Block, Figure, Grid, Heading, Items, Para, Section, Spans, Text
+from tumen.brief.blocks import Block, Figure, Grid, Heading, Para, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import coverage, trades as drawing
 from tumen.brief.sections.answer import likelihood
@@ -44,7 +44,11 @@ def trades(desk: Desk) -> Section:
     ]
     drivers = _drivers(desk, order)
     if drivers:
-        blocks += [Heading(words.text("trades.drivers")), Items(drivers), Para(words.say("trades.drivers_caption"), "note")]
+        head = tuple(words.text(f"trades.{k}") for k in ("trade", "sign", "moved"))
+        blocks += [
+            Heading(words.text("trades.drivers")),
+            Grid(head, drivers, words.text("trades.drivers_caption"), numeric=(2,), widths=(3, 7, 2)),
+        ]
     return Section("trades", words.text("section.trades"), tuple(blocks))
 
 
@@ -66,19 +70,20 @@ def _table(desk: Desk, order: list[dict[str, Any]]) -> Grid:
     return Grid(head, tuple(rows), words.text("trades.table", day=day), numeric=(2, 3), widths=(4, 3, 3, 2))
 
 
-def _drivers(desk: Desk, order: list[dict[str, Any]]) -> tuple[Spans, ...]:
+def _drivers(desk: Desk, order: list[dict[str, Any]]) -> tuple[tuple[Spans, ...], ...]:
     by_trade: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in desk.rows("drivers"):
         if (row.get("kind") or "finding") == "finding":
             by_trade[row["trade"]].append(row)
-    out: list[Spans] = []
+    out: list[tuple[Spans, ...]] = []
     for trade in order:
+        label = desk.label(trade, "trade", "trade")
         for row in sorted(by_trade[trade["trade"]], key=lambda r: -abs(r["moved"]))[:MOST_DRIVERS]:
             if abs(row["moved"]) < 0.005:
                 continue
             moved = desk.plain(row["moved"] * 100, "points", row, f"what moved '{row['trade']}'")
-            lead = Text(f"{desk.label(trade, 'trade', 'trade')}: ", strong=True)
-            out.append((lead, *desk.words.say("trades.driver", text=desk.said(row, "text"), moved=moved)))
+            out.append(((Text(label),), desk.said(row, "text"), (moved,)))
+            label = ""
     return tuple(out)
 
 
@@ -118,48 +123,42 @@ def options(desk: Desk) -> Section:
     words = desk.words
     ranked = sorted(rows, key=lambda r: (r["rank"] is None, r["rank"] or 0.0))
     blocks: list[Block] = [Para(words.say("options.lead"))]
-    latest = desk.latest_trades()
-    if latest:
-        blocks.append(_coverage(desk, ranked, latest))
-        blocks.append(Para(_uncovered(desk, ranked, latest)))
+    covered = desk.rows("coverage")
+    if covered:
+        blocks += [_coverage(desk, covered), Para(_uncovered(desk, covered))]
     if desk.has("packages"):
         blocks.append(_packages(desk))
     blocks.append(_cards(desk, ranked))
     return Section("options", words.text("section.options"), tuple(blocks))
 
 
-def _coverage(desk: Desk, ranked: list[dict[str, Any]], latest: dict[str, dict[str, Any]]) -> Figure:
+def _coverage(desk: Desk, rows: list[dict[str, Any]]) -> Figure:
     words = desk.words
-    order = sorted((r for r in latest.values() if r["trade"] != "unpaid"), key=lambda r: -r["probability"])
-    columns = [(r["trade"], _short(desk, r), words.amount(r["probability"], "probability")) for r in order]
-    marks = [
-        coverage.Option(
-            _name(desk, r), frozenset(r["acts_on"]), desk.trace.cite(r["evidence_id"], f"the option {r['option']}")
-        )
-        for r in ranked
-    ]
+    card_of = {r["option"]: r["card"] for r in desk.rows("options")}
+    order = sorted(rows, key=lambda r: -r["probability"])
+    marks = []
+    for row in order:
+        why = desk.trace.cite(row["evidence_id"], f"the coverage of '{row['trade']}'")
+        shown = words.amount(row["probability"], "probability")
+        done = frozenset(card_of[o] for o in row["done"] if o in card_of)
+        marks.append(coverage.Row(desk.label(row, "trade", "trade"), shown, frozenset(row["cards"]), done, why))
+    cards = [(c, words.name("card", c)) for c in dict.fromkeys(card_of.values())]
     title, alt = words.text("options.coverage"), words.text("options.coverage_caption")
-    svg = coverage.draw("fig-coverage", title, alt, marks, columns)
+    legend = (words.text("options.mark_done"), words.text("options.mark_open"))
+    svg = coverage.draw("fig-coverage", title, alt, marks, cards, legend)
     return Figure("coverage", svg, title, words.say("options.coverage_caption"), alt, wide=True)
 
 
-def _short(desk: Desk, row: dict[str, Any]) -> str:
-    key = f"trade_short.{row['trade']}"
-    return desk.words.text(key) if desk.words.has(key) else desk.label(row, "trade", "trade")
+def _uncovered(desk: Desk, rows: list[dict[str, Any]]) -> Spans:
+    bare = [r for r in rows if r["live"] and not r["covered"]]
+    if not bare:
+        return desk.words.say("options.all_covered")
+    return desk.words.say("options.uncovered", list=desk.words.joined([desk.label(r, "trade", "trade") for r in bare]))
 
 
 def _name(desk: Desk, row: dict[str, Any]) -> str:
     label, _ = desk.tongue(row, "label")
     return label or str(row["text"])
-
-
-def _uncovered(desk: Desk, ranked: list[dict[str, Any]], latest: dict[str, dict[str, Any]]) -> Spans:
-    touched = {t for r in ranked for t in r["acts_on"]}
-    bare = [r for t, r in latest.items() if t not in touched and t != "unpaid" and r["probability"] >= 0.5]
-    if not bare:
-        return desk.words.say("options.all_covered")
-    names = desk.words.joined([desk.label(r, "trade", "trade") for r in bare])
-    return desk.words.say("options.uncovered", list=names)
 
 
 def _packages(desk: Desk) -> Grid:
@@ -193,8 +192,7 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
         effect: Spans = (Text(words.text("options.not_ranked")),)
         if row["effect_median"] is not None:
             effect = (desk.number(row, "effect", "", what),)
-        status, lang = desk.tongue(row, "status")
-        known = words.name("option_status", status) if words.has(f"option_status.{status}") else status
+        known, lang = _status(desk, row)
         rows.append(
             (
                 (Text(_name(desk, row), strong=True),),
@@ -202,11 +200,23 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
                 (Text(level),),
                 delay,
                 effect,
-                (Text(known, lang=lang if known == status else ""),),
+                (Text(known, lang=lang),),
             )
         )
     head = tuple(words.text(f"options.{k}") for k in ("option", "card", "cost", "delay", "effect", "status"))
     return Grid(head, tuple(rows), words.text("options.caption"), numeric=(3, 4), widths=(5, 3, 2, 2, 3, 3))
+
+
+def _status(desk: Desk, row: dict[str, Any]) -> tuple[str, str]:
+    """What came of an option last: the sentence of the case, or in Korean its outcome and day."""
+    status = str(row["status"])
+    outcome = status[status.rfind("(") + 1 : -1] if status.endswith(")") else status
+    if desk.words.lang == "en":
+        return status, ""
+    if not desk.words.has(f"option_status.{outcome}"):
+        return status, "en"
+    day = desk.words.day(row["status_on"]) if row.get("status_on") else ""
+    return f"{desk.words.name('option_status', outcome)}{f' ({day})' if day else ''}", ""
 
 
 def collect(desk: Desk) -> Section:

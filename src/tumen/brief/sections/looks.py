@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tumen.brief.blocks import Block, Figure, Para, Section
+from tumen.brief.blocks import Block, Figure, Para, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import calendar as drawing
 from tumen.brief.figures.canvas import months_between
@@ -23,6 +23,7 @@ LONGEST_LOOK_DAYS = 2.5
 RANK = {"ship": 3, "empty": 2, "unsure": 1, "cloud": 0}
 MOST_PLACES = 3
 FEWEST_LOOKS = 8
+TOTALS = ("image_days", "vessel_days", "cloud_days", "visits")
 
 
 def calendar(desk: Desk) -> Section:
@@ -37,7 +38,37 @@ def calendar(desk: Desk) -> Section:
     blocks: list[Block] = [Para(desk.words.say("calendar.lead"))]
     for number, place in enumerate(chosen):
         blocks.extend(_place(desk, place, days[place], number))
+        totals = _totals(desk, place)
+        if totals:
+            blocks.append(Para(totals, "note"))
     return Section("calendar", desk.words.text("section.calendar"), tuple(blocks))
+
+
+def _totals(desk: Desk, place: str) -> Spans:
+    """Aggregates of looks that are evidence in their own right: image days, vessel days, visits."""
+    words, out = desk.words, []
+    for row in desk.rows("claims"):
+        if row["place"] != place or row["use"] != "evidence" or str(row["quantity"]) not in TOTALS:
+            continue
+        value = next((row[k] for k in ("point", "low", "high") if row[k] is not None), None)
+        if value is None:
+            continue
+        if out:
+            out.append(Text("; " if words.lang == "en" else ", "))
+        end = row["period_end"] or row["published"]
+        out.extend(
+            words.say(
+                "calendar.total_item",
+                label=words.name("quantity", str(row["quantity"])),
+                value=(
+                    Text("" if row["reading"] == "exactly" else words.name("claims", row["reading"]) + " "),
+                    desk.plain(value, "", row, f"the claim {row['claim_id']}"),
+                ),
+                origin=row["origin_group"],
+                period=f"{words.month(row['period_start'])}–{words.month(end)}",
+            )
+        )
+    return words.say("calendar.total", list=tuple(out)) if out else ()
 
 
 def _state(row: dict[str, Any]) -> str:
