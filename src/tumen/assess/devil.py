@@ -40,6 +40,7 @@ def table(trades: Trades, found: Sequence[Finding], sheet: Sheet, day: dt.date, 
     likelihood = evidence.likelihood(evidence.depend([day]))
     grid = posterior(trades, values, likelihood, levels)[:, 0].reshape(len(used), len(steps), -1)
     settings = values.rows.reshape(len(used), len(steps), -1)
+    words = place(grid)
     names = node_names(trades)
     rows: list[dict[str, Any]] = []
     for node, name in enumerate(names):
@@ -47,7 +48,9 @@ def table(trades: Trades, found: Sequence[Finding], sheet: Sheet, day: dt.date, 
             continue
         own: list[dict[str, Any]] = []
         for number, column in enumerate(used):
-            own.extend(_turns(sheet, column, steps, settings[number, :, column], grid[number, :, node]))
+            own.extend(
+                _turns(sheet, column, steps, settings[number, :, column], grid[number, :, node], words[number, :, node])
+            )
         own.sort(key=lambda r: (r["distance"], r["assumption"], r["word_then"]))
         for rank, row in enumerate(own[:KEEP], 1):
             english, korean = _sentences(trades.hypotheses[name], row)
@@ -71,9 +74,10 @@ def _used(trades: Trades, found: Sequence[Finding], sheet: Sheet) -> list[int]:
     return out
 
 
-def _turns(sheet: Sheet, column: int, steps: np.ndarray, at: np.ndarray, p: np.ndarray) -> list[dict[str, Any]]:
+def _turns(
+    sheet: Sheet, column: int, steps: np.ndarray, at: np.ndarray, p: np.ndarray, words: np.ndarray
+) -> list[dict[str, Any]]:
     """The first change of word going down and going up from the middle, if there is one."""
-    words = place(p)
     middle = len(steps) // 2
     out: list[dict[str, Any]] = []
     for side in (range(middle - 1, -1, -1), range(middle + 1, len(steps))):

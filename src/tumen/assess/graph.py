@@ -99,11 +99,22 @@ def _remainder(net: Any, gum: Any, trades: Trades, rest: str, levels: int, value
     for way in ways:
         net.addArc(way, rest)
     settled = [float(values[f"hypotheses.{rest}.settled_by.{w}"][0]) for w in ways]
+    table = np.zeros((2,) * len(ways) + (levels,))
     for level in range(levels):
-        base = float(values[f"hypotheses.{rest}.base.{level}"][0])
-        for states in itertools.product((0, 1), repeat=len(ways)):
-            p = base * float(np.prod([1 - s for s, live in zip(settled, states, strict=True) if live]))
-            net.cpt(rest)[{BALANCE_NODE: level, **dict(zip(ways, states, strict=True))}] = [1 - p, p]
+        table[..., level] = float(values[f"hypotheses.{rest}.base.{level}"][0])
+    for axis, share in enumerate(settled):
+        kept = np.array([1.0, 1 - share]).reshape([2 if i == axis else 1 for i in range(len(ways) + 1)])
+        table = table * kept
+    _fill(net, rest, [*ways, BALANCE_NODE], table)
+
+
+def _fill(net: Any, name: str, parents: list[str], chance: np.ndarray) -> None:
+    """Fill a yes-or-no node's table from the chance of yes, axes in the order of `parents`."""
+    table = net.cpt(name)
+    # In a table's array the node itself is the last axis; its parents stand in an order of the library's.
+    order = [n for n in reversed(table.names) if n != name]
+    turned = np.transpose(chance, [parents.index(n) for n in order])
+    table[:] = np.ascontiguousarray(np.stack([1 - turned, turned], axis=-1))
 
 
 def _findings(net: Any, gum: Any, found: Sequence[Finding], values: Values, day: dt.date) -> dict[str, int]:
@@ -126,10 +137,9 @@ def _findings(net: Any, gum: Any, found: Sequence[Finding], values: Values, day:
             net.addArc(name, label)
             hit = float(values[f"signs.{finding.sign}.hit"][0])
             false = float(values[f"signs.{finding.sign}.false_alarm"][0])
-            for true in (0, 1):
-                for state in range(len(members) + 1):
-                    p = (hit if true else false) if state > rank else max(hit, false)
-                    net.cpt(label)[{node: true, name: state}] = [1 - p, p]
+            seen = np.full((2, len(members) + 1), max(hit, false))
+            seen[0, rank + 1 :], seen[1, rank + 1 :] = false, hit
+            _fill(net, label, [node, name], seen)
             evidence[label] = int(finding.seen)
     return evidence
 

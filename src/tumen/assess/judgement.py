@@ -186,13 +186,14 @@ def _drivers(now: Snapshot, prior: np.ndarray, single: np.ndarray) -> list[dict[
     moved = full[:, None, :] - left_out
     factor = np.exp(np.mean(_log_odds(alone) - _log_odds(prior)[:, None, :], axis=0))
     low, high = np.quantile(moved, [0.05, 0.95], axis=0)
+    mean, mean_without, most = moved.mean(axis=0), left_out.mean(axis=0), np.abs(moved).max(axis=0)
     rows = []
     for node, name in enumerate(now.names):
         for number, piece in enumerate(pieces):
             first = found[piece[0]]
             is_origin = number >= len(found)
             # A piece that cannot move this node (no path to it) is no driver of it.
-            if np.abs(moved[:, number, node]).max() < 1e-9:
+            if most[number, node] < 1e-9:
                 continue
             text, text_ko = first.text, first.text_ko
             if is_origin and len(piece) > 1:
@@ -205,8 +206,8 @@ def _drivers(now: Snapshot, prior: np.ndarray, single: np.ndarray) -> list[dict[
                     "trade": name,
                     "kind": "origin" if is_origin else "finding",
                     "indicator_id": first.origin if is_origin else first.id,
-                    "without": float(left_out[:, number, node].mean()),
-                    "moved": float(moved[:, number, node].mean()),
+                    "without": float(mean_without[number, node]),
+                    "moved": float(mean[number, node]),
                     "moved_low90": float(low[number, node]),
                     "moved_high90": float(high[number, node]),
                     "bayes_factor": float(factor[number, node]),
