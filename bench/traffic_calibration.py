@@ -105,7 +105,7 @@ def main() -> None:
     asked = parser.parse_args()
     kinds = [*KINDS, "mix"] if asked.kind == "all" else asked.kind.split(",")
     results: dict[str, list[dict[str, Any]]] = {}
-    print(f"{dt.date.today():%Y-%m-%d}, {asked.cases} worlds of {DAYS} days a kind, {DRAWS} draws each")
+    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {asked.cases} worlds of {DAYS} days a kind, {DRAWS} draws each")
     print("| evidence | method | 50 % | 80 % | 95 % | rank p | CRPS | s a case | least points | least paths |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     with ProcessPoolExecutor(asked.workers) as pool:

@@ -169,7 +169,7 @@ class TrafficSettings(Record):
     particles: int = Field(default=8000, ge=500)
     # Effective number of parameter points and of paths below which the search is widened.
     min_effective_points: float = Field(default=20.0, gt=0)
-    min_effective_paths: float = Field(default=400.0, gt=0)
+    min_effective_paths: float = Field(default=100.0, gt=0)
     max_rounds: int = Field(default=4, ge=1)
 
     def dwell_at(self, place: str) -> SpreadPrior:

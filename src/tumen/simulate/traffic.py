@@ -111,7 +111,8 @@ def _rate_by_week(settings: TrafficSettings, days: int, rng: np.random.Generator
     out = []
     for _ in range(days // 7 + 1):
         out.append(prior.median * np.exp(offset) if on else 0.0)
-        offset += walk * rng.standard_normal()
+        # Pulled back so that the prior of the rate is also its long-run law.
+        offset += walk * rng.standard_normal() - 0.5 * (walk / max(prior.sd_log, 1e-9)) ** 2 * offset
         if settings.pauses and rng.random() < (stop if on else go):
             on = not on
     return np.array(out)
@@ -321,10 +322,7 @@ class _Eye:
         usable = int(self.rng.integers(self.world.days // 3, 2 * self.world.days // 3))
         chosen = self.rng.choice(self.world.days, usable, replace=False) + self.settings.overpass_hour_utc / 24
         seen = sum(
-            bool(
-                (self.rng.random(len(h := self._here(float(t)))) < self.detection).any()
-                or self.rng.random() < self.false
-            )
+            bool((self.rng.random(len(self._here(float(t)))) < self.detection).any() or self.rng.random() < self.false)
             for t in chosen
         )
         return [

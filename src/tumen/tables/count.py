@@ -101,3 +101,36 @@ FORECASTS = Table(
     key=("draw", "month", "quantity", "place"),
     draws=True,
 )
+
+BACKTEST = Table(
+    "backtest",
+    "Published totals that were foretold as of an earlier day, one row for each total and method. What is foretold is "
+    "the collector's figure, with its own share of what passes, not the true number.",
+    (
+        Column("as_of", DATE, "day after which nothing published was used"),
+        Column("claim_id", TEXT, "total that was published later"),
+        Column("published", DATE, "latest day on which it can have been published"),
+        Column("origin_group", TEXT, "who counted"),
+        Column("quantity", TEXT, "visits | voyages | visits_per_month, turned into a count"),
+        Column("period_start", DATE, "first day counted"),
+        Column("period_end", DATE, "last day counted"),
+        Column("days_ahead", REAL, "days of the period that lie after as_of", unit="days"),
+        Column("method", TEXT, "tumen | constant rate | straight line"),
+        Column("published_value", REAL, "the figure published (the middle of a range)"),
+        Column("median", REAL, "foretold, median"),
+        Column("low50", REAL, "25 % point"),
+        Column("high50", REAL, "75 % point"),
+        Column("low80", REAL, "10 % point"),
+        Column("high80", REAL, "90 % point"),
+        Column("low95", REAL, "2.5 % point"),
+        Column("high95", REAL, "97.5 % point"),
+        Column("inside50", FLAG, "the published figure lies in the 50 % interval"),
+        Column("inside80", FLAG, "in the 80 % interval"),
+        Column("inside95", FLAG, "in the 95 % interval"),
+        Column("crps", REAL, "continuous ranked probability score, smaller is better", unit="visits"),
+        Column("log_score", REAL, "log predictive density at the published figure, larger is better"),
+        EVIDENCE_ID,
+        PARENTS,
+    ),
+    key=("as_of", "claim_id", "method"),
+)

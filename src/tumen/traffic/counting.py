@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tumen import tables
 from tumen.case.traffic_settings import TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, empty_state, port, transition
 from tumen.traffic.filter import Problem
@@ -377,3 +378,32 @@ def count(
     counted = [count_port(c, np.random.default_rng(s), draws) for c, s in zip(cases, seeds, strict=False)]
     rng = np.random.default_rng(seeds[-1])
     return report(counted, destinations, conflicts, rows, period, draws, rng)
+
+
+def posterior_count(
+    looks: pa.Table,
+    places: pa.Table,
+    vessels: pa.Table,
+    settings: TrafficSettings,
+    period: tuple[dt.date, dt.date],
+    window: tuple[dt.date, dt.date],
+    seed: int,
+    most: int = 127,
+) -> np.ndarray:
+    """Exact distribution of the number of arrivals in a window (first and last day) given the looks alone.
+
+    Gives probabilities (most + 1,) of 0 .. `most` arrivals at the one port of loading, parameters integrated by
+    importance sampling. Counts above `most` wrap round to 0: choose it well above the likely count. The choice of
+    looks enters by its tangent, not exactly; published totals do not enter (see `count`).
+    """
+    from tumen.traffic.filter import count_in_window
+
+    cases = read_cases(looks, tables.CLAIMS.empty(), places, vessels, settings, period)[0]
+    if len(cases) != 1:
+        raise ValueError(f"{len(cases)} ports of loading, expected one")
+    case = cases[0]
+    weighted = integrate(case.problem, settings, settings.dwell_at(case.place), np.random.default_rng(seed))
+    first, last = case.clock.day(window[0]), case.clock.day(window[1] + dt.timedelta(days=1))
+    if first < 0 or last > case.last_unit or last <= first:
+        raise ValueError(f"window {window[0]} to {window[1]} does not lie in the period and its horizon")
+    return count_in_window(case.problem, weighted.points, weighted.weight, first, last, most)

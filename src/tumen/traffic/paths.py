@@ -82,7 +82,8 @@ class Paths:
     `at` (T,) units; `arrived`, `ships` (N, T); `rate` (W, N) arrivals a day by week and 0 while paused;
     `first_level` (N,) level at the start; `point` (N,) index into `points`; `lowest_effective` the least
     effective number met at a piece of evidence and `lowest_at` its name; `lineages` distinct paths left;
-    `log_evidence` of the path evidence given the looks.
+    `log_evidence` of the path evidence given the looks; `surprise` the log probability of each piece of
+    evidence given all before it; `carried` what evidence remembers of each draw.
     """
 
     at: np.ndarray
@@ -98,6 +99,7 @@ class Paths:
     lineages: int
     log_evidence: float
     surprise: dict[str, float]
+    carried: dict[str, np.ndarray]
 
     @property
     def draws(self) -> int:
@@ -120,6 +122,7 @@ class Paths:
             self.lineages,
             self.log_evidence,
             self.surprise,
+            {name: value[..., which] for name, value in self.carried.items()},
         )
 
     def arrivals(self, first: int, last: int) -> np.ndarray:
@@ -203,6 +206,7 @@ def draw_paths(
         lineages,
         total,
         surprise,
+        h.carried,
     )
 
 

@@ -1,7 +1,7 @@
 """The unknowns of the traffic model: a few parameters with priors, and the drifting, pausing rate.
 
 Gives parameter points as transforms of standard normals (Sobol points or a proposal), and the
-grid of log rates with its weekly random walk. The rate path itself is summed over exactly by the
+grid of log rates with its weekly random walk, which keeps the prior as its long-run law. The rate path itself is summed over exactly by the
 filter: it is a state, not a parameter. Scrambled Sobol points after Owen (1998).
 """
 
@@ -85,13 +85,16 @@ class Levels:
     def week(self, walk_sd_month: np.ndarray) -> np.ndarray:
         """Transition of the log rate over one week for each point: (P, L, L), rows sum to one.
 
-        A symmetric walk on the grid, reflected at its ends, whose variance over a month is walk_sd_month^2.
+        A walk on the grid to neighbouring levels whose variance over a month is walk_sd_month^2 and whose
+        long-run law is the prior of the rate: what was thought likely of the first month holds of any later one.
         """
         if len(self.rate) == 1:
             return np.ones((len(walk_sd_month), 1, 1))
         jumps = walk_sd_month**2 * (7.0 / DAYS_PER_MONTH) / (2.0 * self.step**2)
         damp = np.exp(self.values[None, :] * jumps[:, None])
-        return np.maximum(np.einsum("ij,pj,kj->pik", self.vectors, damp, self.vectors), 0.0)
+        root = np.sqrt(self.prior)
+        even = np.einsum("ij,pj,kj->pik", self.vectors, damp, self.vectors)
+        return np.maximum(even * root[None, None, :] / root[None, :, None], 0.0)
 
 
 def levels(prior: SpreadPrior) -> Levels:
@@ -105,10 +108,13 @@ def levels(prior: SpreadPrior) -> Levels:
     offset = np.linspace(-half, half, count) if count > 1 else np.zeros(1)
     step = float(offset[1] - offset[0]) if count > 1 else 1.0
     weight = np.exp(-0.5 * (offset / max(prior.sd_log, 1e-9)) ** 2)
-    path = np.diag(np.ones(count - 1), 1) + np.diag(np.ones(count - 1), -1) if count > 1 else np.zeros((1, 1))
-    laplacian = path - np.diag(path.sum(1))
-    values, vectors = np.linalg.eigh(laplacian)
-    return Levels(prior.median * np.exp(offset), weight / weight.sum(), vectors, values, step)
+    prior_mass = weight / weight.sum()
+    # Reversible jumps to neighbours at rate sqrt(to / from); made symmetric, so that its eigenvectors are orthogonal.
+    jumps = np.diag(np.sqrt(prior_mass[1:] / prior_mass[:-1]), 1) + np.diag(
+        np.sqrt(prior_mass[:-1] / prior_mass[1:]), -1
+    )
+    values, vectors = np.linalg.eigh((jumps > 0).astype(float) - np.diag(jumps.sum(1)))
+    return Levels(prior.median * np.exp(offset), prior_mass, vectors, values, step)
 
 
 def pause_week(p: Points) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,205 @@
+"""The port's chain and the exact pass, against closed forms and brute force."""
+
+import numpy as np
+import pytest
+
+from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
+from tumen.traffic.chain import UNITS_PER_DAY, empty_state, port, transition, transition_by_arrivals
+from tumen.traffic.filter import Problem, count_in_window, log_evidence
+from tumen.traffic.looks import Observation, PortLooks, hulls_of, likelihood
+from tumen.traffic.paths import draw_paths
+from tumen.traffic.points import Weighted, integrate
+from tumen.traffic.prior import levels, points, sobol
+
+# Everything known but the count: one rate, one stay, no pauses, no choice of looks.
+KNOWN = TrafficSettings(
+    rate_per_day=SpreadPrior(median=0.3, factor=1.0),
+    dwell_days=SpreadPrior(median=2.0, factor=1.0),
+    dwell_phases=1,
+    berths=1,
+    drift=False,
+    pauses=False,
+    selection=False,
+    detection=SharePrior(median=0.9, factor=1.0),
+    false_sighting=SharePrior(median=0.01, factor=1.0),
+    other_ships_in_berth=0.0,
+)
+
+
+def look(day: float, seen: bool, **changes) -> Observation:
+    told = {"kind": "present" if seen else "absent", "count": int(seen), "usable": 1.0, "weight": 1.0, "chosen": False}
+    told |= {"collector": "A", "look_id": f"{day}"} | changes
+    return Observation(unit=round(day * UNITS_PER_DAY), **told)
+
+
+def problem(observations, settings=KNOWN) -> Problem:
+    chain = port(settings.dwell_phases, settings.berths, any(o.mark is not None for o in observations))
+    return Problem(
+        chain, levels(settings.rate_per_day), PortLooks("P", tuple(observations), ()), hulls_of([], settings)
+    )
+
+
+def one_point(settings=KNOWN):
+    return points(np.zeros((1, 7)), settings, settings.dwell_days)
+
+
+def test_two_state_chain_has_its_closed_form():
+    chain = port(1, 1)
+    rate, dwell, days = 0.3, 2.0, 1.7
+    got = transition(chain, np.array([rate]), np.array([dwell]), days=days)[0]
+    total = rate + 1 / dwell
+    busy = rate / total * (1 - np.exp(-total * days))
+    assert got[0, 1] == pytest.approx(busy, abs=1e-12)
+    assert got[1, 0] == pytest.approx((1 / dwell) / total * (1 - np.exp(-total * days)), abs=1e-12)
+
+
+@pytest.mark.parametrize(("phases", "berths"), [(1, 1), (2, 2), (3, 2), (2, 3)])
+def test_generators_balance_and_splits_add_up(phases, berths):
+    chain = port(phases, berths, tracked=True)
+    assert np.allclose(chain.arrive.sum(1), 0)
+    assert np.allclose(chain.move.sum(1), 0)
+    whole = transition(chain, np.array([0.5]), np.array([1.5]), days=1.0)
+    split = transition_by_arrivals(chain, np.array([0.5]), np.array([1.5]), None, 1.0, most=9)
+    assert np.allclose(split.sum(0), whole)
+    assert np.allclose(whole.sum(-1), 1)
+
+
+def test_mean_stay_is_what_was_asked():
+    chain = port(2, 1)
+    inside = chain.move[1:, 1:] / 1.7  # phases while alongside
+    assert (-np.linalg.inv(inside)).sum(1)[0] == pytest.approx(1.7)
+
+
+def test_likelihood_of_two_looks_by_hand():
+    p = one_point()
+    chain = port(1, 1)
+    step = transition(chain, np.array([0.3]), np.array([2.0]), days=1.0)[0]
+    seen = np.array([0.01, 1 - 0.99 * 0.1])
+    start = empty_state(chain)
+    by_hand = ((start @ step) * seen) @ step @ (1 - seen)
+    got = log_evidence(problem([look(1, True), look(2, False)]), p)[0]
+    assert got == pytest.approx(np.log(by_hand), abs=1e-9)
+
+
+def simulate(days, settings, n, rng):
+    """Arrivals, and ships alongside at each day, of n continuous-time ports of one berth."""
+    idle = rng.exponential(1 / settings.rate_per_day.median, (n, 14))
+    stay = rng.exponential(settings.dwell_days.median, (n, 14))
+    came = np.cumsum(idle, axis=1) + np.cumsum(stay, axis=1) - stay
+    gone = came + stay
+    alongside = np.stack([((came <= d) & (gone > d)).any(1) for d in range(days + 1)], axis=1)
+    return (came < days).sum(1), alongside
+
+
+def test_count_is_exact_against_rejection_sampling():
+    rng = np.random.default_rng(3)
+    days, told = 9, {2: True, 3: False, 6: True, 8: True}
+    arrivals, alongside = simulate(days, KNOWN, 600_000, rng)
+    weight = np.ones(len(arrivals))
+    for day, seen in told.items():
+        chance = np.where(alongside[:, day], 1 - 0.99 * 0.1, 0.01)
+        weight *= chance if seen else 1 - chance
+    expected = np.bincount(arrivals, weights=weight, minlength=16)[:16] / weight.sum()
+    made = problem([look(d, s) for d, s in told.items()])
+    exact = count_in_window(made, one_point(), np.ones(1), 0, days * UNITS_PER_DAY, 31)
+    assert exact.sum() == pytest.approx(1.0, abs=1e-9)
+    effective = weight.sum() ** 2 / (weight**2).sum()
+    assert np.abs(exact[:16] - expected).max() < 4 * 0.5 / np.sqrt(effective)  # four standard errors at most
+    assert effective > 2000
+
+
+def test_drawn_paths_agree_with_the_exact_count():
+    settings = TrafficSettings(
+        rate_per_day=SpreadPrior(median=0.2, factor=3.0), berths=2, selection=False, parameter_points=64
+    )
+    made = problem([look(d, d % 5 < 2) for d in range(2, 28, 2)], settings)
+    rng = np.random.default_rng(1)
+    weighted = integrate(made, settings, settings.dwell_days, rng)
+    exact = count_in_window(made, weighted.points, weighted.weight, 0, 28 * UNITS_PER_DAY, 63)
+    paths = draw_paths(made, weighted, 28 * UNITS_PER_DAY, [], 6000, rng)
+    mean = (np.arange(64) * exact).sum()
+    sd = np.sqrt((np.arange(64) ** 2 * exact).sum() - mean**2)
+    drawn = paths.arrivals(0, 28 * UNITS_PER_DAY)
+    # Paths rest on at most 64 of the weighted points: their share of the spread adds to the sampling error.
+    assert abs(drawn.mean() - mean) < 0.12 * sd
+    assert drawn.std() == pytest.approx(sd, rel=0.1)
+
+
+def test_every_path_is_a_possible_port():
+    settings = TrafficSettings(berths=2, selection=False, parameter_points=32)
+    made = problem([look(d, d % 3 == 0) for d in range(1, 30)], settings)
+    rng = np.random.default_rng(5)
+    paths = draw_paths(made, integrate(made, settings, settings.dwell_days, rng), 240, [], 500, rng)
+    assert paths.ships.min() >= 0
+    assert paths.ships.max() <= 2
+    assert (np.diff(paths.arrived, axis=1) >= 0).all()
+    gone = paths.arrived - paths.ships
+    assert (np.diff(gone, axis=1) >= 0).all()
+
+
+def test_a_cloud_says_nothing_and_may_be_split():
+    p = points(sobol(16, np.random.default_rng(0)), KNOWN, KNOWN.dwell_days)
+    base = [look(1, True), look(4, False)]
+    plain = log_evidence(problem(base), p)
+    clouded = log_evidence(
+        problem(
+            sorted([*base, look(2, False, usable=0.0), look(3, True, usable=0.0, kind="absent")], key=lambda o: o.unit)
+        ),
+        p,
+    )
+    assert np.allclose(plain, clouded)
+
+
+def test_order_of_looks_at_one_hour_does_not_matter():
+    p = points(sobol(16, np.random.default_rng(0)), KNOWN, KNOWN.dwell_days)
+    a, b, c = look(1, True), look(1, False, usable=0.4), look(1, True, kind="at_least", usable=0.7)
+    assert np.allclose(log_evidence(problem([a, b, c]), p), log_evidence(problem([c, a, b]), p))
+
+
+@pytest.mark.parametrize("extra", [[12], [11, 13], [15, 18, 19], [10, 12, 14, 16, 18]])
+def test_more_empty_looks_never_raise_the_count(extra):
+    # In a stretch that begins and ends empty: an empty look between two full ones does split a visit in two.
+    def mean(days):
+        told = [look(d, False) for d in sorted({10, 20, *days})]
+        return (count_in_window(problem(told), one_point(), np.ones(1), 80, 160, 31) * np.arange(32)).sum()
+
+    means = [mean(extra[:k]) for k in range(len(extra) + 1)]
+    assert all(b <= a + 1e-9 for a, b in zip(means, means[1:], strict=False))
+    assert means[-1] < means[0]
+
+
+@pytest.mark.parametrize("kind", ["exactly", "at_least"])
+def test_count_likelihoods_are_probabilities(kind):
+    chain = port(1, 3)
+    d, f = np.array([0.8]), np.array([0.1])
+    rows = [likelihood(look(1, True, kind="exactly", count=k), chain.ships, d, f) for k in range(5) if k <= 4]
+    assert np.allclose(sum(rows), 1.0)
+    tail = likelihood(look(1, True, kind="at_least", count=2), chain.ships, d, f)
+    assert np.allclose(tail, sum(rows[2:]))
+    none = likelihood(look(1, False), chain.ships, d, f)
+    assert np.allclose(none, rows[0]) if kind == "exactly" else np.all(none >= 0)
+
+
+def test_two_hulls_told_apart_are_two_visits():
+    settings = KNOWN.model_copy(update={"unknown_length_sd_m": 20.0})
+    hulls = hulls_of([], settings)
+    short, long = hulls.mark(None, None, 90.0, 5.0), hulls.mark(None, None, 140.0, 5.0)
+
+    def mean(a, b):
+        made = problem([look(3, True, mark=a), look(4, True, mark=b)], settings)
+        return (count_in_window(made, one_point(), np.ones(1), 0, 48, 31) * np.arange(32)).sum()
+
+    assert mean(short, long) > mean(short, short) + 0.7
+
+
+def test_weights_are_honest_about_thin_evidence():
+    made = problem([look(d, bool(d % 2)) for d in range(1, 40)], TrafficSettings(selection=False))
+    got = integrate(
+        made,
+        TrafficSettings(selection=False, parameter_points=64),
+        SpreadPrior(median=1.7, factor=1.7),
+        np.random.default_rng(2),
+    )
+    assert isinstance(got, Weighted)
+    assert got.weight.sum() == pytest.approx(1.0)
+    assert 1 <= got.effective <= len(got.weight)
