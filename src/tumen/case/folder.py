@@ -139,7 +139,12 @@ class Case:
             faults.stop()
         case = cls(folder=folder, **{k: v for k, v in read.items() if v is not None})
         found = Faults()
-        case._check(found, warnings)
+        try:
+            case._check(found, warnings)
+        except Exception:
+            # A check may trip over what a faulty file did not bring; then the file's own faults are what to mend.
+            if not faults.items:
+                raise
         faults.items += _without_consequences(found.items, {fault.file for fault in faults.items})
         faults.stop()
         return replace(case, warnings=tuple(warnings))

@@ -357,6 +357,12 @@ def make(model: type[R], data: Mapping[str, Any], at: At, faults: Faults, lines:
             )
             faults.add(where, field, shown + wrong, expected)
         return None
+    except (TypeError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
+        # A check of a model met a value that it did not foresee: the row is at fault, not the program.
+        faults.add(
+            at, "row", f"cannot be read ({type(error).__name__}: {error})"[:200], "values of the documented format"
+        )
+        return None
     _settle(record, at, lines or {}, ())
     return record
 
