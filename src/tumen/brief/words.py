@@ -86,12 +86,12 @@ class Words:
         if self.lang == "en":
             a, _, scale_a = first.partition(" ")
             b, _, scale_b = last.partition(" ")
-            if scale_a == scale_b and scale_a:
+            if low >= 0 and scale_a == scale_b and scale_a:
                 first = a
             if unit in ("share", "probability"):
                 first = first.removesuffix("%")
             if unit == "USD":
-                return f"{_dollar(first, low)}–{last.lstrip('−') if high >= 0 else last}" if low >= 0 else f"{_dollar(first, low)} to {_dollar(last, high)}"
+                return f"{_dollar(first, low)}–{last}" if low >= 0 else f"{_dollar(first, low)} to {_dollar(last, high)}"
             joint = " to " if low < 0 else "–"
             return f"{first}{joint}{last}"
         if unit in ("share", "probability"):

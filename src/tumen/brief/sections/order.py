@@ -35,7 +35,7 @@ def sections(desk: Desk) -> tuple[Section, ...]:
 def _missing(desk: Desk) -> Section:
     words = desk.words
     items = tuple(
-        (Text(words.text("missing.item", section=words.text(f"section.{section}"), table=table)),)
+        words.say("missing.item", section=words.text(f"section.{section}"), table=Text(table, lang="en"))
         for section, table in dict.fromkeys(desk.missing)
     )
     return Section("missing", words.text("section.missing"), (Notice(words.text("missing.lead"), items, "note"),))
