@@ -47,10 +47,12 @@ class Amount(Record):
     """An uncertain number. The shape `auto` reads what is given: all three values are a triangle, low and high
     an even spread, a point alone is taken as exact, low alone is `at_least`, high alone is `up_to`."""
 
-    low: RealCell = None
-    point: RealCell = None
-    high: RealCell = None
-    shape: Shape = "auto"
+    low: RealCell = Field(default=None, description="lower value; with shape lognormal the 5 % point")
+    point: RealCell = Field(
+        default=None, description="likeliest value; with lognormal the median; alone, taken as exact"
+    )
+    high: RealCell = Field(default=None, description="upper value; with lognormal the 95 % point")
+    shape: Shape = Field(default="auto", description="how the numbers are spread; auto reads it off the filled cells")
 
     @model_validator(mode="after")
     def _orderly(self) -> Amount:
@@ -94,26 +96,34 @@ class Amount(Record):
 
 
 class Transfer(Amount):
-    """One row of transfers.csv: something that one side gave the other in a period."""
+    """Something that one side gave the other in a period; low, point, high are its quantity."""
 
-    id: Annotated[str, Field(min_length=1)]
-    start: PartialDate
-    end: DateCell = None
-    payer: str
-    payee: str
-    commodity: str
-    unit: str
-    status: Literal["observed", "claimed", "inferred"]
-    scope: str = "all"
-    covers: ListCell = Field(default_factory=list)
-    derived_from: ListCell = Field(default_factory=list)
-    origin_group: TextCell = None
-    source: str
-    published: PartialDate
-    label: TextCell = None
-    label_ko: TextCell = None
-    why: TextCell = None
-    note: TextCell = None
+    id: Annotated[str, Field(min_length=1)] = Field(description="identifier, named by `covers` and `derived_from`")
+    start: PartialDate = Field(description="first day, month or year")
+    end: DateCell = Field(default=None, description="last day, month or year; empty means that of `start`")
+    payer: str = Field(description="who gives: origin or recipient of the case")
+    payee: str = Field(description="who gets")
+    commodity: str = Field(description="name of a [[commodity]] of prices.toml")
+    unit: str = Field(description="unit of the numbers; the commodity's, or one with a [[conversion]]")
+    status: Literal["observed", "claimed", "inferred"] = Field(
+        description="observed, claimed, or only inferred: then it stands beside the balance, not in it"
+    )
+    scope: str = Field(
+        default="all", description="what part of the flow it speaks of; rows of one scope may not overlap"
+    )
+    covers: ListCell = Field(
+        default_factory=list, description="rows that this one counts already, so that they are not counted again"
+    )
+    derived_from: ListCell = Field(
+        default_factory=list, description="rows, claims or prices that the figure was computed from"
+    )
+    origin_group: TextCell = Field(default=None, description="who first produced the figure")
+    source: str = Field(description="source id, or 'assumption' with a reason in `why`")
+    published: PartialDate = Field(description="day, month or year of publication")
+    label: TextCell = Field(default=None, description="what, for the reader")
+    label_ko: TextCell = Field(default=None, description="the same in Korean")
+    why: TextCell = Field(default=None, description="reason for an assumption")
+    note: TextCell = Field(default=None, description="remark; shown as the entry's text")
 
     @model_validator(mode="after")
     def _sound(self) -> Transfer:
@@ -144,31 +154,47 @@ class Transfer(Amount):
 class Commodity(Record):
     """What is counted in which unit; `plausible_usd` bounds a price per unit, `most_per_year` a yearly flow."""
 
-    name: str
-    unit: str
-    group: str
-    label: str
-    label_ko: str
-    from_cargo: bool = False
-    plausible_usd: tuple[float, float]
-    most_per_year: float | None = None
-    index_weight: float | None = None
-    condition: Literal["new", "used", "refurbished"] = "new"
-    why: str | None = None
+    name: str = Field(description="identifier")
+    unit: str = Field(description="unit in which it is counted")
+    group: str = Field(description="goods whose prices err together")
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="the same in Korean")
+    from_cargo: bool = Field(
+        default=False, description="true: comes from the draws of the cargo model and may not stand in transfers.csv"
+    )
+    plausible_usd: tuple[float, float] = Field(
+        description="lowest and highest price of a unit that can be, USD; outside, the unit or currency is wrong"
+    )
+    most_per_year: float | None = Field(
+        default=None, description="most that can flow in a year; above, the unit is wrong"
+    )
+    index_weight: float | None = Field(
+        default=None, description="points of the volume index for a new unit; one 152 mm round is 1"
+    )
+    condition: Literal["new", "used", "refurbished"] = Field(
+        default="new", description="new, used (40 %) or refurbished (66 %) in the volume index"
+    )
+    why: str | None = Field(default=None, description="reason for weights or bounds")
 
 
 class Price(Amount):
     """USD (or another currency) per unit of a commodity, in money of a year; basis 'all' serves every basis
     that has no price of its own."""
 
-    commodity: str
-    basis: Literal["all", "russian_cost", "export_price", "western_replacement", "dprk_income"]
-    unit: str
-    year: int
-    source: str
-    why: str | None = None
-    published: DateCell = None
-    derived_from: list[str] = Field(default_factory=list)
+    commodity: str = Field(description="what it is a price of")
+    basis: Literal["all", "russian_cost", "export_price", "western_replacement", "dprk_income"] = Field(
+        description="value basis; 'all' serves every basis without a price of its own"
+    )
+    unit: str = Field(description="CURRENCY/UNIT, e.g. USD/round")
+    year: int = Field(description="year of the money")
+    source: str = Field(description="source id, or 'assumption' with a reason in `why`")
+    why: str | None = Field(default=None, description="reason, or how the figure was read")
+    published: DateCell = Field(
+        default=None, description="day of publication; needed with a source, since the newest price holds"
+    )
+    derived_from: list[str] = Field(
+        default_factory=list, description="claims, rows or prices that it was computed from"
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Price:
@@ -200,64 +226,70 @@ class Conversion(Record):
     """From the unit that was published to the unit of the commodity; `per_month` multiplies by the length of the
     entry in months (persons to person-months)."""
 
-    commodity: str
-    from_unit: str
-    to_unit: str
-    factor: float
-    per_month: bool = False
-    source: str
-    why: str | None = None
+    commodity: str = Field(description="what it converts")
+    from_unit: str = Field(description="unit that was published")
+    to_unit: str = Field(description="unit of the commodity")
+    factor: float = Field(description="how many of the second in one of the first")
+    per_month: bool = Field(default=False, description="also multiply by the length of the entry in months")
+    source: str = Field(description="source id, or 'assumption'")
+    why: str | None = Field(default=None, description="reason")
 
 
 class IndexYear(Record):
     """A price index by year; turns money of one year into that of another."""
 
-    year: int
-    index: float
-    source: str
-    published: DateCell = None
-    note: str | None = None
+    year: int = Field(description="year")
+    index: float = Field(description="index, any base")
+    source: str = Field(description="source id")
+    published: DateCell = Field(default=None, description="day of publication")
+    note: str | None = Field(default=None, description="remark")
 
 
 class Exchange(Record):
     """Units of a currency for one US dollar, mean of a year."""
 
-    currency: str
-    year: int
-    per_usd: float
-    source: str
-    why: str | None = None
+    currency: str = Field(description="ISO 4217 code")
+    year: int = Field(description="year")
+    per_usd: float = Field(description="units of the currency for one US dollar, mean of the year")
+    source: str = Field(description="source id, or 'assumption'")
+    why: str | None = Field(default=None, description="reason")
 
 
 class Valuation(Record):
     """How a published valuation (a claim) was made, as far as known, so that it can be compared like with like."""
 
-    claim: str
-    what: Literal["munitions", "troops", "munitions+troops", "technology", "returns", "troop_income"]
-    containers: float | None = None
-    rounds: float | None = None
-    rounds_per_container: float | None = None
-    derived_from: list[str] = Field(default_factory=list)
-    source: str
-    why: str
+    claim: str = Field(description="id of the claim in claims.csv")
+    what: Literal["munitions", "troops", "munitions+troops", "technology", "returns", "troop_income"] = Field(
+        description="which goods it values"
+    )
+    containers: float | None = Field(default=None, description="containers that it counts, as far as known")
+    rounds: float | None = Field(default=None, description="rounds that it counts, as far as known")
+    rounds_per_container: float | None = Field(
+        default=None, description="rounds in a container that it takes, as far as known"
+    )
+    derived_from: list[str] = Field(default_factory=list, description="claims or origin groups that it stands on")
+    source: str = Field(description="source id")
+    why: str = Field(description="how it was made, in our words")
 
 
 class Prices(Record):
-    """prices.toml: commodities, prices on every basis, price index, exchange rates, rules for open-ended figures."""
+    """Commodities, prices on every basis, price index, exchange rates, rules for open-ended figures."""
 
-    headline_basis: Basis
-    headline_why: str
-    base_year: int
-    at_least_excess: float = Field(gt=0, lt=2)
-    at_least_why: str
-    up_to_floor: float = Field(ge=0, lt=1)
-    up_to_why: str
-    commodity: list[Commodity]
-    price: list[Price]
-    conversion: list[Conversion] = Field(default_factory=list)
-    deflator: list[IndexYear]
-    exchange: list[Exchange] = Field(default_factory=list)
-    valuation: list[Valuation] = Field(default_factory=list)
+    headline_basis: Basis = Field(description="value basis that the headline tells")
+    headline_why: str = Field(description="reason for it")
+    base_year: int = Field(description="year of constant money")
+    at_least_excess: float = Field(
+        gt=0, lt=2, description="mean share by which the truth exceeds a figure given as 'at least'"
+    )
+    at_least_why: str = Field(description="reason for it")
+    up_to_floor: float = Field(ge=0, lt=1, description="lower end of a figure given as 'up to', as a share of it")
+    up_to_why: str = Field(description="reason for it")
+    commodity: list[Commodity] = Field(description="what is counted")
+    price: list[Price] = Field(description="prices")
+    conversion: list[Conversion] = Field(default_factory=list, description="units that may be written instead")
+    deflator: list[IndexYear] = Field(description="price index by year")
+    exchange: list[Exchange] = Field(default_factory=list, description="rates of other currencies")
+    valuation: list[Valuation] = Field(default_factory=list, description="published valuations to hold ours against")
 
     def known_by(self, as_of: dt.date) -> Prices:
         """Without the prices and index years that were published later."""

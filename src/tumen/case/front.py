@@ -31,10 +31,10 @@ MOST_A_DAY = 100_000.0
 class Sourced(Amount):
     """An uncertain number with its unit, its source, and a reason where it is ours."""
 
-    unit: str
-    source: str
-    why: str | None = None
-    published: DateCell = None
+    unit: str = Field(description="unit of the numbers")
+    source: str = Field(description="source id, or 'assumption' with a reason in `why`")
+    why: str | None = Field(default=None, description="reason, or how the figure was read")
+    published: DateCell = Field(default=None, description="day of publication")
 
     @model_validator(mode="after")
     def _reasoned(self) -> Sourced:
@@ -56,8 +56,8 @@ class Ranked(Sourced):
 class Dated(Ranked):
     """A sourced number that holds from a day to a day."""
 
-    start: PartialDate
-    end: PartialDate
+    start: PartialDate = Field(description="first day, month or year")
+    end: PartialDate = Field(description="last day, month or year")
 
     @model_validator(mode="after")
     def _in_order(self) -> Dated:
@@ -85,8 +85,10 @@ class Dated(Ranked):
 class Stock(Ranked):
     """Usable rounds of a side at the start of the first week, and the part that is never issued."""
 
-    side: Side
-    kind: Literal["opening", "reserve"]
+    side: Side = Field(description="RUS or UKR")
+    kind: Literal["opening", "reserve"] = Field(
+        description="opening: usable rounds at the start; reserve: the part that is never issued"
+    )
 
 
 class Flow(Dated):
@@ -96,55 +98,63 @@ class Flow(Dated):
     holds; past the last of them, the last one goes on.
     """
 
-    side: Side
-    series: str
-    kind: Literal["production", "refurbishment", "partner"]
-    label: str
-    label_ko: str
+    side: Side = Field(description="RUS or UKR")
+    series: str = Field(description="thing that it estimates; of one series the newest published figure holds")
+    kind: Literal["production", "refurbishment", "partner"] = Field(
+        description="production, refurbishment or a partner's delivery"
+    )
+    label: str = Field(description="name for the reader")
+    label_ko: str = Field(description="the same in Korean")
 
 
 class Demand(Dated):
     """Rounds a day that a side would fire if it had them; the newest published figure for a week holds."""
 
-    side: Side
+    side: Side = Field(description="RUS or UKR")
 
 
 class Loss(Sourced):
     """Rounds lost in a strike on a depot; in tonnes, divided by the mass of a round in [origin]."""
 
-    side: Side
-    date: dt.date
-    origin_share: Sourced | None = None
-    label: str
-    label_ko: str
+    side: Side = Field(description="RUS or UKR")
+    date: dt.date = Field(description="day of the strike")
+    origin_share: Sourced | None = Field(
+        default=None, description="share of the lost rounds made in the origin country"
+    )
+    label: str = Field(description="place, for the reader")
+    label_ko: str = Field(description="the same in Korean")
 
 
 class Scenario(Record):
     """What if: from a day on, departures from the origin country are multiplied by a factor, or voyages taken off."""
 
-    name: str
-    label: str
-    label_ko: str
-    start: dt.date
-    factor: float = Field(default=1.0, ge=0)
-    fewer_voyages_per_month: float = Field(default=0.0, ge=0)
+    name: str = Field(description="identifier; 'with' and 'without' are taken")
+    label: str = Field(description="for the reader")
+    label_ko: str = Field(description="the same in Korean")
+    start: dt.date = Field(description="day from which it holds")
+    factor: float = Field(default=1.0, ge=0, description="departures are multiplied by this")
+    fewer_voyages_per_month: float = Field(default=0.0, ge=0, description="voyages taken off each month")
 
 
 class Check(Record):
     """A published figure that the model was not fitted to: a claim of claims.csv by id, or the figure itself."""
 
-    name: str
-    quantity: Literal["origin_share", "fired_per_day", "fire_ratio"]
-    side: Literal["RUS", "UKR", "both"]
-    start: PartialDate
-    end: PartialDate
-    reading: Literal["about", "at_least", "up_to", "range", "local"]
-    claim: str | None = None
-    low: float | None = None
-    high: float | None = None
-    source: str
-    published: DateCell = None
-    note: str | None = None
+    name: str = Field(description="identifier and label")
+    quantity: Literal["origin_share", "fired_per_day", "fire_ratio"] = Field(
+        description="what was published: share, rounds a day, or ratio of fire"
+    )
+    side: Literal["RUS", "UKR", "both"] = Field(description="RUS, UKR or both")
+    start: PartialDate = Field(description="first day, month or year that it speaks of")
+    end: PartialDate = Field(description="last day, month or year")
+    reading: Literal["about", "at_least", "up_to", "range", "local"] = Field(
+        description="how it is meant; local: a part of the front only"
+    )
+    claim: str | None = Field(default=None, description="id of a claim in claims.csv that holds the figure")
+    low: float | None = Field(default=None, description="the figure, or its lower end, where no claim holds it")
+    high: float | None = Field(default=None, description="the figure, or its upper end")
+    source: str = Field(description="source id")
+    published: DateCell = Field(default=None, description="day of publication")
+    note: str | None = Field(default=None, description="remark, shown")
 
     @model_validator(mode="after")
     def _has_figure(self) -> Check:
@@ -164,30 +174,32 @@ class Origin(Record):
     `rounds`), so that both tell one story; `issued_share` then serves only cargo tables that do not tell it.
     """
 
-    commodities: list[str]
-    issued_from_cargo: bool = False
-    lag_days: Sourced
-    issued_share: Sourced
-    reworked_share: Sourced
-    rework_days: Sourced
-    first_use: Sourced
-    kg_per_round: Sourced
-    containers_per_voyage: Sourced
+    commodities: list[str] = Field(description="commodities of the cargo draws that are fired as rounds")
+    issued_from_cargo: bool = Field(default=False, description="take the usable share from the cargo draws")
+    lag_days: Sourced = Field(description="days from departure to the gun")
+    issued_share: Sourced = Field(description="share that can be fired as it comes")
+    reworked_share: Sourced = Field(description="share of the rest that can be fired after rework")
+    rework_days: Sourced = Field(description="days that rework takes")
+    first_use: Sourced = Field(description="0: fired mixed with own rounds; 1: fired first")
+    kg_per_round: Sourced = Field(description="mass of a complete round with packing")
+    containers_per_voyage: Sourced = Field(description="used where the number of voyages is not given")
 
 
 class Rule(Record):
     """How fire is rationed by stock, and which weeks are told."""
 
-    first_week: dt.date
-    ration_weeks_rus: Sourced
-    ration_weeks_ukr: Sourced
-    window_start: dt.date
-    window_why: str
-    project_until: dt.date
-    project_months: int = Field(ge=1, le=24)
-    project_why: str
-    empty_days: float = Field(ge=0)
-    empty_why: str
+    first_week: dt.date = Field(description="Monday on which the walk begins")
+    ration_weeks_rus: Sourced = Field(description="weeks over which Russia spends its spare stock")
+    ration_weeks_ukr: Sourced = Field(description="the same for Ukraine")
+    window_start: dt.date = Field(description="first day of the window in which shares are told")
+    window_why: str = Field(description="reason for it")
+    project_until: dt.date = Field(description="Monday of the last week that is walked")
+    project_months: int = Field(ge=1, le=24, description="last months whose mean goes on after the evidence ends")
+    project_why: str = Field(description="reason for it")
+    empty_days: float = Field(
+        ge=0, description="a stock is empty when the part above the reserve feeds fewer days of the fire wished for"
+    )
+    empty_why: str = Field(description="reason for it")
 
     @model_validator(mode="after")
     def _monday(self) -> Rule:
@@ -197,16 +209,16 @@ class Rule(Record):
 
 
 class Front(Record):
-    """front.toml."""
+    """The artillery of both sides: stocks, gains, losses, the fire wished for, scenarios, checks."""
 
-    rule: Rule
-    origin: Origin
-    stock: list[Stock]
-    flow: list[Flow]
-    demand: list[Demand]
-    loss: list[Loss] = Field(default_factory=list)
-    scenario: list[Scenario] = Field(default_factory=list)
-    check: list[Check] = Field(default_factory=list)
+    rule: Rule = Field(description="rationing and windows")
+    origin: Origin = Field(description="from port to gun")
+    stock: list[Stock] = Field(description="stocks at the start")
+    flow: list[Flow] = Field(description="gains by week")
+    demand: list[Demand] = Field(description="fire that each side would like")
+    loss: list[Loss] = Field(default_factory=list, description="strikes on depots")
+    scenario: list[Scenario] = Field(default_factory=list, description="what if")
+    check: list[Check] = Field(default_factory=list, description="published figures that it is not fitted to")
 
     @staticmethod
     def timeline(records: list[Any], days: list[dt.date]) -> list[Any | None]:
