@@ -220,6 +220,15 @@ def test_coverage_says_what_no_card_answers(world):
     assert rows["veto"]["options"] == ["monitoring_team"]
 
 
+def test_every_parent_resolves_to_a_record_of_the_case(world):
+    day = dt.date(2024, 3, 1)
+    known = {e.evidence_id for e in world.case.evidence()}
+    made = answered(world, day) | dict(world.at(day))
+    for name, one in made.items():
+        for row in one.to_pylist():
+            assert set(row.get("parents") or []) <= known, name
+
+
 def test_options_and_their_status_as_of_a_day(world):
     early = {r["option"]: r for r in answered(world, dt.date(2024, 3, 1))["options"].to_pylist()}
     late = {r["option"]: r for r in answered(world, LAST)["options"].to_pylist()}

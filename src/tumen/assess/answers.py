@@ -45,7 +45,7 @@ def answer(
     `as_of`; without it the date of the event decides. Utilities are in points a year of
     responses.toml; gains are against doing nothing.
     """
-    responses = open_by(responses, as_of)
+    stated, responses = responses, open_by(responses, as_of)
     draws = _draws(judged["trade_draws"])
     scale = Scale(responses)
     rng = np.random.default_rng([seed, 0xA5])
@@ -57,7 +57,7 @@ def answer(
 
     world = redlines.world(judged["trades"], balance, trades, indicators, judged["trade_draws"])
     happened = _happened(responses, sources, as_of)
-    packages, check = _packages(responses, scale, net, nominal)
+    packages, check = _packages(stated, scale, net, nominal)
     options = _options(responses, scale, values, draws, happened, judged["trades"])
     return {
         "redlines": redlines.table(responses.redlines, world),
