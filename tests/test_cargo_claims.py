@@ -102,6 +102,12 @@ def test_a_claim_told_twice_on_one_day_is_worth_little_more_than_once():
     assert spread(two) > 0.93 * spread(one)
 
 
+def test_the_bias_of_an_origin_cancels_in_a_ratio():
+    o = origin(claim("a"), claim("r", quantity="rate_ratio", unit="ratio", point=0.5, period_start=dt.date(2024, 4, 1)))
+    own, drift, noise = ((math.log(f) / norm.ppf(0.95)) ** 2 for f in (1.6, 1.35, 1.30))
+    assert o.covariance == pytest.approx(np.diag([own + drift + noise, drift + noise]))
+
+
 def test_bias_given_exact_claims_is_the_normal_posterior():
     o = origin(claim("a", point=150.0, **at(SPRING)[0]), claim("b", point=300.0, **at(AUTUMN)[0]))
     expected = np.log(np.array([[100.0, 200.0]])).repeat(40_000, 0)

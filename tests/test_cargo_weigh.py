@@ -255,6 +255,21 @@ def test_a_claim_from_before_the_period_covers_the_flow_before_it():
     assert row["expected_median"] == pytest.approx(100 + 120, rel=0.01)
 
 
+def test_a_ratio_is_the_flow_against_that_of_the_year_before():
+    import pyarrow as pa
+
+    late = {"period_start": dt.date(2025, 1, 1), "period_end": dt.date(2025, 3, 31), "published": dt.date(2025, 4, 9)}
+    table = pa.concat_tables([voyages(np.full(N, 8), dt.date(2024, 5, 1)), voyages(np.full(N, 1), dt.date(2025, 2, 1))])
+    period = (dt.date(2024, 1, 1), dt.date(2025, 6, 30))
+    ratio = claim("less", quantity="rate_ratio", unit="ratio", point=0.5, use="check", scope="all", **late)
+    early = claim("early", quantity="rate_ratio", unit="ratio", point=0.5, scope="all")
+    out = run(np.zeros(N), rows=[ratio, early], voyage_table=table, period=period)
+    rows = {r["claim_id"]: r for r in out["claims_compared"].to_pylist()}
+    assert rows["less"]["expected_median"] == pytest.approx((1 / 90) / (8 / 366), rel=0.01)
+    assert "year before" in rows["less"]["text"]
+    assert "lies before the period" in rows["early"]["text"]
+
+
 def test_return_traffic_and_other_goods_are_not_read():
     rows = [claim("back", direction="RUS->DPRK"), claim("kept", use="no"), claim("oil", quantity="barrels")]
     out = run(np.ones(N, int), rows=rows)

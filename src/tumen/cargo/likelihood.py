@@ -34,6 +34,7 @@ class Origin:
     boxed: Array  # places of floors, ceilings, ranges
     covariance: Array  # of log beliefs about log truth + kind bias
     within: Array  # the same without the origin's own bias
+    biased: Array  # 1 where the origin's bias enters a claim, 0 where it cancels
     own_sd: float
     slack: float
 
@@ -44,11 +45,18 @@ def origin_of(group: str, own: list[Statement], claims: Claims) -> Origin:
     days = np.array([s.middle_day for s in own], dtype=float)
     apart = np.abs(days[:, None] - days[None, :])
     drift = normal_sd(kind.drift_factor) ** 2 * np.exp(-apart / claims.drift_days)
-    within = drift + normal_sd(kind.noise_factor) ** 2 * np.eye(len(own))
+    biased = np.array([float(s.biased) for s in own])
+    both = np.outer(biased, biased)
+    # A ratio has the drift of one figure against another: as much again, shared with nothing else.
+    within = (
+        drift * both + np.diag(np.diag(drift) * (1 - biased)) + normal_sd(kind.noise_factor) ** 2 * np.eye(len(own))
+    )
     own_sd = normal_sd(kind.origin_factor)
     exact = np.array([i for i, s in enumerate(own) if s.form == "exactly"], dtype=int)
     boxed = np.array([i for i, s in enumerate(own) if s.form != "exactly"], dtype=int)
-    return Origin(group, own[0].kind, own, exact, boxed, within + own_sd**2, within, own_sd, claims.slack)
+    return Origin(
+        group, own[0].kind, own, exact, boxed, within + own_sd**2 * both, within, biased, own_sd, claims.slack
+    )
 
 
 def log_likelihood(origin: Origin, expected: Array) -> Array:
@@ -61,8 +69,8 @@ def bias_draws(origin: Origin, expected: Array, rng: np.random.Generator) -> Arr
     belief = _score(origin, expected, rng)[1]
     assert belief is not None
     precision = np.linalg.inv(origin.within)
-    ones = precision.sum(0)
-    spread = 1.0 / (ones.sum() + (1.0 / origin.own_sd**2 if origin.own_sd > 0 else math.inf))
+    ones = precision @ origin.biased
+    spread = 1.0 / (origin.biased @ ones + (1.0 / origin.own_sd**2 if origin.own_sd > 0 else math.inf))
     return spread * ((belief - expected) @ ones) + math.sqrt(spread) * rng.standard_normal(len(expected))
 
 

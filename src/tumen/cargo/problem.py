@@ -20,7 +20,7 @@ from tumen.cargo import world as worlds
 from tumen.cargo.boxes import hulls, slots
 from tumen.cargo.likelihood import Origin, log_likelihood, origin_of
 from tumen.cargo.sampler import Scorer
-from tumen.cargo.statements import Statement
+from tumen.cargo.statements import RATIO, Statement
 from tumen.cargo.statements import read as read_statements
 from tumen.cargo.streams import Sea, last_day, sea_from, window
 from tumen.cargo.world import DAYS_PER_MONTH, Hulls, Layout, World
@@ -55,6 +55,8 @@ class Windows:
         edges = {first, last + dt.timedelta(days=1), *months[:: loading.load.phase_months]}
         for s in statements:
             edges |= {max(s.start, first), min(s.end, last) + dt.timedelta(days=1)}
+            if s.quantity == RATIO:
+                edges.add(max(s.year_before[0], first))
         cuts = sorted(day for day in edges if first <= day <= last + dt.timedelta(days=1))
         days = [(a, b - dt.timedelta(days=1)) for a, b in itertools.pairwise(cuts)]
         shares = np.stack([window(months, a, b) for a, b in days], 1)  # (months, bins)
@@ -69,6 +71,7 @@ class Windows:
         self.rail = np.zeros((len(months), len(statements)))
         self.before = np.zeros(len(statements))
         self.counted: dict[int, Array] = {}  # voyages of each world, for statements on voyages
+        self.relative: dict[int, tuple[Array, Array, float]] = {}  # shares of the year before, and days of it over own
         for i, s in enumerate(statements):
             route = self._route(s, sea, shares)
             self.route.append(route)
@@ -78,7 +81,13 @@ class Windows:
                 if s.vessel is not None:
                     counts = counts * np.array([ship == s.vessel for ship in sea.ships])
                 self.counted[i] = np.einsum("dms,m->d", counts, window(months, s.start, s.end))
-            elif s.scope in ("all", "rail") and s.vessel is None:
+                continue
+            if s.quantity == RATIO:
+                a, b = s.year_before
+                share = np.array([float(c >= a and d <= b and s.scope != "rail") for c, d in days])
+                times = ((b - a).days + 1) / ((s.end - s.start).days + 1)
+                self.relative[i] = (share, window(months, a, b) * (s.scope in ("all", "rail")), times)
+            if s.scope in ("all", "rail") and s.vessel is None:
                 self.rail[:, i] = window(months, s.start, s.end)
                 self.before[i] = max((min(s.end, period[0]) - s.start).days, 0) / DAYS_PER_MONTH
 
@@ -117,8 +126,14 @@ class Windows:
             rail = world.rail @ self.rail[:, i] + self.before[i] * world.before
             if s.quantity == "containers":
                 out[:, i] = sea + rail
+                continue
+            arms = sea * world.arms_sea + rail * world.arms_rail
+            if i in self.relative:
+                share, by_rail, times = self.relative[i]
+                before = (by_sea[self.route[i]] @ share) * world.arms_sea + (world.rail @ by_rail) * world.arms_rail
+                out[:, i] = arms * times / np.maximum(before, LEAST)
             else:
-                out[:, i] = (sea * world.arms_sea + rail * world.arms_rail) * per_arms[s.quantity]
+                out[:, i] = arms * per_arms[s.quantity]
         return np.maximum(out, LEAST), by_sea[""].sum(1)
 
 
@@ -172,7 +187,8 @@ class Problem:
     def expected(self, world: World, truths: Array) -> Array:
         """Log truth plus the bias of the kind of origin, of all evidence; (n, claims)."""
         kinds = [self.kinds.index(o.kind) for o in self.origins for _ in o.statements]
-        return np.log(truths) + world.kind_log_bias[:, kinds]
+        biased = np.array([float(s.biased) for o in self.origins for s in o.statements])
+        return np.log(truths) + world.kind_log_bias[:, kinds] * biased
 
     def by_origin(self, expected: Array) -> list[Array]:
         """The columns of each origin."""

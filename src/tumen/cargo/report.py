@@ -16,7 +16,7 @@ from tumen import tables
 from tumen.cargo import sampler
 from tumen.cargo.likelihood import bias_draws
 from tumen.cargo.problem import Windows
-from tumen.cargo.statements import Statement
+from tumen.cargo.statements import RATIO, Statement
 from tumen.cargo.world import World, normal_sd
 from tumen.case.loading import Z95
 
@@ -105,7 +105,10 @@ def _surprise(made: Posterior, s: Statement, log_truth: Array, world: World) -> 
     variance = (
         normal_sd(kind.origin_factor) ** 2 + normal_sd(kind.drift_factor) ** 2 + normal_sd(kind.noise_factor) ** 2
     )
-    if s.kind in problem.kinds:
+    if not s.biased:
+        centre = log_truth
+        variance -= normal_sd(kind.origin_factor) ** 2
+    elif s.kind in problem.kinds:
         centre = log_truth + world.kind_log_bias[:, problem.kinds.index(s.kind)]
     else:
         centre = log_truth + math.log(kind.bias.median)
@@ -131,7 +134,8 @@ def _sentence(
         )
     else:
         value_text = rough(value)
-    text = f"{s.group} says {said}{value_text} {s.quantity.replace('_', ' ')} to {s.end}; Tumen holds {rough(median)} ({rough(low)} to {rough(high)})"
+    what = "of the flow of the year before" if s.quantity == RATIO else s.quantity.replace("_", " ")
+    text = f"{s.group} says {said}{value_text} {what} to {s.end}; Tumen holds {rough(median)} ({rough(low)} to {rough(high)})"
     if surprise < 0.01:
         text += f", which makes the figure very surprising (chance {surprise:.2g})"
     elif surprise < 0.05:

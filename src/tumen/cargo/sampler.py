@@ -20,8 +20,8 @@ Array = np.ndarray
 
 # Candidates of each kind of stage.
 FROM_PRIOR, FROM_MODE, MIDDLE, LAST = 4_000, 8_000, 12_000, 16_000
-# Enough for 4,000 draws; below it another stage follows.
-WANTED_ESS = 4_000.0
+# Enough for medians and 90 % intervals of 4,000 draws; below it another stage follows.
+WANTED_ESS = 2_500.0
 WIDEN = 1.15
 WIDEN_MODE = 1.5
 TEMPER_ESS = 500.0

@@ -21,6 +21,8 @@ GRACE_DAYS = 31
 
 # Rates are read as the total of their window.
 RATES = {"rounds_per_month": "rounds", "rounds_per_year": "rounds"}
+# A flow relative to that of the year before: biases of the origin cancel.
+RATIO = "rate_ratio"
 TOTALS = ("containers", "containers_arms", "tonnes", "rounds", "usable_rounds")
 COLUMNS = [
     "claim_id", "quantity", "low", "point", "high", "unit", "reading", "direction", "scope", "place", "vessel",
@@ -55,6 +57,18 @@ class Statement:
     evidence_id: str | None
 
     @property
+    def biased(self) -> bool:
+        """Whether the bias of its origin enters: it cancels in a ratio of two of its own figures."""
+        return self.quantity != RATIO
+
+    @property
+    def year_before(self) -> tuple[dt.date, dt.date]:
+        """The twelve months before its window, which a ratio is relative to."""
+        return self.start.replace(year=self.start.year - 1, day=min(self.start.day, 28)), self.start - dt.timedelta(
+            days=1
+        )
+
+    @property
     def middle_day(self) -> int:
         """Day on which its running total stands."""
         return self.end.toordinal()
@@ -74,7 +88,7 @@ def read(
         quantity = RATES.get(str(row["quantity"]), str(row["quantity"]))
         if row["use"] == "no" or row["direction"] != loading.direction:
             continue
-        if quantity not in (*TOTALS, *loading.munition, "voyages"):
+        if quantity not in (*TOTALS, *loading.munition, "voyages", RATIO):
             continue
         made = _statement(row, quantity, loading, period, typical, places)
         if isinstance(made, str):
@@ -175,4 +189,6 @@ def _used(row: dict, quantity: str, end: dt.date, start: dt.date, period: tuple[
         return "check", f"its window runs to {end}, past the period"
     if end < period[0]:
         return "check", "its window lies before the period"
+    if quantity == RATIO and start.replace(year=start.year - 1, day=min(start.day, 28)) < period[0]:
+        return "check", "the year that it is relative to lies before the period"
     return "evidence", ""
