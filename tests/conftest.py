@@ -37,6 +37,12 @@ def najin(najin_folder: Path) -> Case:
 
 
 @pytest.fixture(scope="session")
+def chain_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all tests that run the chain, so that it is computed once."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
 def _starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tumen.case.new import new_case
 

@@ -26,8 +26,8 @@ TRADES = {"veto", "submarine", "space_reentry", "far_east_ops"}
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
+def store(chain_store: Path) -> Path:
+    return chain_store
 
 
 @pytest.fixture(scope="module")

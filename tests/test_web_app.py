@@ -1,0 +1,312 @@
+"""The workbench over a real case: every page and twin answers, forms write only what was shown, guards hold."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("starlette", reason="needs the web extra")
+
+from starlette.testclient import TestClient
+
+from tumen.web import people
+from tumen.web.app import COOKIE, create_app
+from tumen.web.database import Database
+from tumen.web.live import Live
+from tumen.web.pages import PAGES
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = "http://127.0.0.1"
+GOOD = "correct-horse-battery"
+ITEMS = {"why": "/rounds", "table": "/visits"}
+PATHS = ["/" if p.name == "overview" else f"/{p.name}{ITEMS.get(p.name, '')}" for p in PAGES]
+
+
+@pytest.fixture(scope="module")
+def live(chain_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Live:
+    folder = tmp_path_factory.mktemp("web") / "najin"
+    shutil.copytree(ROOT / "cases" / "najin", folder, ignore=shutil.ignore_patterns(".tumen"))
+    made = Live(folder, store=chain_store)
+    state = made.compute()
+    assert state.faults == ()
+    return made
+
+
+@pytest.fixture
+def client(live: Live) -> Iterator[TestClient]:
+    with TestClient(create_app(live, token="local-token"), base_url=BASE, follow_redirects=False) as made:
+        yield made
+
+
+@pytest.fixture
+def several(live: Live, tmp_path: Path) -> Iterator[TestClient]:
+    database = Database(tmp_path / "people.sqlite")
+    people.add_person(database, "mina", GOOD, "analyst", moderator=True)
+    people.add_person(database, "joon", GOOD, "commenter")
+    people.add_person(database, "ruth", GOOD, "reader")
+    with TestClient(create_app(live, database=database), base_url=BASE, follow_redirects=False) as made:
+        yield made
+
+
+def enter(client: TestClient, name: str) -> str:
+    """Sign in; returns the form token of the session."""
+    client.cookies.clear()
+    answer = client.post("/sign-in", data={"name": name, "password": GOOD})
+    assert answer.status_code == 303, answer.text
+    found = re.search(r'data-csrf="([^"]+)"', client.get("/").text)
+    assert found
+    return found[1]
+
+
+# --- pages ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_answers_and_fetches_nothing_from_elsewhere(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert "<h1" in answer.text
+    loads = re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]+)"', answer.text)
+    assert loads
+    assert all(url.startswith(("/static/", "data:")) for url in loads)
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p != "/"])
+def test_every_page_has_its_twin(client: TestClient, path: str) -> None:
+    data = client.get(f"{path}.json").json()
+    assert data["version"] >= 1
+    assert len(data) > 2
+
+
+def test_each_headline_figure_leads_to_its_evidence(client: TestClient) -> None:
+    for figure in client.get("/overview.json").json()["figures"]:
+        tree = client.get(f"/why/{figure['why']}.json").json()
+        assert tree["sources"], figure["name"]
+
+
+def test_no_listed_static_file_is_missing(client: TestClient) -> None:
+    for path in PATHS:
+        for url in set(re.findall(r'(?:src|href)="(/static/[^"#]+)', client.get(path).text)):
+            assert client.get(url).status_code == 200, url
+
+
+def test_search_finds_a_ship(client: TestClient) -> None:
+    hits = client.get("/search.json?q=lady+r").json()["hits"]
+    assert hits
+    assert all("why" in h for h in hits)
+    assert client.get("/search.json?q=zzzzqqq").json()["hits"] == []
+
+
+def test_the_map_gives_places_and_timed_sightings(client: TestClient) -> None:
+    data = client.get("/map.json").json()
+    layers = {f["properties"]["layer"] for f in data["features"]["features"]}
+    assert {"place", "sighting"} <= layers
+    assert client.get("/land.json").json()["features"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/why/nothing", "/table/nothing", "/add/nothing", "/%2e%2e/etc/passwd", "/static/../app.py"]
+)
+def test_what_is_not_there_says_so(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "Traceback" not in answer.text
+
+
+# --- guards -----------------------------------------------------------------------------
+
+
+def test_headers_forbid_what_pages_do_not_need(client: TestClient) -> None:
+    headers = client.get("/").headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "'unsafe-inline'" not in headers["content-security-policy"].split("script-src")[1].split(";")[0]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_another_host_name_is_refused(client: TestClient) -> None:
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_forms_from_elsewhere_are_refused(client: TestClient) -> None:
+    for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}):
+        assert client.post("/add/sighting", data={"csrf": "local-token"}, headers=headers).status_code == 403
+    assert client.post("/add/sighting", data={"csrf": "wrong"}).status_code == 403
+    assert client.post("/add/sighting", data={}).status_code == 403
+
+
+def test_a_body_too_large_is_refused(client: TestClient) -> None:
+    assert client.post("/add/sighting", content=b"x" * 10_000_000).status_code == 413
+
+
+def test_script_in_the_query_is_not_run(client: TestClient) -> None:
+    text = client.get("/search?q=<script>alert(1)</script>").text
+    assert "<script>alert" not in text
+
+
+# --- adding to the case -------------------------------------------------------------------
+
+
+def _source(client: TestClient) -> str:
+    return str(client.get("/sources.json").json()["rows"][0]["source_id"])
+
+
+def _row(client: TestClient, **cells: str) -> dict[str, str]:
+    import csv
+
+    with open(client.app.state.bench.live.folder / "sightings.csv", encoding="utf-8", newline="") as file:  # type: ignore[attr-defined]
+        row = next(
+            r for r in csv.DictReader(line for line in file if not line.startswith("#")) if r["place"] == "Najin"
+        )
+    return {k: v for k, v in row.items() if v and k != "id"} | cells
+
+
+def test_a_row_is_shown_first_and_written_only_on_yes(client: TestClient, live: Live) -> None:
+    path = live.folder / "sightings.csv"
+    before = path.read_text(encoding="utf-8")
+    form = _row(client, id="web-test-1") | {"csrf": "local-token"}
+    shown = client.post("/add/sighting", data=form)
+    assert shown.status_code == 200, shown.text[-2000:]
+    assert "web-test-1" in shown.text
+    assert path.read_text(encoding="utf-8") == before
+    mark = re.search(r'name="mark" value="([0-9a-f]{64})"', shown.text)
+    assert mark
+    assert client.post("/add/sighting/save", data=form | {"mark": "0" * 64}).status_code == 422
+    assert path.read_text(encoding="utf-8") == before
+    saved = client.post("/add/sighting/save", data=form | {"mark": mark[1]})
+    assert saved.status_code == 200
+    assert "web-test-1" in path.read_text(encoding="utf-8")
+    assert path.read_text(encoding="utf-8").startswith(before)
+    path.write_text(before, encoding="utf-8")
+
+
+def test_a_faulty_row_is_refused_with_its_field(client: TestClient, live: Live) -> None:
+    before = (live.folder / "sightings.csv").read_text(encoding="utf-8")
+    for cells in ({"source": "no-such-source", "source_id": "no-such-source"}, {"date": "yesterday"}):
+        form = _row(client, id="web-test-2", **{k: v for k, v in cells.items() if k in _row(client)}) | {
+            "csrf": "local-token"
+        }
+        answer = client.post("/add/sighting", data=form)
+        assert answer.status_code == 422
+        assert "sightings.csv:" in answer.text
+    assert (live.folder / "sightings.csv").read_text(encoding="utf-8") == before
+
+
+def test_an_edit_made_meanwhile_is_not_overwritten(client: TestClient, live: Live) -> None:
+    path = live.folder / "sightings.csv"
+    before = path.read_text(encoding="utf-8")
+    form = _row(client, id="web-test-3") | {"csrf": "local-token"}
+    mark = re.search(r'name="mark" value="([0-9a-f]{64})"', client.post("/add/sighting", data=form).text)
+    assert mark
+    other = before + "\n"
+    path.write_text(other, encoding="utf-8")
+    assert client.post("/add/sighting/save", data=form | {"mark": mark[1]}).status_code == 422
+    assert path.read_text(encoding="utf-8") == other
+    path.write_text(before, encoding="utf-8")
+
+
+# --- a live case ------------------------------------------------------------------------
+
+
+def test_a_fault_in_the_text_keeps_the_last_answer(live: Live, client: TestClient) -> None:
+    path = live.folder / "looks.csv"
+    before = path.read_text(encoding="utf-8")
+    version = live.state.version
+    path.write_text(before + "not,a,look\n", encoding="utf-8")
+    live.compute()
+    assert live.state.version == version + 1
+    text = client.get("/").text
+    assert "looks.csv:" in text
+    assert "last whole answer" in text
+    assert client.get("/overview.json").json()["figures"]
+    path.write_text(before, encoding="utf-8")
+    live.compute()
+    assert live.state.faults == ()
+
+
+def test_waiting_for_a_change_ends_when_there_is_one(live: Live) -> None:
+    async def wait() -> int:
+        asyncio.get_running_loop().call_later(0.1, lambda: live._put(version=live.state.version + 1))
+        return (await live.changed(live.state.version, 5.0)).version
+
+    before = live.state.version
+    assert asyncio.run(wait()) == before + 1
+
+
+# --- several people -----------------------------------------------------------------------
+
+
+def test_nothing_is_shown_before_signing_in(several: TestClient) -> None:
+    for path in (*PATHS, "/audit", "/add/sighting", "/comments?anchor=x"):
+        assert several.get(path).status_code in (303, 401), path
+    assert several.get("/overview.json").status_code == 401
+    assert several.get("/land.json").status_code == 401
+
+
+def test_cookies_cannot_be_read_by_script_nor_sent_from_elsewhere(several: TestClient) -> None:
+    answer = several.post("/sign-in", data={"name": "mina", "password": GOOD})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+def test_over_tls_the_cookie_travels_nowhere_else(live: Live, tmp_path: Path) -> None:
+    database = Database(tmp_path / "p.sqlite")
+    people.add_person(database, "mina", GOOD, "analyst")
+    with TestClient(
+        create_app(live, database=database, secure=True), base_url="https://127.0.0.1", follow_redirects=False
+    ) as client:
+        answer = client.post("/sign-in", data={"name": "mina", "password": GOOD})
+        assert "secure" in answer.headers["set-cookie"].lower()
+        assert "strict-transport-security" in answer.headers
+
+
+def test_a_wrong_password_says_no_more_than_that(several: TestClient) -> None:
+    for name in ("mina", "nobody"):
+        answer = several.post("/sign-in", data={"name": name, "password": "wrong-wrong-wrong"})
+        assert answer.status_code == 401
+        assert "name or password is wrong" in answer.text
+
+
+def test_a_forged_session_is_nobody(several: TestClient) -> None:
+    several.cookies.set(COOKIE, "forged")
+    assert several.get("/").status_code == 303
+
+
+def test_comments_from_posting_to_export(several: TestClient) -> None:
+    token = enter(several, "joon")
+    place = {"anchor": "figure:rounds", "csrf": token}
+    shown = several.post("/comments", data=place | {"body": "<script>alert(1)</script> good"})
+    assert shown.status_code == 200
+    assert "<script>alert" not in shown.text
+    assert "&lt;script&gt;" in shown.text
+    assert several.post("/comments", data=place | {"body": "x" * 251}).status_code == 422
+    assert several.post("/comments", data={"anchor": "figure:rounds", "body": "no token"}).status_code == 403
+    assert several.get("/audit").status_code == 403
+    token = enter(several, "mina")
+    hide = {"csrf": token, "anchor": "figure:rounds", "version": "1", "action": "hide", "rule": "spam"}
+    assert several.post("/comments/1", data=hide).status_code == 200
+    assert several.post("/comments/1", data=hide).status_code == 409
+    assert several.get("/comments.json").json()["comments"][0]["history"]
+    assert "The chain is whole" in several.get("/audit").text
+
+
+def test_readers_read_and_commenters_do_not_write_the_case(several: TestClient) -> None:
+    enter(several, "ruth")
+    assert several.get("/").status_code == 200
+    assert several.get("/add/sighting").status_code == 403
+    enter(several, "joon")
+    assert several.get("/add/sighting").status_code == 403
+
+
+def test_a_token_of_one_session_does_not_serve_another(several: TestClient) -> None:
+    old = enter(several, "joon")
+    enter(several, "mina")
+    answer = several.post("/comments", data={"anchor": "figure:rounds", "body": "hello", "csrf": old})
+    assert answer.status_code == 403
