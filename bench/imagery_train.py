@@ -1,9 +1,9 @@
 """Train the optical ship network on the labelled Sentinel-2 ports and write it as ONNX.
 
-    python bench/imagery_train.py PORTS_FOLDER OUT_FOLDER [--steps 260] [--folds]
+    python bench/imagery_train.py PORTS_FOLDER OUT_FOLDER [--steps 280] [--folds]
 
-Needs torch and onnx (not dependencies of Tumen). With --folds one network a left-out port is written too,
-`ships-without-PORT.onnx`, for the leave-one-port-out figures of bench/imagery_s2_ports.py.
+Needs torch and onnx (not dependencies of Tumen). With --folds networks that never saw two ports are written too,
+`ships-without-PORT.onnx`, for the left-out figures of bench/imagery_s2_ports.py.
 """
 
 from __future__ import annotations
@@ -102,13 +102,23 @@ def port(path: Path) -> dict:
         mask[part] = np.maximum(mask[part], body)
         core[part] = np.maximum(core[part], axis)
         ships.append((cx, cy, length, w, best))
-    # Bright things at sea without a label are often unlabelled vessels: they count little against the network.
-    unsure = (ndimage.grey_dilation(stand_off, 3) > 0.35) & (land < 0.5) & (mask == 0)
-    weight = np.where(unsure, 0.35, 1.0).astype(np.float32)
+    # Bright things at sea without a label are often unlabelled vessels: they count little against the network,
+    # unless they are too large to be one (breakwaters, bridges) or the rim of the land itself.
+    dry = (ndimage.grey_dilation(stand_off, 3) > 0.35) & (land < 0.5)
+    parts, _ = ndimage.label(dry & (mask == 0))
+    large = np.zeros(parts.max() + 1, bool)
+    for i, box in enumerate(ndimage.find_objects(parts), 1):
+        extent = np.hypot(box[0].stop - box[0].start, box[1].stop - box[1].start)
+        large[i] = extent * size > 430 or (parts[box] == i).sum() > 350
+    rim = ndimage.binary_dilation(land > 0.5, iterations=2)
+    unsure = dry & (mask == 0) & ~large[parts] & ~rim
+    weight = np.where(unsure, 0.4, 1.0).astype(np.float32)
     edge = ndimage.binary_dilation(mask > 0, iterations=1) & (mask == 0)
     weight[edge] = 0.5
+    shore = np.argwhere(dry & ~ndimage.binary_dilation(mask > 0, iterations=6))
     return {
         "name": path.stem.split("_")[0],
+        "shore": shore,
         "x": data,
         "y": np.stack([mask, core]),
         "w": weight,
@@ -121,9 +131,12 @@ def crop(data: dict, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, 
     """One augmented window: turned, scaled, shifted, dimmed, its land moved or dropped."""
     x, y, w = data["x"], data["y"], data["w"]
     height, width = w.shape
-    if rng.random() < 0.75 and data["ships"]:
+    draw = rng.random()
+    if draw < 0.6 and data["ships"]:
         cx, cy, *_ = data["ships"][rng.integers(len(data["ships"]))]
         cx, cy = cx + rng.uniform(-36, 36), cy + rng.uniform(-36, 36)
+    elif draw < 0.9 and len(data["shore"]):
+        cy, cx = data["shore"][rng.integers(len(data["shore"]))] + rng.uniform(-30, 30, 2)
     else:
         cx, cy = rng.uniform(0, width), rng.uniform(0, height)
     turn, zoom = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-0.3, 0.25))
@@ -165,7 +178,7 @@ def fit(ports: list[dict], steps: int, seed: int) -> Network:
         z = model(x)
         loss = (
             F.binary_cross_entropy_with_logits(
-                z, y, pos_weight=torch.tensor([2.0, 3.0])[None, :, None, None], reduction="none"
+                z, y, pos_weight=torch.tensor([1.5, 2.0])[None, :, None, None], reduction="none"
             )
             * w[:, None]
         ).mean()
@@ -188,11 +201,18 @@ def write(model: Network, path: Path) -> None:
     )  # fmt: skip
 
 
+def pairs(ports: list[dict]) -> list[list[dict]]:
+    """Ports left out together, many labels with few, so that half as many networks must be trained."""
+    order = sorted(ports, key=lambda p: len(p["ships"]))
+    half = len(order) // 2
+    return [[a, b] for a, b in zip(order[:half], reversed(order[half:]), strict=True)] if len(order) % 2 == 0 else [[p] for p in order]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ports", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=260)
+    parser.add_argument("--steps", type=int, default=280)
     parser.add_argument("--folds", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -200,12 +220,13 @@ def main() -> None:
     if not ports:
         sys.exit(f"{args.ports}: no *.tif")
     if args.folds:
-        for left in ports:
-            print("without", left["name"], flush=True)
-            model = fit([p for p in ports if p is not left], args.steps, 1)
-            write(model, args.out / f"ships-without-{left['name']}.onnx")
+        for left in pairs(ports):
+            print("without", *(p["name"] for p in left), flush=True)
+            model = fit([p for p in ports if p["name"] not in {q["name"] for q in left}], args.steps, 1)
+            for p in left:
+                write(model, args.out / f"ships-without-{p['name']}.onnx")
     print("all ports", flush=True)
-    write(fit(ports, args.steps, 1), args.out / "ships.onnx")
+    write(fit(ports, 2 * args.steps, 1), args.out / "ships.onnx")
 
 
 if __name__ == "__main__":

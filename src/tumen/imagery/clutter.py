@@ -111,7 +111,7 @@ class Tail:
     """Fitted tail of one region and channel: family, variance and a factor that anchors it to the counts."""
 
     def __init__(
-        self, count: float, second: float, tail: np.ndarray, looks: float, levels: np.ndarray = LEVELS
+        self, count: float, second: float, tail: np.ndarray, looks: float, levels: np.ndarray = LEVELS, family: str | None = None
     ) -> None:
         # The blocks' own means carry the noise of their samples; it is small beside the texture.
         self.variance = float(np.clip(second / max(count, 1) - 1, 0.3 / looks, 39.0))
@@ -123,11 +123,11 @@ class Tail:
         if count < 2000 or not len(use):
             return
         best, log_levels, log_shares = np.inf, np.log(levels[use]), np.log(shares[use])
-        for family in FAMILIES:
-            curve = self.table.curve(family, self.variance)
+        for name in FAMILIES if family is None else (family,):
+            curve = self.table.curve(name, self.variance)
             miss = float(np.sum((np.interp(log_levels, self.table.log_u, curve) - log_shares) ** 2))
             if miss < best:
-                best, self.family, self.curve = miss, family, curve
+                best, self.family, self.curve = miss, name, curve
         # Scale the argument so that the family passes through the deepest level that is well counted.
         fitted = threshold(self.curve, self.table.log_u, float(shares[use[-1]]))
         self.shift = float(np.clip(levels[use[-1]] / fitted, 0.8, 1.25))

@@ -97,6 +97,7 @@ def texture(a, b, two, land, use_land, mean_a, mean_b, group, clip, out_count, o
     height, width = a.shape
     rows, cols = mean_a.shape
     channels = 3 if two else 1
+    skip = 3 if height * width > 200_000 else 1
     u = np.empty(3, np.float32)
     for bi in range(rows):
         y0, y1 = bi * BLOCK, min((bi + 1) * BLOCK, height)
@@ -109,7 +110,7 @@ def texture(a, b, two, land, use_land, mean_a, mean_b, group, clip, out_count, o
             ib = np.float32(1 / mb) if two else np.float32(0)
             x0, x1 = bj * BLOCK, min((bj + 1) * BLOCK, width)
             for y in range(y0, y1, SAMPLE_STEP):
-                for x in range(x0, x1, 3):
+                for x in range(x0, x1, skip):
                     va = np.float32(a[y, x])
                     if va <= 0 or (use_land and land[y, x] != 0):
                         continue

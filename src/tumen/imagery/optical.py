@@ -17,12 +17,13 @@ from scipy import ndimage
 
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import OPTICAL, Scene
-from tumen.imagery.shape import Ship, angle_sd, rectangle
+from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
 from tumen.imagery.water import Water, align, layers, water
 
 TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
 NETWORK_TILE, NETWORK_MARGIN = 384, 32
-CORE, BODY = 0.35, 0.4  # network outputs above which a pixel is a core, a hull
+LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
+BODY = 0.4  # network output above which a pixel is hull
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
 NETWORK_PIXEL_M = (5.0, 16.0)  # ground sizes of pixels for which the network holds (trained on 6 to 12 m)
 
@@ -154,7 +155,11 @@ def _open_water(mask: np.ndarray) -> np.ndarray:
 
 
 def _network(runner, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of hull and core by pixel, in overlapping windows."""
+    """Probability of hull and core by pixel, in overlapping windows.
+
+    Near land the window is also shown turned and mirrored and the scores are averaged; over open water,
+    where ships are plain, once is enough.
+    """
     _, height, width = data.shape
     out = np.zeros((2, height, width), np.float32)
     step, m = NETWORK_TILE, NETWORK_MARGIN
@@ -163,13 +168,28 @@ def _network(runner, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             y0, x0 = max(0, y - m), max(0, x - m)
             y1, x1 = min(height, y + step + m), min(width, x + step + m)
             part = data[:, y0:y1, x0:x1]
-            pad = (-part.shape[1] % 8, -part.shape[2] % 8)
-            part = np.pad(part, ((0, 0), (0, pad[0]), (0, pad[1])), mode="edge")
-            z = runner.run(None, {"x": part[None]})[0][0]
+            if part[6].any() and part[5].min() >= 1:
+                continue  # land only
+            coast = not part[6].any() or bool((part[5] > 0.5).any())
+            z = _scores(runner, part, ((0, 1), (2, 1), (1, -1), (3, -1)) if coast else ((0, 1),))
             ye, xe = min(height, y + step), min(width, x + step)
             out[:, y:ye, x:xe] = z[:, y - y0 : ye - y0, x - x0 : xe - x0]
     out = 1 / (1 + np.exp(-out))
     return out[0], out[1]
+
+
+def _scores(runner, part: np.ndarray, turns) -> np.ndarray:
+    """Mean score over quarter turns and mirrorings of one window."""
+    total: np.ndarray | None = None
+    for quarter, mirror in turns:
+        view = np.rot90(part, quarter, (1, 2))[:, :, ::mirror]
+        pad = (-view.shape[1] % 8, -view.shape[2] % 8)
+        padded = np.ascontiguousarray(np.pad(view, ((0, 0), (0, pad[0]), (0, pad[1])), mode="edge"))
+        z = runner.run(None, {"x": padded[None]})[0][0][:, : view.shape[1], : view.shape[2]]
+        back = np.rot90(z[:, :, ::mirror], -quarter, (1, 2))
+        total = back if total is None else total + back
+    assert total is not None
+    return total / len(turns)
 
 
 def by_contrast(data: np.ndarray, sea: Water) -> tuple[np.ndarray, np.ndarray]:
@@ -189,12 +209,59 @@ def _narrow(solid: np.ndarray) -> np.ndarray:
     return solid & ~ndimage.binary_dilation(ndimage.binary_erosion(solid), iterations=2)
 
 
+def seeds_of(core: np.ndarray) -> tuple[np.ndarray, int]:
+    """One label a ship: parts of the core map, parted further where they fall apart at a higher level.
+
+    Rafted ships share a core at a low level; each keeps a peak of its own. Two peaks in line along one
+    slender part are bow and stern of one hull unless the valley between them is deep.
+    """
+    eight = np.ones((3, 3))
+    labels, _ = ndimage.label(core > LEVELS[0], eight)
+    out = np.zeros(core.shape, np.int32)
+    n = 0
+    for i, box in enumerate(ndimage.find_objects(labels), 1):
+        for y, x in _part(core[box], labels[box] == i, 0):
+            n += 1
+            out[y + box[0].start, x + box[1].start] = n
+    return out, n
+
+
+def _part(core: np.ndarray, mask: np.ndarray, level: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    y, x = np.nonzero(mask)
+    if len(y) >= 6:
+        for k in range(level + 1, len(LEVELS)):
+            labels, n = ndimage.label(mask & (core > LEVELS[k]), np.ones((3, 3)))
+            if n == 0:
+                break
+            peaks = ndimage.maximum(core, labels, np.arange(1, n + 1))
+            sizes = ndimage.sum_labels(labels > 0, labels, np.arange(1, n + 1))
+            # A part of its own needs a peak that stands clear of the level at which it parted.
+            firm = [j + 1 for j in range(n) if sizes[j] >= 2 and peaks[j] > LEVELS[k] + 0.35 * (1 - LEVELS[k])]
+            if len(firm) < 2 or _one_line(mask, labels, firm, LEVELS[k]):
+                continue
+            return [part for j in firm for part in _part(core, labels == j, k)]
+    return [(y, x)]
+
+
+def _one_line(mask: np.ndarray, labels: np.ndarray, parts: list[int], level: float) -> bool:
+    """Whether the parts are pieces of one straight hull: in line along a slender whole, and parted only high up."""
+    if level < 0.45:
+        return False
+    y, x = np.nonzero(mask)
+    whole = rectangle(x, y, trim=0)
+    if whole.length < 2.2 * whole.width or whole.length > 44:
+        return False
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, parts)) + 0.5
+    across = -(centres[:, 1] - whole.x) * np.sin(whole.angle) + (centres[:, 0] - whole.y) * np.cos(whole.angle)
+    return bool(np.ptp(across) < max(1.5, 0.35 * whole.width))
+
+
 def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: bool) -> list[Ship]:
     """Single ships: each core takes the hull pixels nearest to it."""
     eight = np.ones((3, 3))
-    seeds, n = ndimage.label(core > CORE, eight)
+    seeds, n = seeds_of(core)
     hull = body > BODY
-    loose, m = ndimage.label(hull, eight)
+    loose, _ = ndimage.label(hull, eight)
     # Hull parts that hold no core are ships of their own (small craft have none).
     with_core = np.unique(loose[seeds > 0])
     extra = hull & ~np.isin(loose, with_core)
@@ -202,7 +269,7 @@ def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: boo
     labels = np.where(more > 0, more + n, seeds)
     if n + k == 0:
         return []
-    inside = hull | (core > CORE)
+    inside = hull | (core > LEVELS[0])
     distance, (iy, ix) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
     owner = np.where(inside & (distance <= 4), labels[iy, ix], 0)
     near_land = ndimage.binary_dilation(data[5] > 0.3, iterations=2)
@@ -215,41 +282,61 @@ def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: boo
         y, x = y + box[0].start, x + box[1].start
         if len(y) < 3:
             continue
-        weight = body[y, x]
-        r = rectangle(x, y, weight)
-        top_core = np.sort(core[y, x])[-max(2, len(y) // 4) :].mean()
-        stand = data[:5, y, x].max(0)
-        raw = {
-            "core": float(top_core),
-            "body": float(weight.mean()),
-            "pixels": float(len(y)),
-            "stand_off": float(np.median(stand)),
-            "aspect": r.length / max(r.width, 1),
-            "land": float(data[5][y, x].mean()),
-            "fill": len(y) / max(r.length * r.width, 1),
-            "has_core": float(i <= n),
-        }
-        flags = []
-        if near_land[y, x].any():
-            flags.append("near_land")
-        out.append(
-            Ship(
-                x=r.x,
-                y=r.y,
-                length_px=r.length,
-                length_sd_px=max(1.2, 0.1 * r.length),
-                width_px=r.width,
-                width_sd_px=1.3,
-                angle=r.angle,
-                angle_sd=angle_sd(r.length, r.width),
-                probability=probability(raw, learned),
-                contrast=float(np.exp(2 * np.median(stand))),
-                alongside=bool(near_land[y, x].mean() > 0.25),
-                flags=flags,
-                features=raw,
-            )
-        )
+        out.append(_ship(y, x, body, core, data, near_land, learned, i <= n))
     return out
+
+
+def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool) -> Ship:
+    """One ship from its pixels."""
+    weight = body[y, x]
+    r = rectangle(x, y, weight)
+    stand = data[:5, y, x].max(0)
+    raw = {
+        "core": float(np.sort(core[y, x])[-max(2, len(y) // 4) :].mean()),
+        "body": float(weight.mean()),
+        "pixels": float(len(y)),
+        "stand_off": float(np.median(stand)),
+        "aspect": r.length / max(r.width, 1),
+        "length": r.length,
+        "width": r.width,
+        "land": float(data[5][y, x].mean()),
+        "fill": len(y) / max(r.length * r.width, 1),
+        "has_core": float(has_core),
+        "around": _around(r, data),
+    }
+    near = near_land[y, x]
+    return Ship(
+        x=r.x,
+        y=r.y,
+        length_px=r.length,
+        length_sd_px=max(1.2, 0.1 * r.length),
+        width_px=r.width,
+        width_sd_px=1.3,
+        angle=r.angle,
+        angle_sd=angle_sd(r.length, r.width),
+        probability=probability(raw, learned),
+        contrast=float(np.exp(2 * np.median(stand))),
+        alongside=bool(near.mean() > 0.25),
+        flags=["near_land"] if near.any() else [],
+        features=raw,
+    )
+
+
+def _around(r: Rectangle, data: np.ndarray) -> float:
+    """Share of dry pixels beyond bow and stern: a ship ends there, a breakwater or bridge goes on."""
+    _, height, width = data.shape
+    dry = 0
+    total = 0
+    for end in (-1, 1):
+        for step in (2.5, 4.0, 5.5):
+            for side in (-1.0, 0.0, 1.0):
+                u = end * (r.length / 2 + step)
+                px = int(r.x + u * np.cos(r.angle) - side * np.sin(r.angle))
+                py = int(r.y + u * np.sin(r.angle) + side * np.cos(r.angle))
+                if 0 <= px < width and 0 <= py < height:
+                    total += 1
+                    dry += data[5, py, px] > 0.5 or data[:5, py, px].max() > 0.35
+    return dry / max(total, 1)
 
 
 def probability(f: dict[str, float], learned: bool) -> float:

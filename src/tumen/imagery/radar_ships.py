@@ -7,6 +7,7 @@ cross-polarised band, where sea clutter and the sidelobes of corner reflectors a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 
@@ -16,7 +17,11 @@ from tumen.imagery.sar import Blob
 from tumen.imagery.scene import Scene
 from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
 
+UNTRIMMED_M = 200.0
+TRIM_LEVELS = (0.006, 0.012, 0.025, 0.05, 0.1, 0.2, 0.4)  # of the peak's power
+WIDEST_M = 130.0
 MERGE_GAP_M = 45.0  # between fragments of one hull: bow and superstructure are often the only bright parts
+FINE_M = 5.0  # pixels below it resolve the hull: no size model is needed
 MAX_LENGTH_M = 430.0  # the longest ships are 400 m; blur adds to it
 
 
@@ -90,36 +95,96 @@ def _union(parts: list[Blob]) -> Blob:
     )
 
 
-def features(blob: Blob, size: float) -> dict[str, float]:
-    """What the size model reads: extents along the hull at several levels, by polarisation, metres."""
+def trim(blob: Blob, size: float) -> Blob:
+    """The blob without faint skirts and neighbours: the lowest level at which what is left could be one hull.
+
+    A hull is slender: the level rises from 22 to 7 dB below the peak until the strongest piece is no wider
+    than 85 m in the picture (59 m of beam and blur) and no longer than the longest ship.
+    """
+    if len(blob.x) < 6 or rectangle(blob.x, blob.y, trim=0).width * size <= UNTRIMMED_M:
+        return blob
+    level = _joint(blob)
+    peak = _peak(level)
+    best = blob
+    for share in TRIM_LEVELS:
+        kept = _strongest_piece(blob, level, max(2.0, share * peak))
+        if kept is None:
+            break
+        best = kept
+        r = rectangle(kept.x, kept.y, trim=0)
+        if r.width * size <= WIDEST_M and r.length * size <= MAX_LENGTH_M:
+            break
+    return best
+
+
+def _strongest_piece(blob: Blob, level: np.ndarray, bar: float) -> Blob | None:
+    from scipy import ndimage
+
+    keep = level >= bar
+    if keep.sum() < 3:
+        return None
+    y, x = blob.y - blob.y.min() + 2, blob.x - blob.x.min() + 2
+    grid = np.zeros((y.max() + 3, x.max() + 3), np.float32)
+    grid[y[keep], x[keep]] = level[keep]
+    # Pieces up to 4 pixels apart hang together: bow and superstructure of one hull.
+    labels, n = ndimage.label(ndimage.binary_dilation(grid > 0, np.ones((5, 5))))
+    if n > 1:
+        power = ndimage.sum_labels(grid, labels, np.arange(1, n + 1))
+        keep &= labels[y, x] == 1 + int(np.argmax(power))
+    return replace(blob, y=blob.y[keep], x=blob.x[keep], amplitude=blob.amplitude[keep])
+
+
+def _joint(blob: Blob) -> np.ndarray:
+    """Geometric mean of the polarisations' contrasts: azimuth smear shows in one, range sidelobes in the other."""
     levels = blob.amplitude**2 / blob.clutter
-    cross = levels[:, -1]
-    made: dict[str, float] = {}
-    whole = rectangle(blob.x, blob.y, np.minimum(np.sqrt(cross), 30), trim=0)
-    made["grown_m"], made["grown_width_m"] = whole.length * size, whole.width * size
-    for name, values in (("co", levels[:, 0]), ("cross", cross)):
-        peak = np.sort(values)[-max(1, len(values) // 20) :].mean()
-        for db in (10, 16):
-            keep = values >= max(peak * 10 ** (-db / 10), 1.5)
-            r = _project(blob.x[keep], blob.y[keep], whole)
-            made[f"{name}_{db}_m"] = r * size
-        made[f"{name}_peak_db"] = float(10 * np.log10(max(peak, 1e-3)))
-        weight = np.sqrt(values)
-        u = _along(blob.x, blob.y, whole)
-        mean = np.average(u, weights=weight)
-        # A uniform bar of length L has a standard deviation of L / sqrt(12).
-        made[f"{name}_spread_m"] = float(np.sqrt(12 * np.average((u - mean) ** 2, weights=weight))) * size
-    made["area_m"] = float(np.sqrt(len(blob.x))) * size
-    return made
+    return np.sqrt(levels[:, 0] * levels[:, -1])
+
+
+def _peak(values: np.ndarray) -> float:
+    return float(np.sort(values)[-max(3, len(values) // 10) :].mean())
+
+
+def features(blob: Blob, size: float) -> dict[str, float]:
+    """What the size model reads, metres: extent along the hull, once from edges, once from spread.
+
+    `edges_m` is the median over polarisations and levels of the extent of the pixels above a level;
+    `spread_m` the median over polarisations of the length of a uniform bar of the same second moment.
+    One is stretched by smear, the other by bright ends, so the smaller is the better one.
+    """
+    levels = blob.amplitude**2 / blob.clutter
+    co, cross = levels[:, 0], levels[:, -1]
+    peak_co, peak_cross = _peak(co), _peak(cross)
+    weaker = np.minimum(co / peak_co, cross / peak_cross) * peak_cross if peak_co > 6 else cross
+    edges, spreads, areas = [], [], []
+    maps = (("weaker", weaker, (0.03, 0.06, 0.12)), ("joint", np.sqrt(co * cross), (0.06, 0.12)), ("co", co, (0.06, 0.12)), ("cross", cross, (0.12,)))
+    for name, values, shares in maps:
+        peak = _peak(values)
+        weight = np.minimum(values, peak)
+        r = rectangle(blob.x, blob.y, weight, trim=0)
+        for share in shares:
+            keep = values >= max(peak * share, 0.0 if name == "weaker" else 2.0)
+            if keep.sum() < 2:
+                keep = values >= np.sort(values)[-min(2, len(values))]
+            edges.append(rectangle(blob.x[keep], blob.y[keep], trim=0).length)
+            if share == 0.06:
+                areas.append(float(keep.sum()))
+        u = _along(blob.x, blob.y, r)
+        root = np.sqrt(weight)
+        mean = np.average(u, weights=root)
+        spreads.append(np.sqrt(12 * np.average((u - mean) ** 2, weights=root)))
+    long, spread = float(np.median(edges)) * size, float(np.median(spreads)) * size
+    return {
+        "edges_m": long,
+        "spread_m": spread,
+        "smaller_m": min(long, spread),
+        "area_m": float(np.median(areas)) * size,
+        "peak_cross": float(np.log(max(peak_cross, 1e-3))),
+        "peak_co": float(np.log(max(peak_co, 1e-3))),
+    }
 
 
 def _along(x: np.ndarray, y: np.ndarray, r: Rectangle) -> np.ndarray:
     return (x + 0.5 - r.x) * np.cos(r.angle) + (y + 0.5 - r.y) * np.sin(r.angle)
-
-
-def _project(x: np.ndarray, y: np.ndarray, r: Rectangle) -> float:
-    u = _along(x, y, r)
-    return float(np.ptp(u) + 1) if len(u) else 1.0
 
 
 @lru_cache(maxsize=1)
@@ -139,21 +204,21 @@ def predict_length_m(f: dict[str, float], m: dict) -> tuple[float, float]:
 
 def measure(blob: Blob, size: float) -> Ship:
     """One ship from one blob."""
-    f = features(blob, size)
-    levels = blob.amplitude**2 / blob.clutter
-    whole = rectangle(blob.x, blob.y, np.minimum(np.sqrt(levels[:, -1]), 30), trim=0)
-    length, sd = (
-        predict_length_m(f, model()["length"])
-        if size >= 5
-        else (whole.length * size, 0.1 * whole.length * size + 2 * size)
-    )
-    # Blur by the 20 m resolution cell and by sidelobes makes every hull look wide: the mean beam of
-    # merchant ships is a sixth of the length; the picture only moves that a little.
-    width = 0.75 * length / 6.2 + 0.25 * max(whole.width * size - 20, 5)
-    cores = max(blob.cores, 1)
+    core = trim(blob, size)
+    f = features(core, size)
+    whole = rectangle(core.x, core.y, np.minimum(_joint(core), _peak(_joint(core))), trim=0)
+    if size >= FINE_M:
+        length, sd = predict_length_m(f, model()["length"])
+        # Blur by the 20 m resolution cell makes every hull look wide; the mean length to beam of merchant
+        # ships, 6.2, says more than the picture, which only moves it a little.
+        width = 0.75 * length / 6.2 + 0.25 * max(whole.width * size - 20, 5)
+        width_sd = max(6.0, 0.25 * width)
+    else:
+        length, width = whole.length * size, whole.width * size
+        sd, width_sd = 0.08 * length + 2 * size, 0.15 * width + 2 * size
     score = {
         "log_contrast": float(np.log(blob.contrast)),
-        "cores": float(np.log(cores)),
+        "cores": float(np.log(max(blob.cores, 1))),
         "pixels": float(np.log(len(blob.x))),
         "texture": blob.texture,
         "ring": blob.ring_share,
@@ -164,12 +229,11 @@ def measure(blob: Blob, size: float) -> Ship:
         length_px=length / size,
         length_sd_px=sd / size,
         width_px=width / size,
-        width_sd_px=max(6.0, 0.25 * width) / size,
+        width_sd_px=width_sd / size,
         angle=whole.angle,
         angle_sd=angle_sd(whole.length, whole.width),
         probability=probability(score),
         contrast=blob.contrast,
-        alongside=blob.ring_share < 0.5 and False,
         features={**f, **score},
     )
 

@@ -29,7 +29,9 @@ MARGIN = 2 * BLOCK  # rows shared by neighbouring strips: a ship of 400 m at 10 
 GROUP = 16  # blocks a side of a region whose clutter family is fitted: 10 km in IW
 GUARD, RING = 22, 44  # half sides of the ring, pixels: 6,000 pixels outside a ship of 400 m
 LOW = 0.85  # the low threshold against the final one: fluctuation of block against ring mean
+TEXTURE_CLIP = 25.0  # times the mean: brighter samples are targets, not texture
 GROW_PFA = 2e-3  # edge of a ship: still four deviations of the mean of two polarisations
+SMALL = 1500  # samples: a cut-out of less than 130 pixels a side
 BORDER = 0.02  # of the median intensity; border noise of products before IPF 2.90 lies far below any sea
 MAX_OBJECT = 60_000  # pixels; larger is land or a wind front
 
@@ -211,7 +213,7 @@ def _strip(scene: Scene, land: Land | None, strip: _Strip, pfa: float, looks: fl
     groups = (-(-shape[0] // GROUP), -(-shape[1] // GROUP))
     count, second = np.zeros(groups), np.zeros((*groups, 3))
     tail = np.zeros((*groups, 3, len(LEVELS)))
-    kernels.texture(a, b, two, land_array, use_land, mean_a, mean_b, GROUP, 60.0, count, second, tail, LEVELS)
+    kernels.texture(a, b, two, land_array, use_land, mean_a, mean_b, GROUP, TEXTURE_CLIP, count, second, tail, LEVELS)
     limits, grow_limit, texture, names = _limits(count, second, tail, pfa, looks, two)
     spread = lambda v: np.repeat(np.repeat(v, GROUP, 0), GROUP, 1)[: shape[0], : shape[1]]  # noqa: E731
     own = np.zeros(shape[0], bool)
@@ -239,12 +241,14 @@ def _limits(count, second, tail, pfa, looks, two):
     # The rate is shared between the tests, so that a pixel is wrong with the stated rate in all.
     shares = (pfa / 4, pfa / 4, pfa / 2) if two else (pfa, pfa, pfa)
     names: dict[str, int] = {}
+    # The family is chosen once a strip and channel: a single region has too few samples far out to tell.
+    pooled = [_tail(count.sum(), second[..., c].sum(), tail[..., c, :].sum((0, 1)), looks * (2 if c == 2 else 1)).family for c in range(3)]
     for i in range(groups[0]):
         for j in range(groups[1]):
-            if count[i, j] < 50:
+            if count[i, j] < 20:
                 continue
             for c in range(3 if two else 1):
-                fit = Tail(count[i, j], second[i, j, c], tail[i, j, c], looks * (2 if c == 2 else 1))
+                fit = _tail(count[i, j], second[i, j, c], tail[i, j, c], looks * (2 if c == 2 else 1), pooled[c])
                 limits[i, j, c] = fit.at(shares[c])
                 if c == (2 if two else 0):
                     grow_limit[i, j], texture[i, j] = fit.at(GROW_PFA), fit.variance
@@ -252,6 +256,13 @@ def _limits(count, second, tail, pfa, looks, two):
             if not two:
                 limits[i, j, 1:] = limits[i, j, 0]
     return limits, grow_limit, texture, names
+
+
+def _tail(count: float, second: float, tail: np.ndarray, looks: float, family: str | None = None) -> Tail:
+    """Tail of a region; one too small to tell texture from a ship is taken as speckle with mild texture."""
+    if count < SMALL:
+        return Tail(count, count * (1 + 1.35 / looks), tail * 0, looks)
+    return Tail(count, second, tail, looks, family=family)
 
 
 def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_limit, texture, strip) -> list[Blob]:

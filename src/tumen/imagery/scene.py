@@ -292,7 +292,13 @@ def _unnamed_sar(path: str, data: Any, stem: str) -> tuple[dict[str, Band], list
         pol = named[0] if len(named) == 1 else "VV"
         return {pol: Band(path, 1)}, [] if named else ["polarisation is not named: taken as co-polarised"]
     if data.count == 2:
-        return {"VV": Band(path, 1), "VH": Band(path, 2)}, ["bands are not named: taken as VV, VH"]
+        # Sea and ships are brighter in the co-polarised band, always: 6 dB and more at C band.
+        size = 1024
+        x, y = max(0, (data.width - size) // 2), max(0, (data.height - size) // 2)
+        window = need("rasterio.windows").Window(x, y, min(size, data.width), min(size, data.height))
+        first, second = (float(np.median(data.read(i, window=window))) for i in (1, 2))
+        co, cross = (2, 1) if second > first else (1, 2)
+        return {"VV": Band(path, co), "VH": Band(path, cross)}, [f"bands are not named: the brighter, number {co}, taken as VV, the other as VH"]
     raise SceneFault(path, f"{data.count} bands without names", "bands described as VV, VH, HH or HV")
 
 

@@ -1,0 +1,158 @@
+"""False radar scenes with known truth: clutter of four kinds, ships, whole scenes on disk.
+
+Takes a numpy Generator and sizes; gives amplitude arrays and GeoTIFFs that are marked as simulated. For
+false-alarm rates, calibration and speed; never evidence in a real case.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+CLUTTER = ("gamma", "k", "weibull", "lognormal")
+MEAN = {"VV": 8100.0, "VH": 1600.0}  # intensity of moderate sea in the numbers of a GRD product (90 and 40 squared)
+
+
+def clutter(
+    rng: np.random.Generator, kind: str, shape: tuple[int, int], mean: float = 1.0, looks: float = 4.4
+) -> np.ndarray:
+    """Intensity of sea clutter, float32, of one of four kinds.
+
+    gamma: speckle alone; k: gamma texture of order 4; weibull: shape 1.5; lognormal: sigma 0.6.
+
+    >>> a = clutter(np.random.default_rng(1), "k", (400, 400), 2.0)
+    >>> abs(float(a.mean()) / 2 - 1) < 0.05
+    True
+    """
+    if kind == "gamma":
+        made = rng.standard_gamma(looks, shape, np.float32) / np.float32(looks)
+    elif kind == "k":
+        made = rng.standard_gamma(looks, shape, np.float32) / np.float32(looks)
+        made *= rng.standard_gamma(4.0, shape, np.float32) / np.float32(4)
+    elif kind == "weibull":
+        c = 1.5
+        made = rng.standard_exponential(shape, np.float32) ** np.float32(1 / c) / np.float32(
+            0.9027452929509336
+        )  # gamma(1 + 1/c)
+    elif kind == "lognormal":
+        s = 0.6
+        made = np.exp(rng.standard_normal(shape, np.float32) * np.float32(s) - np.float32(s * s / 2))
+    else:
+        raise ValueError(f"clutter '{kind}'; expected one of {', '.join(CLUTTER)}")
+    return made * np.float32(mean)
+
+
+def backdrop(shape: tuple[int, int], span_db: float = 6.0) -> np.ndarray:
+    """A smooth change of the sea's brightness over an image: range fall-off and a swell front, factor on intensity."""
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    fall = x / max(shape[1] - 1, 1) * span_db
+    front = 1.0 * np.sin(y / max(shape[0] - 1, 1) * 6)
+    return (10 ** ((front - fall) / 10)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TrueShip:
+    """Truth of a simulated ship: centre and size in pixels, axis in radians from x."""
+
+    x: float
+    y: float
+    length_px: float
+    width_px: float
+    angle: float
+    contrast: float
+
+
+def add_ship(rng: np.random.Generator, intensity: np.ndarray, ship: TrueShip, mean: float) -> None:
+    """Add a ship to an intensity image in place: hull of uneven scatterers, bright ends, blurred by the resolution."""
+    half = int(ship.length_px / 2 + 6)
+    y0, x0 = int(ship.y) - half, int(ship.x) - half
+    y1, x1 = min(intensity.shape[0], y0 + 2 * half), min(intensity.shape[1], x0 + 2 * half)
+    y0, x0 = max(0, y0), max(0, x0)
+    v, u = np.mgrid[y0:y1, x0:x1] + 0.5
+    along = (u - ship.x) * np.cos(ship.angle) + (v - ship.y) * np.sin(ship.angle)
+    across = -(u - ship.x) * np.sin(ship.angle) + (v - ship.y) * np.cos(ship.angle)
+    hull = (np.abs(along) <= ship.length_px / 2) & (np.abs(across) <= max(ship.width_px, 1.2) / 2)
+    power = hull * rng.standard_gamma(0.8, hull.shape)
+    ends = np.abs(np.abs(along) - 0.42 * ship.length_px) < 1.2
+    power = power + 3 * (hull & ends)
+    from scipy.ndimage import gaussian_filter
+
+    intensity[y0:y1, x0:x1] += (gaussian_filter(power, 0.8) * ship.contrast * mean).astype(np.float32)
+
+
+def random_ship(rng: np.random.Generator, height: int, width: int) -> TrueShip:
+    """A ship of a length that ships have (log-normal, median 90 m) somewhere in the image, 10 m pixels."""
+    length = float(np.clip(rng.lognormal(np.log(9.0), 0.55), 2.0, 40.0))
+    return TrueShip(
+        x=float(rng.uniform(30, width - 30)),
+        y=float(rng.uniform(30, height - 30)),
+        length_px=length,
+        width_px=length / 6.2,
+        angle=float(rng.uniform(-np.pi / 2, np.pi / 2)),
+        contrast=float(np.exp(rng.normal(2.6, 1.0))),
+    )
+
+
+def write_scene(
+    path: Path,
+    rng: np.random.Generator,
+    width: int,
+    height: int,
+    ships: int = 60,
+    compress: str | None = None,
+    polarisations: tuple[str, ...] = ("VV", "VH"),
+    kind: str = "gamma",
+    when: dt.datetime | None = None,
+    corner: tuple[float, float] | None = None,
+) -> list[TrueShip]:
+    """Write a simulated radar scene strip by strip; returns its ships. `corner` is the north-west (lon, lat).
+
+    The file carries the tag TUMEN_SIMULATED=true, which every row made from it repeats.
+    """
+    import rasterio
+    from rasterio.windows import Window
+
+    truth = [random_ship(rng, height, width) for _ in range(ships)]
+    profile: dict = {
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": len(polarisations),
+        "dtype": "uint16",
+        "interleave": "band",
+    }
+    if compress:
+        profile.update(compress=compress, tiled=True, blockxsize=512, blockysize=512, num_threads=2, predictor=2)
+    if corner is not None:
+        step = 10 / 111_195.0
+        stretch = 1 / np.cos(np.radians(corner[1]))
+        profile.update(crs="EPSG:4326", transform=rasterio.Affine(step * stretch, 0, corner[0], 0, -step, corner[1]))
+    rows = 1024
+    fall = backdrop((1, width))[0]
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "w", **profile) as out:
+            out.update_tags(
+                TUMEN_SIMULATED="true", ACQUISITION_TIME=(when or dt.datetime(2000, 1, 1, tzinfo=dt.UTC)).isoformat()
+            )
+            for band, pol in enumerate(polarisations, 1):
+                out.set_band_description(band, pol)
+            for y in range(0, height, rows):
+                n = min(rows, height - y)
+                for band, pol in enumerate(polarisations, 1):
+                    mean = MEAN.get(pol, 4000.0)
+                    strip = clutter(rng, kind, (n, width), mean) * fall
+                    for ship in truth:
+                        if -40 < ship.y - y < n + 40:
+                            shifted = TrueShip(
+                                ship.x, ship.y - y, ship.length_px, ship.width_px, ship.angle, ship.contrast
+                            )
+                            if 0 < shifted.y < n:
+                                add_ship(rng, strip, shifted, mean)
+                    out.write(np.minimum(np.sqrt(strip), 65535).astype(np.uint16), band, window=Window(0, y, width, n))
+    return truth
