@@ -114,7 +114,8 @@ def _print_table(table: pa.Table, output: Path | None, title: str) -> None:
     widths = {n: max([len(n), *(min(len(c), WIDEST_CELL) for c in cells[n])]) for n in names}
     with _sink(output) as sink:
         console = Console(file=sink, width=None if output is None and sys.stdout.isatty() else 180, highlight=False)
-        shown, room = [], console.width
+        shown: list[str] = []
+        room = console.width
         for name in names:
             room -= widths[name] + 2
             if room < 0 and shown:

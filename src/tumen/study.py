@@ -128,9 +128,10 @@ class Study:
             raise RunError(
                 f"{day}: outside the case, expected a day after {start} and not after {self.case.settings.as_of}"
             )
-        known = (self.table("looks"), *(self._case_tables[n] for n in ("claims", "places", "vessels")))
         settings = self.case.settings.traffic or TrafficSettings()
-        return backtest(*known, settings, (start, end), day, seed_for(self.case.settings.seed, "count"))
+        claims, places, vessels = (self._case_tables[n] for n in ("claims", "places", "vessels"))
+        seed = seed_for(self.case.settings.seed, "count")
+        return backtest(self.table("looks"), claims, places, vessels, settings, (start, end), day, seed)
 
     # --- evidence -----------------------------------------------------------------------
 
