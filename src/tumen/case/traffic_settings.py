@@ -85,10 +85,11 @@ class TrafficSettings(Record):
     """Priors and choices of the traffic model. All have defaults, so the section may be left out."""
 
     # --- the ships' behaviour -------------------------------------------------------------------
-    # Stay at Najin 1 to 3 days (VOA, kbs-voa-2023-10-15); 49 vessel days over at least 25 visits
-    # gives at most 1.96 days a visit (CSIS, newspim-csis-2024-02-29).
-    dwell_days: SpreadPrior = SpreadPrior(median=1.7, factor=1.7)
-    dwell_by_place: list[PlaceDwell] = []
+    # Stay at the loading pier 1 to 3 days (VOA, kbs-voa-2023-10-15); Lady R lay at two piers in turn from 10 to
+    # 12 March 2024 and was at Vostochny on the 14th; 49 of 109 usable days with a ship over at least 25 visits
+    # to mid-February 2024 (CSIS, newspim-csis-2024-02-29) is some 3 days a visit if few were missed, 2 if a third were.
+    dwell_days: SpreadPrior = SpreadPrior(median=2.2, factor=1.8)
+    dwell_by_place: list[PlaceDwell] = Field(default_factory=list)
     # Two Erlang phases: a stay of under a quarter of the mean has probability 9 %, so a berth is
     # rarely freed at once, yet waiting for boxes can stretch a stay.
     dwell_phases: int = Field(default=2, ge=1, le=3)
@@ -120,7 +121,7 @@ class TrafficSettings(Record):
     # taken as a random sample of hours.
     selection: bool = True
     selection_odds: SpreadPrior = SpreadPrior(median=15.0, factor=3.0)
-    quiet: list[Quiet] = []
+    quiet: list[Quiet] = Field(default_factory=list)
     # Standard deviation of a length measured in 3 m imagery (VOA lengths are rounded to 5 m).
     length_sd_m: float = Field(default=6.0, gt=0)
     # Lengths of ships of the route that the roster does not name.
@@ -139,7 +140,7 @@ class TrafficSettings(Record):
 
     # --- published totals -----------------------------------------------------------------------
     # Share of the visits that one collector counts. Thick cloud takes 24 to 30 % of days (VOA,
-    # inews24-voa-2023-10-15); a stay of 1.7 days meets a clear daytime pass with about 0.8, and hulls
+    # inews24-voa-2023-10-15); a stay of two days meets a clear daytime pass with about 0.8, and hulls
     # that were not made out are left out of a careful count.
     collector_share: SharePrior = SharePrior(median=0.77, factor=2.5)
     # Counts not worded "at least" may also hold other ships and one ship counted twice.
@@ -160,13 +161,13 @@ class TrafficSettings(Record):
     # Chance that a look at a port of discharge finds a ship that no voyage explains: ships of the roster
     # also load and supply there (Lady R, 24 to 26 September 2025).
     ships_at_destination_otherwise: float = Field(default=0.3, ge=0, lt=1)
-    destinations: list[DestinationShare] = []
-    hull_absences: list[HullAbsence] = []
+    destinations: list[DestinationShare] = Field(default_factory=list)
+    hull_absences: list[HullAbsence] = Field(default_factory=list)
 
     # --- time and computing ---------------------------------------------------------------------
     horizon_months: int = Field(default=12, ge=0, le=120)
     parameter_points: int = Field(default=128, ge=16)
-    particles: int = Field(default=8000, ge=500)
+    particles: int = Field(default=12_000, ge=500)
     # Effective number of parameter points and of paths below which the search is widened.
     min_effective_points: float = Field(default=20.0, gt=0)
     min_effective_paths: float = Field(default=100.0, gt=0)

@@ -54,7 +54,7 @@ class Truth:
 
     dwell_factor: float = 1.0
     cloud_share: float = 0.3
-    cloud_told: float = 1.0
+    partly_told: bool = True
     selection_factor: float = 1.0
     false_factor: float = 1.0
     other_ship_days: float = 0.0
@@ -219,7 +219,7 @@ class _Eye:
         strange = bool(self.rng.random() < usable * self.false)
         strange |= bool(((self.others[0] <= when) & (self.others[1] > when)).any() and self.rng.random() < usable)
         seen = len(found) + strange
-        row = self._row(when, PORT, usable * self.truth.cloud_told if usable < 1 else usable)
+        row = self._row(when, PORT, usable if self.truth.partly_told or usable == 0 else 1.0)
         row["tasked"] = tasked
         row["vessel_present"] = seen > 0
         if kind == "counts":

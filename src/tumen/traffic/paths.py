@@ -21,7 +21,7 @@ from tumen.traffic.filter import Kernels, Problem, cuts
 from tumen.traffic.points import Weighted
 from tumen.traffic.prior import Points
 
-_MESSAGE_BYTES = 120_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
+_MESSAGE_BYTES = 100_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
 _MOST_POINTS = 64
 _ARRIVALS_A_DAY = 5  # arrivals told apart in a step of a day or less: at 1 a day, under 1e-3 lie beyond
 _ARRIVALS_A_STEP = 13  # and in the half-week steps after the last evidence
