@@ -32,9 +32,9 @@ _ID = re.compile(r'\sid="([^"]*)"')
 _DATA = re.compile(r"<data\b[^>]*>")
 _WHY = re.compile(r'\sdata-why="([^"]*)"')
 _VALUE = re.compile(r'\svalue="([^"]*)"')
-TREE_DEPTH = 4
+TREE_DEPTH = 3
 MOST_CHILDREN = 12
-LONGEST_DETAIL = 400
+LONGEST_DETAIL = 300
 
 
 def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:

@@ -203,7 +203,8 @@ class _Setter:
             lines.append(
                 f"#evidence({self._named[why]}, {_quoted(node_label(node, words))}, {_quoted(node.where)}, {_quoted(steps)}, {_quoted(listed)}) <why-{self._named[why]}>"
             )
-        return "\n".join(lines)
+        opening, *entries = lines
+        return f"{opening}\n#columns(2, gutter: 7mm)[\n" + "\n".join(entries) + "\n]"
 
     def _way(self, why: str) -> list[str]:
         """The steps down from a figure, along its first child, until a record."""

@@ -23,7 +23,7 @@ from tumen.brief.figures.canvas import (
     ticks,
 )
 
-ROW = 34.0
+ROW = 29.0
 LABEL = 262.0
 
 
@@ -96,8 +96,8 @@ def _row(canvas: Canvas, row: Row, x: Scale, y: float, labels: dict[str, str]) -
     canvas.open_link(row.why, row.tip)
     canvas.rect(0, y + 1, canvas.width, ROW - 2, PAPER, fill_opacity=0)
     canvas.line(0, y + ROW, canvas.width, y + ROW, RULE, 0.6)
-    canvas.text(0, middle - 2, _cut(row.label, LABEL, 12), 12, SOFT if grey else INK)
-    canvas.text(0, middle + 12, f"{row.origin} · {labels[row.reading] if row.reading in labels else row.reading}", 10.5, SOFT)
+    canvas.text(0, middle - 1, _cut(row.label, LABEL, 12), 12, SOFT if grey else INK)
+    canvas.text(0, middle + 11, f"{row.origin} · {labels[row.reading] if row.reading in labels else row.reading}", 10.5, SOFT)
     canvas.rect(x.clipped(row.low90), middle + 3, max(x.clipped(row.high90) - x.clipped(row.low90), 2), 6, BLUE, fill_opacity=0.35)
     canvas.rect(x.clipped(row.median) - 1.5, middle + 1, 3, 10, BLUE)
     _claim(canvas, row, x, middle - 5, colour, grey)

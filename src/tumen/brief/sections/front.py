@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tumen.brief.blocks import Block, Figure, Items, Number, Para, Section, Spans
+from tumen.brief.blocks import Block, Figure, Items, Number, Para, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import front as drawing
 from tumen.brief.figures.canvas import BLUE, VERMILION
@@ -48,7 +48,7 @@ def _answer(desk: Desk, row: dict[str, Any]) -> Spans:
         return desk.said(row, "text")
     why = desk.trace.cite(row["evidence_id"], f"the answer '{row['answer']}'")
     interval = Number(desk.words.interval(low, high, row["unit"]), float(row["median"]), why)
-    return (*desk.said(row, "text"), *desk.words.say("front.interval", interval=interval))
+    return (*desk.said(row, "text"), Text(" "), *desk.words.say("front.interval", interval=interval))
 
 
 def _series(desk: Desk, rows: list[dict[str, Any]], side: str, scenario: str, colour: str, dashed: bool) -> drawing.Series | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tumen.brief.blocks import Block, Picture, Pictures, Section
+from tumen.brief.blocks import Block, Picture, Pictures, Section, Text
 from tumen.brief.desk import Desk
 from tumen.brief.sections.answer import place_name
 
@@ -50,6 +50,6 @@ def _picture(desk: Desk, row: dict[str, Any], subject: dict[str, Any]) -> Pictur
         length = subject["length_m"]
         desk.trace.cite(why, f"the length in the picture {row['chip_id']}")
         number = words.number(length, "m", why, max(length - 1.645 * sd, 0), length + 1.645 * sd)
-        caption += words.say("chips.length", length=number)
+        caption += (Text(" "), *words.say("chips.length", length=number))
     alt = words.text("chips.alt", place=place, day=day)
     return Picture(row["chip_id"], row["png"], "image/png", f"{place}, {day}", tuple(caption), alt)

@@ -204,7 +204,7 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
             )
         )
     head = tuple(words.text(f"options.{k}") for k in ("option", "card", "cost", "delay", "effect", "status"))
-    return Grid(head, tuple(rows), words.text("options.caption"), numeric=(3, 4), widths=(5, 3, 2, 2, 3, 3))
+    return Grid(head, tuple(rows), words.text("options.caption"), numeric=(3, 4), widths=(5, 3, 2, 2, 3, 6))
 
 
 def _status(desk: Desk, row: dict[str, Any]) -> tuple[str, str]:

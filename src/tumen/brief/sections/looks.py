@@ -23,7 +23,7 @@ LONGEST_LOOK_DAYS = 2.5
 RANK = {"ship": 3, "empty": 2, "unsure": 1, "cloud": 0}
 MOST_PLACES = 3
 FEWEST_LOOKS = 8
-TOTALS = ("image_days", "vessel_days", "cloud_days", "visits")
+TOTALS = ("image_days", "vessel_days", "visits")
 
 
 def calendar(desk: Desk) -> Section:
@@ -45,11 +45,13 @@ def calendar(desk: Desk) -> Section:
 
 
 def _totals(desk: Desk, place: str) -> Spans:
-    """Aggregates of looks that are evidence in their own right: image days, vessel days, visits."""
+    """Aggregates of looks that are evidence in their own right, the last of each origin: image days, days with a ship."""
     words, out = desk.words, []
-    for row in desk.rows("claims"):
-        if row["place"] != place or row["use"] != "evidence" or str(row["quantity"]) not in TOTALS:
-            continue
+    last: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in sorted(desk.rows("claims"), key=lambda r: (r["period_end"] or r["published"], r["published"])):
+        if row["place"] == place and row["use"] == "evidence" and str(row["quantity"]) in TOTALS:
+            last[row["origin_group"], str(row["quantity"])] = row
+    for row in last.values():
         value = next((row[k] for k in ("point", "low", "high") if row[k] is not None), None)
         if value is None:
             continue
