@@ -180,12 +180,11 @@ def _vessel(buf: np.ndarray, a: int, b: int) -> tuple[int, bool]:
 
 
 @inlined
-def _angle(buf: np.ndarray, a: int, b: int, decimal: int) -> tuple[int, bool]:
+def _angle(value: float) -> int:
     """Degrees as 1e-7 degree; out-of-range values are kept (clipped) for the caller to name."""
-    value, ok = real(buf, a, b, decimal)
     if value != value:
-        return NO_ANGLE, ok
-    return np.int64(round(min(max(value, -200.0), 200.0) * 1e7)), ok
+        return NO_ANGLE
+    return np.int64(round(min(max(value, -200.0), 200.0) * 1e7))
 
 
 @kernel
@@ -203,6 +202,7 @@ def _scan(
     line = 0
     a = np.zeros(N_ROLES, dtype=np.int64)
     b = np.zeros(N_ROLES, dtype=np.int64)
+    value = np.zeros(N_ROLES, dtype=np.float64)
     columns = len(role_of)
     size = 1 << 14
     seen = np.zeros(size, dtype=np.int64)
@@ -287,22 +287,21 @@ def _scan(
             counts[BAD_NUMBER] += 1
             if first[BAD_NUMBER] == 0:
                 first[BAD_NUMBER] = line
-        y1, ok1 = _angle(buf, a[LAT], b[LAT], decimal)
-        x1, ok2 = _angle(buf, a[LON], b[LON], decimal)
+        bad = 0
+        for r in range(LAT, HEADING + 1):
+            told_value, ok = real(buf, a[r], b[r], decimal)
+            value[r] = told_value
+            bad += not ok
         vessel[i] = v
         pt[i] = t
-        lat[i] = y1
-        lon[i] = x1
+        lat[i] = _angle(value[LAT])
+        lon[i] = _angle(value[LON])
         pat[i] = s
-        value, ok3 = real(buf, a[SOG], b[SOG], decimal)
-        value = value * speed
+        x1 = value[SOG] * speed
         # 102.3 is 'not available', 102.2 'that or more'
-        sog[i] = np.float32(value) if 0.0 <= value < 102.25 else np.float32(np.nan)
-        value, ok4 = real(buf, a[COG], b[COG], decimal)
-        cog[i] = np.float32(value) if 0.0 <= value < 360.0 else np.float32(np.nan)
-        value, ok5 = real(buf, a[HEADING], b[HEADING], decimal)
-        heading[i] = np.int16(value) if 0.0 <= value < 360.0 else -1
-        bad = (not ok1) + (not ok2) + (not ok3) + (not ok4) + (not ok5)
+        sog[i] = np.float32(x1) if 0.0 <= x1 < 102.25 else np.float32(np.nan)
+        cog[i] = np.float32(value[COG]) if 0.0 <= value[COG] < 360.0 else np.float32(np.nan)
+        heading[i] = np.int16(value[HEADING]) if 0.0 <= value[HEADING] < 360.0 else -1
         if bad > 0:
             counts[BAD_NUMBER] += bad
             if first[BAD_NUMBER] == 0:
@@ -372,22 +371,20 @@ def _scan(
                 # MarineCadastre's own codes from 1001 on are no AIS types
                 code = -1
         s_type[j] = code
+        for r in range(LENGTH, STARBOARD + 1):
+            if r != DESTINATION:
+                told_value, ok = real(buf, a[r], b[r], decimal)
+                value[r] = told_value
         for k in range(4):
-            value, _ = real(buf, a[BOW + k], b[BOW + k], decimal)
-            s_sides[j, k] = np.float32(value) if value >= 0 else np.float32(-1)
-        if s_sides[j, 0] < 0 and s_sides[j, 1] < 0:
-            # only length and width told: the antenna is set to the bow and the port side
-            value, _ = real(buf, a[LENGTH], b[LENGTH], decimal)
-            if value > 0:
-                s_sides[j, 0] = 0
-                s_sides[j, 1] = np.float32(value)
-        if s_sides[j, 2] < 0 and s_sides[j, 3] < 0:
-            value, _ = real(buf, a[WIDTH], b[WIDTH], decimal)
-            if value > 0:
-                s_sides[j, 2] = 0
-                s_sides[j, 3] = np.float32(value)
-        value, _ = real(buf, a[DRAUGHT], b[DRAUGHT], decimal)
-        s_draught[j] = np.float32(value) if 0 < value <= 40.0 else np.float32(np.nan)
+            s_sides[j, k] = np.float32(value[BOW + k]) if value[BOW + k] >= 0 else np.float32(-1)
+        # only length and width told: the antenna is set to the bow and the port side
+        if s_sides[j, 0] < 0 and s_sides[j, 1] < 0 and value[LENGTH] > 0:
+            s_sides[j, 0] = 0
+            s_sides[j, 1] = np.float32(value[LENGTH])
+        if s_sides[j, 2] < 0 and s_sides[j, 3] < 0 and value[WIDTH] > 0:
+            s_sides[j, 2] = 0
+            s_sides[j, 3] = np.float32(value[WIDTH])
+        s_draught[j] = np.float32(value[DRAUGHT]) if 0 < value[DRAUGHT] <= 40.0 else np.float32(np.nan)
         _copy(buf, a[NAME], b[NAME], s_name[j])
         _copy(buf, a[CALL], b[CALL], s_call[j])
         _copy(buf, a[DESTINATION], b[DESTINATION], s_dest[j])

@@ -209,11 +209,10 @@ POSITION, IDENTITY = 1, 2
 
 
 @kernel
-def _decode(buf: np.ndarray, p: int, bits: int, words: np.ndarray, rec: np.ndarray) -> tuple[int, int, int]:
-    """Decode one payload: what it holds (POSITION | IDENTITY, or minus the reason), type, identity layout."""
+def _decode(bits: int, words: np.ndarray, rec: np.ndarray) -> tuple[int, int, int]:
+    """Decode one packed payload: what it holds (POSITION | IDENTITY, or minus the reason), type, identity layout."""
     if bits < 38:
         return -BAD_PAYLOAD, 0, 0
-    _pack(buf, p, (bits + 5) // 6, words)
     m = np.int64(words[0] >> np.uint64(54))
     if m < 1 or m > 27:
         return -BAD_PAYLOAD, 0, 0
@@ -277,6 +276,35 @@ def _tag_block(buf: np.ndarray, a: int, b: int) -> tuple[int, int, bool]:
                 station = station * 131 + buf[k]
         p = q + 1
     return t, station, True
+
+
+@inlined
+def _when(buf: np.ndarray, s: int, bang: int, tail: int, b: int) -> tuple[int, int, bool, bool]:
+    """Receiver's time of the line buf[s:b] whose sentence is buf[bang:tail]; hash of the station; is there a tag
+    block, and does its checksum fit? A tag block comes first, then a stamp before the sentence, then one after."""
+    t = NO_TIME
+    station = 0
+    tagged = False
+    fits = True
+    # a tag block may follow other text, e.g. a logger's stamp
+    back = s
+    while back < bang and buf[back] != 92:
+        back += 1
+    if back < bang:
+        close = bang - 1
+        while close > back and buf[close] != 92:
+            close -= 1
+        if close > back:
+            t, station, fits = _tag_block(buf, back + 1, close)
+            tagged = True
+    # one call for both places, so that the large reader of times is compiled in once
+    for place in range(2):
+        if t == NO_TIME:
+            x = s if place == 0 else tail
+            y = back if place == 0 else b
+            if x < y:
+                t = stamp(buf, x, y)
+    return t, station, tagged, fits
 
 
 @inlined
@@ -365,6 +393,7 @@ def _scan(
             b -= 1
         is_own = s >= own and s < stop
         found = m = w = at = 0
+        bits = -1
         t = NO_TIME
         if s >= stop and open_slots == 0:
             break
@@ -456,37 +485,11 @@ def _scan(
                     if filled < 0 or filled > 5:
                         filled = 0
                     sentences += is_own
-                    station = 0
-                    tagged = False
-                    if bang > s:
-                        if buf[s] == 92:
-                            close = bang - 1
-                            while close > s and buf[close] != 92:
-                                close -= 1
-                            if close > s:
-                                t, station, fits = _tag_block(buf, s + 1, close)
-                                tagged = True
-                                if not fits and is_own:
-                                    counts[BAD_TAG] += 1
-                                    if first[BAD_TAG] == 0:
-                                        first[BAD_TAG] = line
-                        else:
-                            # a tag block may follow other text, e.g. a logger's stamp
-                            back = -1
-                            for k in range(s, bang):
-                                if buf[k] == 92:
-                                    back = k
-                                    break
-                            if back >= 0:
-                                close = bang - 1
-                                while close > back and buf[close] != 92:
-                                    close -= 1
-                                if close > back:
-                                    t, station, fits = _tag_block(buf, back + 1, close)
-                            if t == NO_TIME:
-                                t = stamp(buf, s, bang)
-                    if t == NO_TIME and star + 3 < b:
-                        t = stamp(buf, star + 3, b)
+                    t, station, tagged, fits = _when(buf, s, bang, star + 3, b)
+                    if not fits and is_own:
+                        counts[BAD_TAG] += 1
+                        if first[BAD_TAG] == 0:
+                            first[BAD_TAG] = line
                     if t != NO_TIME:
                         group_time = t
                     elif tagged and part > 1:
@@ -495,7 +498,8 @@ def _scan(
                         if is_own:
                             if t == NO_TIME:
                                 t = clock
-                            found, m, w = _decode(buf, payload, (payload_end - payload) * 6 - filled, words, rec)
+                            bits = (payload_end - payload) * 6 - filled
+                            _pack(buf, payload, payload_end - payload, words)
                             at = s - own
                     else:
                         k = (np.int64(station) * 31 + channel) * 10000 + seq * 10 + total
@@ -578,11 +582,14 @@ def _scan(
                                         reason = BAD_PAYLOAD
                                     else:
                                         t = when[slot] if when[slot] != NO_TIME else clock
-                                        found, m, w = _decode(whole, 0, size * 6 - fill[slot], words, rec)
+                                        bits = size * 6 - fill[slot]
+                                        _pack(whole, 0, size, words)
                                         at = where[slot] // 4294967296
+        if bits >= 0:
+            found, m, w = _decode(bits, words, rec)
         if found < 0:
             reason = -found
-        else:
+        elif found > 0:
             if found & 1:
                 vessel[i] = rec[0]
                 pt[i] = t
