@@ -168,6 +168,10 @@ def test_influence_diagram_on_paper():
     assert best == "nothing"
 
 
+def test_without_packages_each_option_is_one():
+    assert Scale(responses(packages={})).packages == {"nothing": [], "one": ["one"], "two": ["two"]}
+
+
 def test_every_set_of_options_is_weighed():
     gain, cost = Scale(responses()).subsets()
     net = sorted(gain @ [0.6, 0.2] - cost)

@@ -140,7 +140,7 @@ def _packages(
     rows = []
     for number, name in enumerate(names):
         low, mid, high = np.quantile(net[:, number], [0.05, 0.5, 0.95])
-        package = responses.packages.get(name)
+        package = responses.packages.get(name) or responses.options.get(name)
         rows.append(
             {
                 "package": name,

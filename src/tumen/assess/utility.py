@@ -24,7 +24,9 @@ class Scale:
     def __init__(self, responses: Responses) -> None:
         self.responses = responses
         self.trades = list(responses.utility.harm)
-        self.packages = {NOTHING: [], **{n: p.options for n, p in responses.packages.items()}}
+        # Where no packages are stated each option is one.
+        stated = {n: p.options for n, p in responses.packages.items()} or {n: [n] for n in responses.options}
+        self.packages = {NOTHING: [], **stated}
         self.sheet = Sheet()
         for trade, bounds in responses.utility.harm.items():
             self.sheet.add(f"utility.harm.{trade}", bounds, False)
