@@ -44,7 +44,9 @@ class World:
         self.rng = np.random.default_rng(seed)
         self.nodes: dict[str, Node] = {}
         self._count = 0
-        self.nodes["source:s-1"] = Node("source:s-1", "source", "Agency: A report", "2024-03", grade="B (usually reliable)")
+        self.nodes["source:s-1"] = Node(
+            "source:s-1", "source", "Agency: A report", "2024-03", grade="B (usually reliable)"
+        )
         self.nodes[MAKER] = Node(MAKER, "computation", "computed by the step 'count'", children=("source:s-1",))
         self.tables: dict[str, pa.Table] = {}
         for make in (
@@ -137,12 +139,36 @@ class World:
         for month in MONTHS:
             seen, unseen = self.rng.poisson(2.2, DRAWS), self.rng.poisson(1.4, DRAWS)
             for d in range(DRAWS):
-                visits.append({"draw": d, "place": "Najin", "month": month, "ship": "Angara", "seen": int(seen[d]), "unseen": int(unseen[d])})
+                visits.append(
+                    {
+                        "draw": d,
+                        "place": "Najin",
+                        "month": month,
+                        "ship": "Angara",
+                        "seen": int(seen[d]),
+                        "unseen": int(unseen[d]),
+                    }
+                )
                 for end in ("Dunay", "Vostochny", "unknown"):
                     voyages.append(
-                        {"draw": d, "month": month, "origin": "Najin", "destination": end, "ship": "Angara", "voyages": int(self.rng.poisson(1.0))}
+                        {
+                            "draw": d,
+                            "month": month,
+                            "origin": "Najin",
+                            "destination": end,
+                            "ship": "Angara",
+                            "voyages": int(self.rng.poisson(1.0)),
+                        }
                     )
-                cargo.append({"draw": d, "month": month, "stream": "sea", "commodity": "containers", "quantity": float(seen[d] * 250)})
+                cargo.append(
+                    {
+                        "draw": d,
+                        "month": month,
+                        "stream": "sea",
+                        "commodity": "containers",
+                        "quantity": float(seen[d] * 250),
+                    }
+                )
         self.put("visits", visits)
         self.put("voyages", voyages)
         self.put("cargo", cargo)
@@ -173,7 +199,13 @@ class World:
             ("containers", "exactly", None, 15800, None, "derived: adds nothing", 14900), ("rounds", "capacity_152", None, 3.3e6, None, "derived: adds nothing", 2.9e6),
         ]  # fmt: skip
         for i, (quantity, reading, low, point, high, used, middle) in enumerate(rows):
-            shared = {"claim_id": f"c{i}", "quantity": quantity, "reading": reading, "origin_group": f"Origin {i}", "unit": quantity}
+            shared = {
+                "claim_id": f"c{i}",
+                "quantity": quantity,
+                "reading": reading,
+                "origin_group": f"Origin {i}",
+                "unit": quantity,
+            }
             told.append(
                 shared | {"label": f"{quantity} sent", "low": low, "point": point, "high": high, "direction": "PRK->RUS", "scope": "all",
                           "period_start": START, "period_end": MONTHS[6], "published": MONTHS[8], "independence": "claim", "use": "evidence", "source_id": "s-1"}
@@ -211,20 +243,62 @@ class World:
         rows = []
         for i in range(52):
             week = dt.date(2023, 8, 7) + dt.timedelta(weeks=i)
-            for side, scenario, level in (("RUS", "with", 10_000 + 3000 * math.sin(i / 8)), ("RUS", "without", 6500), ("UKR", "with", 3000 + 40 * i)):
-                rows.append({"week": week, "side": side, "scenario": scenario, "fired_median": level, "fired_low90": level * 0.8, "fired_high90": level * 1.25, "projected": False})
+            for side, scenario, level in (
+                ("RUS", "with", 10_000 + 3000 * math.sin(i / 8)),
+                ("RUS", "without", 6500),
+                ("UKR", "with", 3000 + 40 * i),
+            ):
+                rows.append(
+                    {
+                        "week": week,
+                        "side": side,
+                        "scenario": scenario,
+                        "fired_median": level,
+                        "fired_low90": level * 0.8,
+                        "fired_high90": level * 1.25,
+                        "projected": False,
+                    }
+                )
         self.put("front", rows)
-        self.put("front_answers", [{"answer": "a", "unit": "share", "share_of_draws": 1.0, "text": "Fire would have fallen by a third.", "text_ko": "포격은 3분의 1 줄었을 것이다."}])
+        self.put(
+            "front_answers",
+            [
+                {
+                    "answer": "a",
+                    "unit": "share",
+                    "share_of_draws": 1.0,
+                    "text": "Fire would have fallen by a third.",
+                    "text_ko": "포격은 3분의 1 줄었을 것이다.",
+                }
+            ],
+        )
 
     def _judge(self) -> None:
-        words = [("almost certain", "거의 확실"), ("likely", "가능성 높음"), ("realistic possibility", "현실적 가능성"), ("highly unlikely", "가능성 매우 낮음"), ("likely", "가능성 높음"), ("unlikely", "가능성 낮음")]
+        words = [
+            ("almost certain", "거의 확실"),
+            ("likely", "가능성 높음"),
+            ("realistic possibility", "현실적 가능성"),
+            ("highly unlikely", "가능성 매우 낮음"),
+            ("likely", "가능성 높음"),
+            ("unlikely", "가능성 낮음"),
+        ]
         trades, drivers = [], []
         for (en, ko), trade, end in zip(words, TRADES, (0.97, 0.66, 0.45, 0.15, 0.7, 0.3), strict=True):
             for i, month in enumerate(MONTHS):
                 p = 0.3 + (end - 0.3) * i / 11
                 trades.append({"trade": trade, "date": month, "probability": p, "low90": p * 0.8, "high90": min(1, p * 1.2), "word": en, "word_ko": ko,
                                "prior": 0.3, "kind": "trade", "label": "", "label_ko": "", "text": "t", "text_ko": "t"})  # fmt: skip
-            drivers.append({"trade": trade, "kind": "finding", "indicator_id": f"i-{trade}", "without": 0.3, "moved": 0.21, "text": f"A sign of {trade}", "text_ko": "징후"})
+            drivers.append(
+                {
+                    "trade": trade,
+                    "kind": "finding",
+                    "indicator_id": f"i-{trade}",
+                    "without": 0.3,
+                    "moved": 0.21,
+                    "text": f"A sign of {trade}",
+                    "text_ko": "징후",
+                }
+            )
         self.put("trades", trades)
         self.put("drivers", drivers)
         self.put("redlines", [
@@ -236,7 +310,22 @@ class World:
              "effect_median": 2.0 - i, "effect_low90": -1.0, "effect_high90": 4.0, "rank": float(i + 1), "share_best": 0.5, "status": "announced", "covered": True}
             for i, (c, label, ko, acts) in enumerate([("alliance_solidarity", "Shells for Ukraine", "우크라이나에 포탄 지원", ["veto", "goods"]), ("anti_submarine", "Joint drills", "연합 대잠훈련", ["submarine"])])
         ])  # fmt: skip
-        self.put("packages", [{"package": "p", "label": "Both", "label_ko": "둘 다", "options": ["o0", "o1"], "effect_median": 3.0, "effect_low90": 1.0, "effect_high90": 5.0, "rank": 1.0, "share_best": 0.7}])
+        self.put(
+            "packages",
+            [
+                {
+                    "package": "p",
+                    "label": "Both",
+                    "label_ko": "둘 다",
+                    "options": ["o0", "o1"],
+                    "effect_median": 3.0,
+                    "effect_low90": 1.0,
+                    "effect_high90": 5.0,
+                    "rank": 1.0,
+                    "share_best": 0.7,
+                }
+            ],
+        )
         self.put("collect", [{"observation": "x", "text": "Reactor parts at a yard", "text_ko": "조선소의 원자로 부품", "where": "Sinpo", "where_ko": "신포", "when": "weekly", "when_ko": "매주",
                               "trade": "submarine", "value": 0.12, "value_low90": 0.05, "value_high90": 0.2, "rank": 1.0}])  # fmt: skip
 

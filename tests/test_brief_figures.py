@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brief_world import World, about
 
+from brief_world import World, about
 from tumen.brief import make_brief
 from tumen.brief.figures import canvas, land, route_map
 from tumen.brief.figures.canvas import GROUNDS, TEXT_COLOURS, Scale, log_ticks, ticks
@@ -34,10 +34,20 @@ def test_words_in_drawings_keep_contrast(ink: str, ground: str) -> None:
 
 def test_words_of_the_page_keep_contrast() -> None:
     style = (Path(canvas.__file__).parents[1] / "templates" / "style.css").read_text()
-    named = dict(part.split(":") for part in style[style.index("{") + 1 : style.index("}")].split(";") if part.startswith("--") and "#" in part)
+    named = dict(
+        part.split(":")
+        for part in style[style.index("{") + 1 : style.index("}")].split(";")
+        if part.startswith("--") and "#" in part
+    )
     for ink in ("--ink", "--soft", "--accent", "--given", "--returned", "--owed"):
         assert contrast(_full(named[ink]), "#ffffff") >= 4.5, ink
-    for ink, ground in (("#ffffff", "#12283a"), ("#c9d6e0", "#12283a"), ("#1c2126", "#ffd84d"), ("#1c2126", "#fff8f3"), ("#59626b", "#f3f5f6")):
+    for ink, ground in (
+        ("#ffffff", "#12283a"),
+        ("#c9d6e0", "#12283a"),
+        ("#1c2126", "#ffd84d"),
+        ("#1c2126", "#fff8f3"),
+        ("#59626b", "#f3f5f6"),
+    ):
         assert contrast(ink, ground) >= 4.5
 
 

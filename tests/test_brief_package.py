@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from brief_world import World, about
 
+from brief_world import World, about
 from tumen.brief import BriefError, make_brief, make_package
 from tumen.brief.package import _cell
 from tumen.store import StepRecord
@@ -33,7 +33,9 @@ def _case(tmp: Path) -> Path:
 
 def test_the_crate_names_every_file_with_its_hash(world: World, tmp_path: Path) -> None:
     step = StepRecord("k" * 64, "count", "c0de", {"rate": 1}, 7, "2024-09-01", {"looks": "aa"}, {"visits@count": "bb"})
-    made = make_package(world.tables, replace(about(), folder=_case(tmp_path)), tmp_path, [step], [Path("brief.en.html")])
+    made = make_package(
+        world.tables, replace(about(), folder=_case(tmp_path)), tmp_path, [step], [Path("brief.en.html")]
+    )
     crate = json.loads((made / "ro-crate-metadata.json").read_text())
     by_id = {entry["@id"]: entry for entry in crate["@graph"]}
     assert by_id["ro-crate-metadata.json"]["about"] == {"@id": "./"}
@@ -97,7 +99,9 @@ def test_pdf_and_pictures(world: World, tmp_path: Path) -> None:
         assert all(p.read_bytes().startswith(b"\x89PNG") for p in pngs)
 
 
-def test_a_pdf_without_typst_says_what_to_install(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pdf_without_typst_says_what_to_install(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "typst", None)

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from brief_world import World, about
 
+from brief_world import World, about
 from tumen.brief import make_brief
 from tumen.brief.figures.trades import YARDSTICK
 from tumen.brief.words import Words, catalogue
@@ -22,7 +22,10 @@ def test_both_catalogues_hold_the_same_keys_and_places() -> None:
     assert set(en) == set(ko)
     for key in en:
         # A plural or a particle may leave a place out of one language, never bring in another.
-        assert set(re.findall(r"\{(\w+)\}", ko[key])) <= set(re.findall(r"\{(\w+)\}", en[key])) | {"basis", "recipient"}, key
+        assert set(re.findall(r"\{(\w+)\}", ko[key])) <= set(re.findall(r"\{(\w+)\}", en[key])) | {
+            "basis",
+            "recipient",
+        }, key
 
 
 def test_the_korean_catalogue_has_no_english_left_over() -> None:
@@ -35,7 +38,9 @@ def test_the_korean_catalogue_has_no_english_left_over() -> None:
 
 def test_the_korean_page_is_korean(tmp_path: Path) -> None:
     world = World()
-    page = make_brief(world.tables, about("ko"), world.evidence, tmp_path, "ko", made_by=world.made_by(), figures=False)[0]
+    page = make_brief(
+        world.tables, about("ko"), world.evidence, tmp_path, "ko", made_by=world.made_by(), figures=False
+    )[0]
     text = page.read_text("utf-8")
     body = text[text.index("<main>") : text.index('<section id="evidence"')]
     body = re.sub(r'<(\w+)[^>]* lang="en"[^>]*>.*?</\1>', "", body, flags=re.S)

@@ -46,9 +46,7 @@ def subject(case: Any, lang: str) -> Subject:
     about = settings.case
     ko = lang == "ko"
     terms = tuple(
-        GlossaryEntry(
-            t.term, t.ko if ko else t.en, t.definition_ko if ko else t.definition_en, (t.en,) if ko else ()
-        )
+        GlossaryEntry(t.term, t.ko if ko else t.en, t.definition_ko if ko else t.definition_en, (t.en,) if ko else ())
         for t in getattr(case, "glossary", None) or ()
     )
     actors = {
@@ -76,7 +74,12 @@ class Desk:
     """One brief in the making."""
 
     def __init__(
-        self, about: Subject, tables: Mapping[str, pa.Table], words: Words, trace: Trace, made_by: Mapping[str, str] | None = None
+        self,
+        about: Subject,
+        tables: Mapping[str, pa.Table],
+        words: Words,
+        trace: Trace,
+        made_by: Mapping[str, str] | None = None,
     ) -> None:
         self.about = about
         self.words = words
@@ -137,7 +140,9 @@ class Desk:
     ) -> Number:
         """A number of a row with its interval (`stem_median`, `stem_low90`, `stem_high90`) and the row's evidence."""
         why = self.trace.cite(row.get("evidence_id"), what)
-        return self.words.number(row[stem + middle], unit, why, row.get(f"{stem}_low90"), row.get(f"{stem}_high90"), bare)
+        return self.words.number(
+            row[stem + middle], unit, why, row.get(f"{stem}_low90"), row.get(f"{stem}_high90"), bare
+        )
 
     def plain(self, value: float, unit: str, row: Mapping[str, Any], what: str, bare: bool = False) -> Number:
         """A number of a row that has no interval."""

@@ -141,7 +141,10 @@ def provenance(steps: Iterable[StepRecord], tables: Mapping[str, pa.Table], abou
         for name in step.outputs:
             entity = f"tumen:table-{name.split('@')[0]}"
             out["entity"].setdefault(entity, {"prov:label": name.split("@")[0]})
-            out["wasGeneratedBy"][f"_:made-{step.evidence_id}-{name}"] = {"prov:entity": entity, "prov:activity": activity}
+            out["wasGeneratedBy"][f"_:made-{step.evidence_id}-{name}"] = {
+                "prov:entity": entity,
+                "prov:activity": activity,
+            }
     return out
 
 
@@ -217,8 +220,12 @@ def _crate(
                 "name": step.step,
                 "instrument": {"@id": "#tumen"},
                 "description": f"code {step.code}, seed {step.seed}, as of {step.as_of}",
-                "object": [{"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.inputs if n.split("@")[0] in tables],
-                "result": [{"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.outputs if n.split("@")[0] in tables],
+                "object": [
+                    {"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.inputs if n.split("@")[0] in tables
+                ],
+                "result": [
+                    {"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.outputs if n.split("@")[0] in tables
+                ],
             }
         )
     for page in pages:

@@ -45,27 +45,31 @@ def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
     missing = [what for why, what in trace.cited.items() if why not in known]
     if missing:
         raise BriefError(f"{missing[0]} has evidence that does not resolve")
-    text = _environment().get_template("brief.html.j2").render(
-        brief=brief,
-        words=words,
-        t=words.text,
-        version=version,
-        spans=writer.spans,
-        block_kind=lambda block: type(block).__name__.lower(),
-        new_section=writer.new_section,
-        anchor=writer.anchor,
-        figures=[n for n in nodes if n.id in trace.cited and n.kind not in ("record", "source")],
-        others=[n for n in nodes if not (n.id in trace.cited and n.kind not in ("record", "source"))],
-        tree=_Trees(trace, words),
-        detail=lambda node: _detail(node),
-        children=lambda node: _children(node, trace, words),
-        kind=lambda node: words.name("evidence.kind", node.kind),
-        grade=lambda node: _grade(node, words),
-        label=lambda node: node_label(node, words),
-        picture_source=lambda p: f"data:{p.mime};base64,{base64.b64encode(p.data).decode()}",
-        fonts=Markup(_fonts()),
-        style=Markup(_read("templates/style.css")),
-        script=Markup(_read("templates/script.js")),
+    text = (
+        _environment()
+        .get_template("brief.html.j2")
+        .render(
+            brief=brief,
+            words=words,
+            t=words.text,
+            version=version,
+            spans=writer.spans,
+            block_kind=lambda block: type(block).__name__.lower(),
+            new_section=writer.new_section,
+            anchor=writer.anchor,
+            figures=[n for n in nodes if n.id in trace.cited and n.kind not in ("record", "source")],
+            others=[n for n in nodes if not (n.id in trace.cited and n.kind not in ("record", "source"))],
+            tree=_Trees(trace, words),
+            detail=lambda node: _detail(node),
+            children=lambda node: _children(node, trace, words),
+            kind=lambda node: words.name("evidence.kind", node.kind),
+            grade=lambda node: _grade(node, words),
+            label=lambda node: node_label(node, words),
+            picture_source=lambda p: f"data:{p.mime};base64,{base64.b64encode(p.data).decode()}",
+            fonts=Markup(_fonts()),
+            style=Markup(_read("templates/style.css")),
+            script=Markup(_read("templates/script.js")),
+        )
     )
     check(text)
     return text
@@ -154,13 +158,15 @@ class _Writer:
             return Markup('<a class="word" href="#why-{}" data-why="{}">{}</a>').format(span.why, span.why, span.text)
         if isinstance(span, b.Said):
             lang = Markup(' lang="{}"').format(span.lang) if span.lang else Markup("")
-            return Markup('<span{}>{}</span> <a class="said" href="#why-{}" data-why="{}" title="{}" aria-label="{}">◦</a>').format(
-                lang, span.text, span.why, span.why, self._words.text("page.why"), self._words.text("page.why")
-            )
+            return Markup(
+                '<span{}>{}</span> <a class="said" href="#why-{}" data-why="{}" title="{}" aria-label="{}">◦</a>'
+            ).format(lang, span.text, span.why, span.why, self._words.text("page.why"), self._words.text("page.why"))
         if isinstance(span, b.Link):
             lang = Markup(' lang="{}"').format(span.lang) if span.lang else Markup("")
             safe = span.href if span.href.startswith(("#", "https://", "http://")) else "#"
-            return Markup('<a class="source" href="{}" rel="noopener noreferrer"{}>{}</a>').format(safe, lang, span.text)
+            return Markup('<a class="source" href="{}" rel="noopener noreferrer"{}>{}</a>').format(
+                safe, lang, span.text
+            )
         inner = self._terms_in(span.text) if not span.lang else escape(span.text)
         if span.strong:
             inner = Markup("<strong>{}</strong>").format(inner)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tumen.brief import blocks as b
 from tumen.brief.figures.canvas import standalone
@@ -56,23 +56,27 @@ def pictures(figures: Iterable[b.Figure], brief: b.Brief) -> list[bytes]:
             )
         main = folder / "main.typ"
         main.write_text(
-            "#set page(width: auto, height: auto, margin: 18pt)\n#set text(font: (\"Tumen Sans\", \"Noto Sans CJK KR\"), 10pt)\n"
+            '#set page(width: auto, height: auto, margin: 18pt)\n#set text(font: ("Tumen Sans", "Noto Sans CJK KR"), 10pt)\n'
             + "\n#pagebreak()\n".join(pages),
             "utf-8",
         )
         return _typst(main, "png")
 
 
-def _typst(main: Path, kind: str) -> list[bytes]:
+def _typst(main: Path, kind: Literal["pdf", "png"]) -> list[bytes]:
     try:
         import typst
     except ModuleNotFoundError:
-        raise BriefError("a PDF needs Typst, which is not installed; install it with: pip install 'tumen[pdf]'") from None
+        raise BriefError(
+            "a PDF needs Typst, which is not installed; install it with: pip install 'tumen[pdf]'"
+        ) from None
     try:
         compiler = typst.Compiler(root=str(main.parent), font_paths=_fonts())
         made = compiler.compile(str(main), format=kind, ppi=PNG_PPI if kind == "png" else None)
     except RuntimeError as error:
         raise BriefError(f"Typst could not set the brief: {str(error)[:500]}") from error
+    if made is None:
+        raise BriefError("Typst gave nothing back")
     return [bytes(m) for m in made] if isinstance(made, list) else [bytes(made)]
 
 
@@ -109,7 +113,11 @@ class _Setter:
 
     def _head(self) -> str:
         brief, words = self.brief, self.words
-        serif = '("Tumen Sans", "Noto Sans CJK KR", "Libertinus Serif")' if brief.lang == "ko" else '("Tumen Serif", "Tumen Sans", "Noto Sans CJK KR")'
+        serif = (
+            '("Tumen Sans", "Noto Sans CJK KR", "Libertinus Serif")'
+            if brief.lang == "ko"
+            else '("Tumen Serif", "Tumen Sans", "Noto Sans CJK KR")'
+        )
         preamble = resources.files("tumen.brief").joinpath("templates/brief.typ").read_text("utf-8")
         mark = _quoted(words.text("page.simulated_short")) if brief.simulated else "none"
         settings = (
@@ -135,14 +143,21 @@ class _Setter:
             return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
-            return f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}])\n"
+            return (
+                f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}])\n"
+            )
         if isinstance(block, b.Pictures):
-            cells = ", ".join(f"picture({_quoted(p.name + '.png')}, {_quoted(p.alt)}, [{self.spans(p.caption)}])" for p in block.pictures)
+            cells = ", ".join(
+                f"picture({_quoted(p.name + '.png')}, {_quoted(p.alt)}, [{self.spans(p.caption)}])"
+                for p in block.pictures
+            )
             return f"#grid(columns: (1fr, 1fr), gutter: 5mm, {cells})\n"
         if isinstance(block, b.Grid):
             return self._grid(block)
         if isinstance(block, b.Cards):
-            cells = ", ".join(f"card({_quoted(n)}, [{self.number(v, False)}], {_quoted(v.interval)})" for n, v, _ in block.cards)
+            cells = ", ".join(
+                f"card({_quoted(n)}, [{self.number(v, False)}], {_quoted(v.interval)})" for n, v, _ in block.cards
+            )
             return f"#grid(columns: (1fr, 1fr, 1fr, 1fr), column-gutter: 6mm, row-gutter: 5mm, {cells})\n"
         items = "\n".join(f"- {self.spans(item)}" for item in block.items)
         return f"#notice({_quoted(block.title)}, {_quoted(block.kind)})[\n{items}\n]\n"
@@ -151,7 +166,9 @@ class _Setter:
         widths = ", ".join(f"{w}fr" for w in (block.widths or [1] * len(block.head)))
         align = ", ".join("right" if i in block.numeric else "left" for i in range(len(block.head)))
         head = ", ".join(f"[*{_text(h)}*]" for h in block.head)
-        rows = ",\n".join(", ".join(f"[{self.spans(c, stacked=i in block.numeric)}]" for i, c in enumerate(row)) for row in block.rows)
+        rows = ",\n".join(
+            ", ".join(f"[{self.spans(c, stacked=i in block.numeric)}]" for i, c in enumerate(row)) for row in block.rows
+        )
         return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)})\n"
 
     def spans(self, spans: Iterable[b.Span], stacked: bool = False) -> str:
@@ -163,7 +180,11 @@ class _Setter:
             inner = self.number(span, True)
             if not span.interval:
                 return inner
-            return inner + (f"#linebreak()#interval({_quoted(span.interval)})" if stacked else f" #interval({_quoted(span.interval)})")
+            return inner + (
+                f"#linebreak()#interval({_quoted(span.interval)})"
+                if stacked
+                else f" #interval({_quoted(span.interval)})"
+            )
         if isinstance(span, b.Word):
             return f"#likelihood({self._target(span.why)}, {_quoted(span.text)})"
         if isinstance(span, b.Said):
@@ -191,7 +212,9 @@ class _Setter:
 
     def _evidence(self) -> str:
         words = self.words
-        lines = [f"#pagebreak(weak: true)\n= {_text(words.text('section.evidence'))}\n#note-para[{_text(words.text('evidence.lead_pdf'))}]"]
+        lines = [
+            f"#pagebreak(weak: true)\n= {_text(words.text('section.evidence'))}\n#note-para[{_text(words.text('evidence.lead_pdf'))}]"
+        ]
         for why in self._shown:
             node = self.trace.node(why)
             assert node is not None

@@ -85,13 +85,15 @@ class Words:
         first, last = self._bare(low, unit), self._bare(high, unit)
         if self.lang == "en":
             a, _, scale_a = first.partition(" ")
-            b, _, scale_b = last.partition(" ")
+            _b, _, scale_b = last.partition(" ")
             if low >= 0 and scale_a == scale_b and scale_a:
                 first = a
             if unit in ("share", "probability"):
                 first = first.removesuffix("%")
             if unit == "USD":
-                return f"{_dollar(first, low)}–{last}" if low >= 0 else f"{_dollar(first, low)} to {_dollar(last, high)}"
+                return (
+                    f"{_dollar(first, low)}–{last}" if low >= 0 else f"{_dollar(first, low)} to {_dollar(last, high)}"
+                )
             joint = " to " if low < 0 else "–"
             return f"{first}{joint}{last}"
         if unit in ("share", "probability"):
@@ -230,7 +232,7 @@ def _figures(value: float, figures: int) -> float:
     if value == 0:
         return 0.0
     digits = figures - 1 - math.floor(math.log10(abs(value)))
-    return round(value, digits) if abs(value) < 10 ** figures else round(round(value, digits))
+    return round(value, digits) if abs(value) < 10**figures else round(round(value, digits))
 
 
 def _percent(value: float) -> str:

@@ -68,7 +68,9 @@ def money(value: float, lang: str) -> str:
     return f"{sign}${size:g}"
 
 
-def gap(name: str, title: str, alt: str, points: list[Point], labels: dict[str, str], ends: dict[str, tuple[str, str]]) -> str:
+def gap(
+    name: str, title: str, alt: str, points: list[Point], labels: dict[str, str], ends: dict[str, tuple[str, str]]
+) -> str:
     """Given and returned as running totals, with the gap between them shaded; `ends` names each line's last value."""
     width, height, left, right, top, bottom = 760.0, 380.0, 64.0, 560.0, 20.0, 336.0
     canvas = Canvas(name, width, height, title, alt)
@@ -82,7 +84,11 @@ def gap(name: str, title: str, alt: str, points: list[Point], labels: dict[str, 
     time_axis(canvas, x, start, end, top, bottom)
     xs = [x(p.month.toordinal()) for p in points]
     given, returned = [y(p.given) for p in points], [y(p.returned) for p in points]
-    canvas.path(band(xs, [y(p.low + p.returned) for p in points], [y(p.high + p.returned) for p in points]), BLUE, fill_opacity=0.13)
+    canvas.path(
+        band(xs, [y(p.low + p.returned) for p in points], [y(p.high + p.returned) for p in points]),
+        BLUE,
+        fill_opacity=0.13,
+    )
     canvas.path(band(xs, returned, given), BLUE, fill_opacity=0.2)
     canvas.path(polyline(xs, given), stroke=BLUE, width=2.6, stroke_linejoin="round")
     canvas.path(polyline(xs, returned), stroke=VERMILION, width=2.6, stroke_linejoin="round")
@@ -133,7 +139,9 @@ def balances(
         column, row = number % across, number // across
         left, right = 64 + column * panel_w, 64 + (column + 1) * panel_w - 18
         top, bottom = row * panel_h + 42, row * panel_h + panel_h - 28
-        x = Scale(points[0].month.toordinal(), max(points[-1].month.toordinal(), points[0].month.toordinal() + 1), left, right)
+        x = Scale(
+            points[0].month.toordinal(), max(points[-1].month.toordinal(), points[0].month.toordinal() + 1), left, right
+        )
         y = Scale(low, high * 1.04 or 1, bottom, top)
         for tick in ticks(low, y.high, 4):
             canvas.line(left, y(tick), right, y(tick), RULE, 0.8)

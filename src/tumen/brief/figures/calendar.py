@@ -81,7 +81,14 @@ def draw(
             canvas.line(0, y - 1.5, width, y - 1.5, RULE)
         canvas.text(LEFT - 6, y + CELL - 2, month_name[month], 10.5, SOFT, "end")
         for d in range(1, calendar.monthrange(month.year, month.month)[1] + 1):
-            _day(canvas, name, LEFT + (d - 1) * (CELL + GAP), y, days.get(month.replace(day=d)), start <= month.replace(day=d) <= end)
+            _day(
+                canvas,
+                name,
+                LEFT + (d - 1) * (CELL + GAP),
+                y,
+                days.get(month.replace(day=d)),
+                start <= month.replace(day=d) <= end,
+            )
     if visits:
         _visits(canvas, months, visits, bars, width - 12, labels)
     _legend(canvas, name, height - 12, labels, bool(visits), bars)
@@ -113,7 +120,12 @@ def _square(canvas: Canvas, name: str, x: float, y: float, state: str) -> None:
 
 
 def _visits(
-    canvas: Canvas, months: list[dt.date], visits: dict[dt.date, Month], left: float, right: float, labels: dict[str, str]
+    canvas: Canvas,
+    months: list[dt.date],
+    visits: dict[dt.date, Month],
+    left: float,
+    right: float,
+    labels: dict[str, str],
 ) -> None:
     most = max(v.high for v in visits.values()) or 1
     x = Scale(0, most, left, right)
@@ -131,7 +143,9 @@ def _visits(
         canvas.rect(left, y, right - left, CELL, PAPER, fill_opacity=0)
         canvas.rect(left, y + 1.5, x(here.seen) - left, CELL - 3, BLUE)
         if here.unseen > 0.05:
-            canvas.rect(x(here.seen) + 0.5, y + 2, x(here.seen + here.unseen) - x(here.seen), CELL - 4, PAPER, stroke=BLUE)
+            canvas.rect(
+                x(here.seen) + 0.5, y + 2, x(here.seen + here.unseen) - x(here.seen), CELL - 4, PAPER, stroke=BLUE
+            )
         canvas.line(x(here.low), y + CELL / 2, x(here.high), y + CELL / 2, INK, 1.4)
         for end in (here.low, here.high):
             canvas.line(x(end), y + CELL / 2 - 2.5, x(end), y + CELL / 2 + 2.5, INK, 1.4)

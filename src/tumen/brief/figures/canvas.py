@@ -68,7 +68,9 @@ class Canvas:
             f'fill="{fill}"{_more(more)}/>'
         )
 
-    def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str = RULE, width: float = 1, **more: object) -> None:
+    def line(
+        self, x1: float, y1: float, x2: float, y2: float, stroke: str = RULE, width: float = 1, **more: object
+    ) -> None:
         """A straight line."""
         self.add(
             f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" '
@@ -218,7 +220,13 @@ def standalone(svg: str) -> str:
 
 
 def time_axis(
-    canvas: Canvas, x: Scale, start: dt.date, end: dt.date, top: float, bottom: float, label: Iterable[str] | None = None
+    canvas: Canvas,
+    x: Scale,
+    start: dt.date,
+    end: dt.date,
+    top: float,
+    bottom: float,
+    label: Iterable[str] | None = None,
 ) -> None:
     """Years and quarters under a chart whose x scale is in ordinal days."""
     for month in months_between(start, end):

@@ -24,7 +24,9 @@ class Row:
     why: str
 
 
-def draw(name: str, title: str, alt: str, rows: list[Row], cards: list[tuple[str, str]], legend: tuple[str, str]) -> str:
+def draw(
+    name: str, title: str, alt: str, rows: list[Row], cards: list[tuple[str, str]], legend: tuple[str, str]
+) -> str:
     """`cards` are (key, name), one a column."""
     width, top = 760.0, 48.0
     each = (width - LABEL) / max(len(cards), 1)

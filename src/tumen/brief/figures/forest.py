@@ -51,7 +51,9 @@ class Row:
         return [v for v in found if v is not None and v > 0]
 
 
-def draw(name: str, title: str, alt: str, rows: list[Row], labels: dict[str, str], axis: dict[float, str] | None = None) -> str:
+def draw(
+    name: str, title: str, alt: str, rows: list[Row], labels: dict[str, str], axis: dict[float, str] | None = None
+) -> str:
     """The plot of one quantity; a logarithmic scale where the values span more than a factor of twelve."""
     width, top = 760.0, 34.0
     bottom = top + len(rows) * ROW
@@ -97,8 +99,15 @@ def _row(canvas: Canvas, row: Row, x: Scale, y: float, labels: dict[str, str]) -
     canvas.rect(0, y + 1, canvas.width, ROW - 2, PAPER, fill_opacity=0)
     canvas.line(0, y + ROW, canvas.width, y + ROW, RULE, 0.6)
     canvas.text(0, middle - 1, _cut(row.label, LABEL, 12), 12, SOFT if grey else INK)
-    canvas.text(0, middle + 11, f"{row.origin} · {labels[row.reading] if row.reading in labels else row.reading}", 10.5, SOFT)
-    canvas.rect(x.clipped(row.low90), middle + 3, max(x.clipped(row.high90) - x.clipped(row.low90), 2), 6, BLUE, fill_opacity=0.35)
+    canvas.text(0, middle + 11, f"{row.origin} · {labels.get(row.reading, row.reading)}", 10.5, SOFT)
+    canvas.rect(
+        x.clipped(row.low90),
+        middle + 3,
+        max(x.clipped(row.high90) - x.clipped(row.low90), 2),
+        6,
+        BLUE,
+        fill_opacity=0.35,
+    )
     canvas.rect(x.clipped(row.median) - 1.5, middle + 1, 3, 10, BLUE)
     _claim(canvas, row, x, middle - 5, colour, grey)
     canvas.close_link()
@@ -123,7 +132,9 @@ def _claim(canvas: Canvas, row: Row, x: Scale, y: float, colour: str, grey: bool
         canvas.path(f"M{at + way * 32:.1f},{y}l{-way * 8},-4v8z", colour)
         canvas.line(at, y - 5, at, y + 5, colour, 2.4)
     else:
-        canvas.circle(at, y, 4.5, PAPER if grey or row.reading.startswith("capacity") else colour, stroke=colour, stroke_width=2)
+        canvas.circle(
+            at, y, 4.5, PAPER if grey or row.reading.startswith("capacity") else colour, stroke=colour, stroke_width=2
+        )
 
 
 def _legend(canvas: Canvas, y: float, labels: dict[str, str]) -> None:

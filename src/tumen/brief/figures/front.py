@@ -44,7 +44,13 @@ def draw(name: str, title: str, alt: str, series: list[Series], axis: str, lang:
         canvas.open_link(s.why, s.tip)
         if not s.dashed:
             canvas.path(band(xs, [y(v) for v in s.low], [y(v) for v in s.high]), s.colour, fill_opacity=0.15)
-        canvas.path(polyline(xs, [y(v) for v in s.median]), stroke=s.colour, width=2.2, stroke_linejoin="round", stroke_dasharray="6 4" if s.dashed else None)
+        canvas.path(
+            polyline(xs, [y(v) for v in s.median]),
+            stroke=s.colour,
+            width=2.2,
+            stroke_linejoin="round",
+            stroke_dasharray="6 4" if s.dashed else None,
+        )
         canvas.close_link()
     ends = sorted(((y(s.median[-1]), s) for s in series), key=lambda e: e[0])
     last = -1e9

@@ -62,7 +62,9 @@ class Leg:
 class _View:
     """A window of the world on the sheet."""
 
-    def __init__(self, west: float, south: float, east: float, north: float, x: float, y: float, width: float, height: float) -> None:
+    def __init__(
+        self, west: float, south: float, east: float, north: float, x: float, y: float, width: float, height: float
+    ) -> None:
         self.box = (west, south, east, north)
         self.x, self.y, self.width, self.height = x, y, width, height
         self.per_lon = width / (east - west)
@@ -76,7 +78,9 @@ class _View:
         parts = []
         west, _, _, north = self.box
         for ring in land(*self.box):
-            points = np.stack([self.x + (ring[:, 0] - west) * self.per_lon, self.y + (north - ring[:, 1]) * self.per_lat], axis=1)
+            points = np.stack(
+                [self.x + (ring[:, 0] - west) * self.per_lon, self.y + (north - ring[:, 1]) * self.per_lat], axis=1
+            )
             keep = _thin(points)
             if len(keep) >= 3:
                 parts.append("M" + "L".join(f"{number(px)},{number(py)}" for px, py in keep) + "Z")
@@ -115,7 +119,9 @@ def _split(spots: list[Spot], legs: list[Leg]) -> tuple[list[Spot], list[Spot]]:
     route = [s for s in spots if s.role in ("origin", "destination") or s.place in ends] or spots
     lats, lons = [s.lat for s in route], [s.lon for s in route]
     up, out = max(0.4, 0.45 * (max(lats) - min(lats))), max(0.5, 0.3 * (max(lons) - min(lons)))
-    core = [s for s in spots if min(lats) - up <= s.lat <= max(lats) + up and min(lons) - out <= s.lon <= max(lons) + out]
+    core = [
+        s for s in spots if min(lats) - up <= s.lat <= max(lats) + up and min(lons) - out <= s.lon <= max(lons) + out
+    ]
     return core, [s for s in spots if s not in core]
 
 
@@ -130,7 +136,9 @@ def _window(spots: list[Spot]) -> _View:
         span_lon = span_lat / ratio / squeeze
     span_lat = span_lon * squeeze * ratio
     lat0, lon0 = (min(lats) + max(lats)) / 2, (min(lons) + max(lons)) / 2
-    return _View(lon0 - span_lon / 2, lat0 - span_lat / 2, lon0 + span_lon / 2, lat0 + span_lat / 2, 0, 0, WIDTH, WIDTH * ratio)
+    return _View(
+        lon0 - span_lon / 2, lat0 - span_lat / 2, lon0 + span_lon / 2, lat0 + span_lat / 2, 0, 0, WIDTH, WIDTH * ratio
+    )
 
 
 def _ground(canvas: Canvas, view: _View, name: str) -> None:
@@ -151,7 +159,12 @@ def _leg(canvas: Canvas, leg: Leg, a: tuple[float, float], b: tuple[float, float
     ex, ey = b[0] - tx / reach * (head + 7), b[1] - ty / reach * (head + 7)
     nx, ny = -ty / reach, tx / reach
     canvas.open_link(leg.why, leg.tip)
-    canvas.path(f"M{number(a[0])},{number(a[1])}Q{number(cx)},{number(cy)} {number(ex)},{number(ey)}", stroke=PURPLE, width=round(thick, 1), stroke_opacity=0.75)
+    canvas.path(
+        f"M{number(a[0])},{number(a[1])}Q{number(cx)},{number(cy)} {number(ex)},{number(ey)}",
+        stroke=PURPLE,
+        width=round(thick, 1),
+        stroke_opacity=0.75,
+    )
     half = head * 0.62
     canvas.path(
         f"M{number(ex + tx / reach * head)},{number(ey + ty / reach * head)}"
@@ -170,7 +183,15 @@ def _labels(canvas: Canvas, view: _View, spots: list[Spot], top_seen: int) -> No
         colour = COLOUR.get(spot.role, GREEN)
         canvas.open_link(spot.why, spot.tip)
         if spot.sightings:
-            canvas.circle(x, y, 5 + 20 * math.sqrt(spot.sightings / top_seen), colour, fill_opacity=0.16, stroke=colour, stroke_width=1.2)
+            canvas.circle(
+                x,
+                y,
+                5 + 20 * math.sqrt(spot.sightings / top_seen),
+                colour,
+                fill_opacity=0.16,
+                stroke=colour,
+                stroke_width=1.2,
+            )
         canvas.circle(x, y, 4.5 if spot.role != "other" else 3.4, colour, stroke=PAPER, stroke_width=1.4)
         main = spot.role != "other"
         size = 14.0 if main else 11.5
@@ -186,12 +207,32 @@ def _labels(canvas: Canvas, view: _View, spots: list[Spot], top_seen: int) -> No
 
 
 def _place_label(
-    words: str, size: float, x: float, y: float, view: _View, taken: list[tuple[float, float, float, float]], dots: list[tuple[float, float]]
+    words: str,
+    size: float,
+    x: float,
+    y: float,
+    view: _View,
+    taken: list[tuple[float, float, float, float]],
+    dots: list[tuple[float, float]],
 ) -> tuple[float, float, float, float] | None:
     w, h = text_width(words, size) + 4, size + 3
-    for dx, dy in ((11, -h - 3), (11, 4), (-w - 11, -h - 3), (-w - 11, 4), (-w / 2, -h - 14), (-w / 2, 14), (14, -h / 2), (-w - 14, -h / 2)):
+    for dx, dy in (
+        (11, -h - 3),
+        (11, 4),
+        (-w - 11, -h - 3),
+        (-w - 11, 4),
+        (-w / 2, -h - 14),
+        (-w / 2, 14),
+        (14, -h / 2),
+        (-w - 14, -h / 2),
+    ):
         box = (x + dx, y + dy, x + dx + w, y + dy + h)
-        if box[0] < view.x + 4 or box[2] > view.x + view.width - 4 or box[1] < view.y + 4 or box[3] > view.y + view.height - 4:
+        if (
+            box[0] < view.x + 4
+            or box[2] > view.x + view.width - 4
+            or box[1] < view.y + 4
+            or box[3] > view.y + view.height - 4
+        ):
             continue
         if any(box[0] < t[2] and box[2] > t[0] and box[1] < t[3] and box[3] > t[1] for t in taken):
             continue
@@ -214,7 +255,9 @@ def _onward(canvas: Canvas, main: _View, name: str, core: list[Spot], far: list[
     view = _strip([*core, *far], main.height + 10)
     x, y, width, height = view.x, view.y, view.width, view.height
     canvas.height = y + height
-    canvas.defs.append(f'<clipPath id="{name}-i"><rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"/></clipPath>')
+    canvas.defs.append(
+        f'<clipPath id="{name}-i"><rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"/></clipPath>'
+    )
     canvas.add(f'<g clip-path="url(#{name}-i)">')
     canvas.rect(x, y, width, height, SEA)
     canvas.path(view.coast(), LAND, COAST, 0.5)

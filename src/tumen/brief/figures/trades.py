@@ -64,7 +64,11 @@ def _panel(canvas: Canvas, panel: Panel, left: float, right: float, top: float, 
     canvas.rect(left, top, right - left, bottom - top, PAPER, fill_opacity=0, stroke=RULE)
     time_axis(canvas, x, start, end, bottom, bottom)
     days = [x(s[0].toordinal()) for s in panel.steps]
-    canvas.path(_steps(days, [y(s[3]) for s in panel.steps]) + _back(days, [y(s[2]) for s in panel.steps]), BLUE, fill_opacity=0.2)
+    canvas.path(
+        _steps(days, [y(s[3]) for s in panel.steps]) + _back(days, [y(s[2]) for s in panel.steps]),
+        BLUE,
+        fill_opacity=0.2,
+    )
     canvas.path(_steps(days, [y(s[1]) for s in panel.steps]), stroke=BLUE, width=2.2, stroke_linejoin="round")
     canvas.circle(days[-1], y(panel.steps[-1][1]), 3.6, BLUE)
     lines = wrap(panel.label, right - left - 6, 12.5)

@@ -37,7 +37,9 @@ def account(desk: Desk) -> Section:
 
 def _sankey(desk: Desk) -> Figure | None:
     basis, origin = desk.basis(), desk.about.origin
-    flows = [r for r in desk.rows("flows") if r["basis"] == basis and r["certainty"] == "counted" and r["usd_median"] > 0]
+    flows = [
+        r for r in desk.rows("flows") if r["basis"] == basis and r["certainty"] == "counted" and r["usd_median"] > 0
+    ]
     closing = desk.closing().get(basis or "")
     if not flows or closing is None or basis is None:
         desk.missing.append(("account", "flows"))
@@ -51,7 +53,9 @@ def _sankey(desk: Desk) -> Figure | None:
         return None
     shown = {k: words.amount(closing[f"{k}_median"], "USD") for k in ("given", "returned", "owed")}
     why = desk.trace.cite(closing["evidence_id"], "the closing balance")
-    owed = drawing.Part(words.text("account.remains"), closing["owed_median"], why, f"{words.text('account.remains')}: {shown['owed']}")
+    owed = drawing.Part(
+        words.text("account.remains"), closing["owed_median"], why, f"{words.text('account.remains')}: {shown['owed']}"
+    )
     name = words.name("basis", basis)
     title = words.text("account.sankey_title", basis=name)
     alt = words.text("account.sankey_alt", **shown)
@@ -153,7 +157,9 @@ def _entries(desk: Desk) -> Grid:
         what = f"the entry {row['entry_id']}"
         way: Spans = (Text(f"{desk.actor(row['payer'])} → {desk.actor(row['payee'])}"),)
         label, lang = desk.tongue(row, "label")
-        thing: Spans = (Text(words.capital(label), lang=lang),) if label else (Text(words.name("commodity", row["commodity"])),)
+        thing: Spans = (
+            (Text(words.capital(label), lang=lang),) if label else (Text(words.name("commodity", row["commodity"])),)
+        )
         quantity = desk.number(row, "quantity", row["unit"], what)
         status = words.name("status", row["status"])
         if row.get("role") and row["role"] != "counted":

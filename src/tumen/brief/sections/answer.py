@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tumen.brief.blocks import Block, Cards, Figure, Notice, Number, Para, Section, Span, Spans, Text
+from tumen.brief.blocks import Block, Cards, Figure, Notice, Number, Para, Section, Span, Spans, Text, Word
 from tumen.brief.desk import Desk
 from tumen.brief.figures import account
 
@@ -87,17 +87,17 @@ def _trades(desk: Desk) -> Spans:
     return tuple(out)
 
 
-def likelihood(desk: Desk, row: dict) -> Span:
+def likelihood(desk: Desk, row: dict) -> Word:
     """The yardstick word of a row of trades."""
     why = desk.trace.cite(row["evidence_id"], f"the judgement '{row['trade']}'")
-    word = row.get("word_ko") if desk.words.lang == "ko" and row.get("word_ko") else row["word"]
+    word = str((row.get("word_ko") if desk.words.lang == "ko" else None) or row["word"])
     return desk.words.likelihood(word, row["probability"], why)
 
 
 def _picture(desk: Desk) -> Figure | None:
     basis = desk.basis()
     rows = [r for r in desk.rows("balance") if r["basis"] == basis]
-    if len(rows) < 2:
+    if basis is None or len(rows) < 2:
         return None
     points = [point(desk, r) for r in sorted(rows, key=lambda r: r["month"])]
     closing = desk.closing()[basis]
@@ -115,7 +115,13 @@ def point(desk: Desk, row: dict) -> account.Point:
     """A row of the balance as a point of a drawing."""
     why = desk.trace.cite(row["evidence_id"], f"the balance of {row['month']} ({row['basis']})")
     return account.Point(
-        row["month"], row["given_median"], row["returned_median"], row["owed_median"], row["owed_low90"], row["owed_high90"], why
+        row["month"],
+        row["given_median"],
+        row["returned_median"],
+        row["owed_median"],
+        row["owed_low90"],
+        row["owed_high90"],
+        why,
     )
 
 
@@ -143,7 +149,11 @@ def checks(desk: Desk) -> Section:
         why = desk.trace.make("checks of this run", [r["evidence_id"] for r in rows])
         desk.trace.cite(why, "the number of checks")
         count = desk.words.number(len(rows), "", why)
-        return Section("checks", desk.words.text("section.checks_passed"), (Para(desk.words.say("checks.none", count=count), "note"),))
+        return Section(
+            "checks",
+            desk.words.text("section.checks_passed"),
+            (Para(desk.words.say("checks.none", count=count), "note"),),
+        )
     items = tuple(_check(desk, r) for r in failed)
     notice = Notice(desk.words.text("checks.lead"), items)
     return Section("checks", heading, (notice,))

@@ -35,7 +35,9 @@ def claims(desk: Desk) -> Section:
     return Section("claims", words.text("section.claims"), tuple(blocks))
 
 
-def _forest(desk: Desk, quantity: str, found: list[dict[str, Any]], told: dict[str, dict[str, Any]], number: int) -> Figure:
+def _forest(
+    desk: Desk, quantity: str, found: list[dict[str, Any]], told: dict[str, dict[str, Any]], number: int
+) -> Figure:
     words = desk.words
     name = words.name("quantity", quantity)
     rows = []

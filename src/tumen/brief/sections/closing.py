@@ -40,7 +40,9 @@ def sources(desk: Desk) -> Section:
     out = [_source(desk, r) for r in ordered]
     head = tuple(words.text(f"sources.{k}") for k in ("grade", "source", "date", "reason"))
     caption = f"{words.text('sources.caption')} {words.text('sources.count')}: {grades}."
-    grid = Grid(head, tuple(out), caption, widths=(1, 7, 2, 5), anchors=tuple(f"source-{r['source_id']}" for r in ordered))
+    grid = Grid(
+        head, tuple(out), caption, widths=(1, 7, 2, 5), anchors=tuple(f"source-{r['source_id']}" for r in ordered)
+    )
     return Section("sources", words.text("section.sources"), (grid,))
 
 
@@ -53,7 +55,9 @@ def _source(desk: Desk, row: dict[str, Any]) -> tuple[Spans, ...]:
     foreign = "en" if words.lang != "en" else ""
     title = f"{row['publisher']}: {row['title']}"
     address = row["url"] or ""
-    shown: Spans = (Link(address, title, foreign),) if address.startswith(("https://", "http://")) else (Text(title, foreign),)
+    shown: Spans = (
+        (Link(address, title, foreign),) if address.startswith(("https://", "http://")) else (Text(title, foreign),)
+    )
     reason = row["why"] or ""
     if not row["seen"]:
         shown = (*shown, Text(f" ({words.text('sources.unseen')})"))
@@ -73,9 +77,9 @@ def _date(desk: Desk, row: dict[str, Any]) -> str:
     try:
         parts = [int(p) for p in str(text).split("-")]
         if len(parts) == 3:
-            return desk.words.day(dt.date(*parts))
+            return desk.words.day(dt.date(parts[0], parts[1], parts[2]))
         if len(parts) == 2:
-            return desk.words.month(dt.date(*parts, 1))
+            return desk.words.month(dt.date(parts[0], parts[1], 1))
     except ValueError:
         return str(text)
     return f"{text}년" if desk.words.lang == "ko" else str(text)

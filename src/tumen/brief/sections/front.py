@@ -51,11 +51,15 @@ def _answer(desk: Desk, row: dict[str, Any]) -> Spans:
     return (*desk.said(row, "text"), Text(" "), *desk.words.say("front.interval", interval=interval))
 
 
-def _series(desk: Desk, rows: list[dict[str, Any]], side: str, scenario: str, colour: str, dashed: bool) -> drawing.Series | None:
+def _series(
+    desk: Desk, rows: list[dict[str, Any]], side: str, scenario: str, colour: str, dashed: bool
+) -> drawing.Series | None:
     found = sorted((r for r in rows if r["side"] == side and r["scenario"] == scenario), key=lambda r: r["week"])
     if not found:
         return None
-    why = desk.trace.make(f"rounds fired a day by {side}, {scenario} the shipments, by week", [found[-1]["evidence_id"]])
+    why = desk.trace.make(
+        f"rounds fired a day by {side}, {scenario} the shipments, by week", [found[-1]["evidence_id"]]
+    )
     desk.trace.cite(why, f"the fire of {side} {scenario}")
     label = desk.words.text(f"front.{scenario}", actor=desk.actor(side))
     last = found[-1]
@@ -71,5 +75,3 @@ def _series(desk: Desk, rows: list[dict[str, Any]], side: str, scenario: str, co
         why,
         tip,
     )
-
-

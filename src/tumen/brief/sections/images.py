@@ -19,7 +19,8 @@ def chips(desk: Desk) -> Section:
     rows = _ranked(desk)
     if not rows:
         return desk.absent("chips", "chips")
-    pictures, used = [], 0
+    pictures: list[Picture] = []
+    used = 0
     for row, subject in rows:
         if used + len(row["png"]) > MOST_BYTES or len(pictures) == MOST_CHIPS:
             break

@@ -7,7 +7,8 @@ from typing import Any
 
 from tumen.brief.blocks import Block, Figure, Grid, Heading, Para, Section, Spans, Text
 from tumen.brief.desk import Desk
-from tumen.brief.figures import coverage, trades as drawing
+from tumen.brief.figures import coverage
+from tumen.brief.figures import trades as drawing
 from tumen.brief.sections.answer import likelihood
 
 MOST_DRIVERS = 3
@@ -61,7 +62,15 @@ def _table(desk: Desk, order: list[dict[str, Any]]) -> Grid:
             (
                 (Text(desk.label(row, "trade", "trade")),),
                 (likelihood(desk, row),),
-                (words.number(row["probability"], "probability", desk.trace.cite(row["evidence_id"], what), row["low90"], row["high90"]),),
+                (
+                    words.number(
+                        row["probability"],
+                        "probability",
+                        desk.trace.cite(row["evidence_id"], what),
+                        row["low90"],
+                        row["high90"],
+                    ),
+                ),
                 (desk.plain(row["prior"], "probability", row, what),),
             )
         )
@@ -103,14 +112,11 @@ def redlines(desk: Desk) -> Section:
         chance: Spans = ()
         if row.get("share_crossed") is not None:
             chance = (desk.plain(row["share_crossed"], "probability", row, what),)
-        elif row["margin"] is not None:
-            chance = (desk.plain(row["margin"], "", row, what),)
         label, lang = desk.tongue(row, "label")
         name: Spans = (Text(label or row["text"], lang=lang, strong=True),)
         out.append((name, (state,), (Text(since),), chance, desk.said(row, "why")))
-    key = "chance" if any(r.get("share_crossed") is not None for r in rows) else "margin"
-    head = tuple(words.text(f"redlines.{k}") for k in ("line", "state", "since", key, "why"))
-    caption = words.text(f"redlines.caption_{key}")
+    head = tuple(words.text(f"redlines.{k}") for k in ("line", "state", "since", "chance", "why"))
+    caption = words.text("redlines.caption_chance")
     grid = Grid(head, tuple(out), caption, numeric=(3,), widths=(4, 2, 3, 2, 6))
     return Section("redlines", words.text("section.redlines"), (Para(words.say("redlines.lead")), grid))
 
@@ -186,7 +192,7 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
     for row in ranked[: MOST_ROWS * 2]:
         what = f"the option {row['option']}"
         cost = str(row["cost"])
-        word, _, note = cost.partition(":") if ":" in cost else cost.partition(",")
+        word, _, _note = cost.partition(":") if ":" in cost else cost.partition(",")
         level = words.name("cost", word.strip()) if words.has(f"cost.{word.strip()}") else cost
         delay: Spans = (desk.plain(row["delay_days"], "days", row, what),) if row["delay_days"] is not None else ()
         effect: Spans = (Text(words.text("options.not_ranked")),)

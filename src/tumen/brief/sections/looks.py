@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tumen.brief.blocks import Block, Figure, Para, Section, Spans, Text
+from tumen.brief.blocks import Block, Figure, Para, Section, Span, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import calendar as drawing
 from tumen.brief.figures.canvas import months_between
@@ -46,7 +46,8 @@ def calendar(desk: Desk) -> Section:
 
 def _totals(desk: Desk, place: str) -> Spans:
     """Aggregates of looks that are evidence in their own right, the last of each origin: image days, days with a ship."""
-    words, out = desk.words, []
+    words = desk.words
+    out: list[Span] = []
     last: dict[tuple[str, str], dict[str, Any]] = {}
     for row in sorted(desk.rows("claims"), key=lambda r: (r["period_end"] or r["published"], r["published"])):
         if row["place"] == place and row["use"] == "evidence" and str(row["quantity"]) in TOTALS:
@@ -151,7 +152,9 @@ def _visits(desk: Desk, place: str) -> tuple[dict[dt.date, drawing.Month], Para 
         why = desk.trace.make(f"visits at {place} in {month:%Y-%m}, from the draws", [maker])
         desk.trace.cite(why, f"visits at {place} in {month:%Y-%m}")
         tip = f"{words.month(month)}: {words.amount(stats.median, 'visits')} ({words.interval(stats.low90, stats.high90, '')})"
-        out[month] = drawing.Month(float(seen[:, i].mean()), float(unseen[:, i].mean()), stats.low90, stats.high90, why, tip)
+        out[month] = drawing.Month(
+            float(seen[:, i].mean()), float(unseen[:, i].mean()), stats.low90, stats.high90, why, tip
+        )
     why = desk.trace.make(f"visits at {place}, all months, from the draws", [maker])
     desk.trace.cite(why, f"visits at {place}")
     both, hidden = summary((seen + unseen).sum(axis=1)), summary(unseen.sum(axis=1))

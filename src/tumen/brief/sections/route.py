@@ -40,7 +40,9 @@ def _spots(desk: Desk, placed: list[dict[str, Any]]) -> list[route_map.Spot]:
         name = place_name(desk, row["place"])
         why = desk.trace.cite(row["evidence_id"], f"the place {row['place']}")
         tip = f"{name}: {seen[row['place']]} {desk.words.text('map.legend_sightings')}" if seen[row["place"]] else name
-        spots.append(route_map.Spot(row["place"], name, row["lat"], row["lon"], row["role"], seen[row["place"]], why, tip))
+        spots.append(
+            route_map.Spot(row["place"], name, row["lat"], row["lon"], row["role"], seen[row["place"]], why, tip)
+        )
     return spots
 
 
@@ -59,7 +61,9 @@ def _legs(desk: Desk) -> tuple[list[route_map.Leg], list[tuple[Spans, ...]]]:
         desk.missing.append(("map", "voyages"))
         return [], []
     amounts, groups = matrix(table, "voyages", ["origin", "destination"])
-    words, legs, rows = desk.words, [], []
+    words = desk.words
+    legs: list[route_map.Leg] = []
+    rows: list[tuple[Spans, ...]] = []
     found = sorted(((summary(amounts[:, i]), g) for i, g in enumerate(groups)), key=lambda f: -f[0].median)
     for stats, (origin, destination) in found:
         if stats.high90 < 0.5:
@@ -70,7 +74,9 @@ def _legs(desk: Desk) -> tuple[list[route_map.Leg], list[tuple[Spans, ...]]]:
         desk.trace.cite(why, f"voyages from {a} to {b}")
         number = words.number(stats.median, "", why, stats.low90, stats.high90)
         end = words.text("map.unknown_port") if unknown else place_name(desk, b)
-        tip = words.text("map.voyages", origin=place_name(desk, a), destination=end, n=f"{number.shown} ({number.interval})")
+        tip = words.text(
+            "map.voyages", origin=place_name(desk, a), destination=end, n=f"{number.shown} ({number.interval})"
+        )
         legs.append(route_map.Leg(a, b, stats.median, why, tip))
         rows.append(((Text(place_name(desk, a)),), (Text(end),), (number,)))
     return legs, rows
