@@ -381,7 +381,9 @@ def _settle(value: Any, at: At, lines: Lines, path: tuple[str, ...]) -> None:
     if isinstance(value, Record):
         value._at = At(at.file, _line_of(path, lines, at.line))
         for name in type(value).model_fields:
-            _settle(getattr(value, name), at, lines, (*path, name))
+            inner = getattr(value, name)
+            if isinstance(inner, Record | list | tuple | dict):
+                _settle(inner, at, lines, (*path, name))
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
             _settle(item, at, lines, (*path, str(number)))

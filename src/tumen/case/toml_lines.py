@@ -7,7 +7,18 @@ whether the TOML is valid, which `tomllib` has done before.
 
 from __future__ import annotations
 
+import re
+
 Lines = dict[tuple[str, ...], int]
+
+# The four strings of TOML; a long one may end in up to two more quotes that belong to it.
+_STRING = re.compile(
+    r'"""(?P<long>(?:[^\\]|\\.)*?"{0,2})"""(?!")'
+    r"|'''(?P<raw_long>.*?'{0,2})'''(?!')"
+    r'|"(?P<short>(?:[^"\\\n]|\\.)*)"'
+    r"|'(?P<raw>[^'\n]*)'",
+    re.DOTALL,
+)
 
 
 def toml_lines(text: str) -> Lines:
@@ -109,22 +120,12 @@ class _Scanner:
             self._value(inner, depth + 1)
 
     def _string(self) -> str:
-        quote = self.text[self.i]
-        mark = quote * 3 if self.text.startswith(quote * 3, self.i) else quote
-        start = self.i = self.i + len(mark)
-        while not self.text.startswith(mark, self.i):
-            char = self.text[self.i]
-            if char == "\\" and quote == '"':
-                self.i += 1
-                char = self.text[self.i]
-            if char == "\n":
-                self.line += 1
-            self.i += 1
-        found = self.text[start : self.i]
-        self.i += len(mark)
-        while len(mark) == 3 and self.i < len(self.text) and self.text[self.i] == quote:  # """" may end a string
-            self.i += 1
-        return found
+        found = _STRING.match(self.text, self.i)
+        if found is None:
+            raise IndexError
+        self.i = found.end()
+        self.line += found[0].count("\n")
+        return found["long"] or found["raw_long"] or found["short"] or found["raw"] or ""
 
     def _key(self, end: str) -> tuple[str, ...]:
         parts: list[str] = []
