@@ -13,13 +13,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, logsumexp, ndtr, ndtri
+from scipy.special import logsumexp, ndtr, ndtri
 
 from tumen.cargo.statements import Statement
 from tumen.cargo.world import normal_sd
 from tumen.case.loading import Claims
 
 Array = np.ndarray
+# A candidate less likely than this has no weight; the floor keeps its log finite.
+LEAST_MASS = 1e-290
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -127,10 +129,13 @@ def _boxes(
             shifted = mean + sd**2 * tilt
         else:
             shifted = mean
-        score += _log_mass(lower, upper, shifted, sd)
+        low, high, flip = _ends(lower, upper, shifted, sd)
+        score += np.log(np.maximum(high - low, LEAST_MASS))
         if j < k - 1 or rng is not None:
             u = points[..., j] if rng is not None else points[None, :, j]
-            errors[j] = (_truncated(lower, upper, shifted, sd, u) - mean) / sd
+            # Far in a tail both ends round to one value: the candidate has no weight, the clip keeps it finite.
+            place = ndtri(np.clip(low + u * (high - low), 1e-15, 1 - 1e-15))
+            errors[j] = (shifted - mean) / sd + np.where(flip, -place, place)
     if rng is None:
         return logsumexp(score, axis=1) - math.log(q), None
     weights = np.exp(score - score.max(1, keepdims=True))
@@ -141,28 +146,20 @@ def _boxes(
     return logsumexp(score, axis=1) - math.log(q), chosen
 
 
-def _log_mass(lower: float, upper: float, mean: Array, sd: float) -> Array:
+def _ends(lower: float, upper: float, mean: Array, sd: float) -> tuple[Array | float, Array, Array | bool]:
+    """Normal probabilities of the two ends, on the side of the normal where they are small; and where that was done."""
     if math.isinf(upper):
-        return log_ndtr((mean - lower) / sd)
+        return 0.0, ndtr((mean - lower) / sd), True
     if math.isinf(lower):
-        return log_ndtr((upper - mean) / sd)
+        return 0.0, ndtr((upper - mean) / sd), False
     a, b = (lower - mean) / sd, (upper - mean) / sd
     flip = a > 0
-    a, b = np.where(flip, -b, a), np.where(flip, -a, b)
-    high = log_ndtr(b)
-    return high + np.log1p(-np.exp(np.minimum(log_ndtr(a) - high, -1e-12)))
-
-
-def _truncated(lower: float, upper: float, mean: Array, sd: float, u: Array) -> Array:
-    low = ndtr((lower - mean) / sd) if not math.isinf(lower) else 0.0
-    high = ndtr((upper - mean) / sd) if not math.isinf(upper) else 1.0
-    # Far in a tail both ends round to one value: the candidate has no weight, the clip only keeps it finite.
-    return mean + sd * ndtri(np.clip(low + u * (high - low), 1e-12, 1 - 1e-12))
+    return ndtr(np.where(flip, -b, a)), ndtr(np.where(flip, -a, b)), flip
 
 
 def _lattice(dimensions: int) -> Array:
     """Points of a rank-one lattice in the unit cube, shifted off its walls; (points, dimensions)."""
-    count = 8 if dimensions <= 1 else 16
+    count = 8 if dimensions <= 1 else 12
     steps = (np.sqrt(np.array([4.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0])) % 1.0)[1:]
     number = np.arange(count)
     out = np.empty((count, max(dimensions, 1)))
