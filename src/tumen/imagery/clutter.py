@@ -111,7 +111,13 @@ class Tail:
     """Fitted tail of one region and channel: family, variance and a factor that anchors it to the counts."""
 
     def __init__(
-        self, count: float, second: float, tail: np.ndarray, looks: float, levels: np.ndarray = LEVELS, family: str | None = None
+        self,
+        count: float,
+        second: float,
+        tail: np.ndarray,
+        looks: float,
+        levels: np.ndarray = LEVELS,
+        family: str | None = None,
     ) -> None:
         # The blocks' own means carry the noise of their samples; it is small beside the texture.
         self.variance = float(np.clip(second / max(count, 1) - 1, 0.3 / looks, 39.0))

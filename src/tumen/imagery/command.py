@@ -22,18 +22,54 @@ DATA_FAULT, WRONG_USE, UNREACHABLE = 1, 2, 3
 
 
 def detect_command(
-    scene: Annotated[list[str], typer.Argument(metavar="SCENE...", help="SAFE folder or zip, COG, GeoTIFF, JP2 or PNG; several are searched one after another.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write: .geojson, .parquet or .csv.")],
-    areas: Annotated[Path | None, typer.Option("--areas", metavar="FILE", help="GeoJSON of ports and berths (kind: port, berth, yard); `pixels: true` for pixel coordinates.")] = None,
-    land: Annotated[list[str] | None, typer.Option("--land", metavar="FILE", help="GeoJSON of land to add to the coastline; a feature with `water: true` is cut out.")] = None,
+    scene: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE...",
+            help="SAFE folder or zip, COG, GeoTIFF, JP2 or PNG; several are searched one after another.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write: .geojson, .parquet or .csv.")
+    ],
+    areas: Annotated[
+        Path | None,
+        typer.Option(
+            "--areas",
+            metavar="FILE",
+            help="GeoJSON of ports and berths (kind: port, berth, yard); `pixels: true` for pixel coordinates.",
+        ),
+    ] = None,
+    land: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--land",
+            metavar="FILE",
+            help="GeoJSON of land to add to the coastline; a feature with `water: true` is cut out.",
+        ),
+    ] = None,
     no_osm: Annotated[bool, typer.Option("--no-osm", help="Do not use the OpenStreetMap coastline.")] = False,
-    sensor: Annotated[str | None, typer.Option("--sensor", metavar="sar|optical", help="What a bare picture is.")] = None,
-    pixel_m: Annotated[float | None, typer.Option("--pixel-m", metavar="M", help="Ground size of a pixel of a bare picture, metres.")] = None,
-    pfa: Annotated[float, typer.Option("--pfa", help="Chance that one pixel of open sea passes the radar test.")] = DetectSettings().pfa,
-    min_probability: Annotated[float, typer.Option("--min-probability", help="Leave out detections below it.")] = DetectSettings().min_probability,
-    min_length: Annotated[float, typer.Option("--min-length", metavar="M", help="Leave out shorter ships, metres.")] = 0.0,
-    chips: Annotated[Path | None, typer.Option("--chips", metavar="DIR", help="Keep a picture of each detection and berth here.")] = None,
-    looks: Annotated[Path | None, typer.Option("--looks", metavar="FILE", help="Write the looks, also empty ones, as CSV.")] = None,
+    sensor: Annotated[
+        str | None, typer.Option("--sensor", metavar="sar|optical", help="What a bare picture is.")
+    ] = None,
+    pixel_m: Annotated[
+        float | None, typer.Option("--pixel-m", metavar="M", help="Ground size of a pixel of a bare picture, metres.")
+    ] = None,
+    pfa: Annotated[
+        float, typer.Option("--pfa", help="Chance that one pixel of open sea passes the radar test.")
+    ] = DetectSettings().pfa,
+    min_probability: Annotated[
+        float, typer.Option("--min-probability", help="Leave out detections below it.")
+    ] = DetectSettings().min_probability,
+    min_length: Annotated[
+        float, typer.Option("--min-length", metavar="M", help="Leave out shorter ships, metres.")
+    ] = 0.0,
+    chips: Annotated[
+        Path | None, typer.Option("--chips", metavar="DIR", help="Keep a picture of each detection and berth here.")
+    ] = None,
+    looks: Annotated[
+        Path | None, typer.Option("--looks", metavar="FILE", help="Write the looks, also empty ones, as CSV.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Scenes searched at the same time.")] = 1,
 ) -> None:
     """Find ships in satellite images: where, how long, which way they point, how sure.
@@ -47,7 +83,14 @@ def detect_command(
     if sensor not in (None, "sar", "optical"):
         _stop(WRONG_USE, f"--sensor {sensor}, expected sar or optical")
     try:
-        settings = DetectSettings(pfa=pfa, min_probability=min_probability, min_length_m=min_length, sensor=sensor, pixel_m=pixel_m, chips=chips is not None)  # type: ignore[arg-type]
+        settings = DetectSettings(
+            pfa=pfa,
+            min_probability=min_probability,
+            min_length_m=min_length,
+            sensor=sensor,
+            pixel_m=pixel_m,
+            chips=chips is not None,
+        )  # type: ignore[arg-type]
     except ValueError as error:
         _stop(WRONG_USE, str(error))
     try:
@@ -89,7 +132,9 @@ def run(
     ground = Land(osm=osm, files=land)
     parts = []
     console = Console(stderr=True)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as progress:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+    ) as progress:
         task = progress.add_task("searching", total=len(scenes))
         if workers > 1 and len(scenes) > 1:
             from tumen.engine import Pool
@@ -121,7 +166,9 @@ def run(
         if not row["fault"]:
             count = sum(r["scene_id"] == row["scene_id"] for r in tables["detections"].select(["scene_id"]).to_pylist())
             notes = f" ({'; '.join(row['notes'])})" if row["notes"] else ""
-            console.print(f"{row['scene_id']}: {count} ships, {100 * row['usable_share']:.0f} % usable{notes}", highlight=False)
+            console.print(
+                f"{row['scene_id']}: {count} ships, {100 * row['usable_share']:.0f} % usable{notes}", highlight=False
+            )
     return DATA_FAULT if faults else 0
 
 
@@ -144,7 +191,7 @@ def scenes_command(places, query: dict, start: dt.date, end: dt.date, folder: Pa
     except Unreachable as error:
         print(f"tumen scenes: {error}", file=sys.stderr)
         return UNREACHABLE
-    except (MissingLibrary,) as error:
+    except MissingLibrary as error:
         print(f"tumen scenes: {error}", file=sys.stderr)
         return UNREACHABLE
     except (SceneFault, ValueError) as error:

@@ -154,7 +154,7 @@ def candidates(a, b, two, land, use_land, mean_a, mean_b, low_a, low_b, low_f, o
     `low_*` hold the threshold of each block in units of its mean. Returns the number found (it may exceed
     the room in `out`, whose rows are y, x).
     """
-    height, width = a.shape
+    width = a.shape[1]
     found = 0
     room = out.shape[0]
     cols = mean_a.shape[1]

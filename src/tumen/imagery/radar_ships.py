@@ -156,7 +156,12 @@ def features(blob: Blob, size: float) -> dict[str, float]:
     peak_co, peak_cross = _peak(co), _peak(cross)
     weaker = np.minimum(co / peak_co, cross / peak_cross) * peak_cross if peak_co > 6 else cross
     edges, spreads, areas = [], [], []
-    maps = (("weaker", weaker, (0.03, 0.06, 0.12)), ("joint", np.sqrt(co * cross), (0.06, 0.12)), ("co", co, (0.06, 0.12)), ("cross", cross, (0.12,)))
+    maps = (
+        ("weaker", weaker, (0.03, 0.06, 0.12)),
+        ("joint", np.sqrt(co * cross), (0.06, 0.12)),
+        ("co", co, (0.06, 0.12)),
+        ("cross", cross, (0.12,)),
+    )
     for name, values, shares in maps:
         peak = _peak(values)
         weight = np.minimum(values, peak)

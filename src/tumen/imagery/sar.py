@@ -144,7 +144,7 @@ def _read(scene: Scene, pols: list[str], threads: int) -> Iterator[_Strip]:
                 if held is not None:
                     yield _last(held, held_y, scene.height)
                 return
-            y, n, images = item
+            y, _, images = item
             if held is None:
                 held, held_y = images, y
                 own0 = 0
@@ -242,7 +242,10 @@ def _limits(count, second, tail, pfa, looks, two):
     shares = (pfa / 4, pfa / 4, pfa / 2) if two else (pfa, pfa, pfa)
     names: dict[str, int] = {}
     # The family is chosen once a strip and channel: a single region has too few samples far out to tell.
-    pooled = [_tail(count.sum(), second[..., c].sum(), tail[..., c, :].sum((0, 1)), looks * (2 if c == 2 else 1)).family for c in range(3)]
+    pooled = [
+        _tail(count.sum(), second[..., c].sum(), tail[..., c, :].sum((0, 1)), looks * (2 if c == 2 else 1)).family
+        for c in range(3)
+    ]
     for i in range(groups[0]):
         for j in range(groups[1]):
             if count[i, j] < 20:

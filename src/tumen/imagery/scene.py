@@ -190,7 +190,7 @@ def open_plain(path: str, sensor: Kind | None = None, pixel_m: float | None = No
     if pixel_m is not None:
         size = (pixel_m, pixel_m)
     scale, offset = (1.0, 0.0) if kind == "sar" else _reflectance(data)
-    tags = {**data.tags(), **{k: v for k, v in data.tags(1).items()}} if data.count else {}
+    tags = {**data.tags(), **dict(data.tags(1))} if data.count else {}
     when = _time(path, tags)
     simulated = tags.get("TUMEN_SIMULATED", "").lower() == "true"
     sensor_name = _sensor_name(path, kind)
@@ -298,7 +298,9 @@ def _unnamed_sar(path: str, data: Any, stem: str) -> tuple[dict[str, Band], list
         window = need("rasterio.windows").Window(x, y, min(size, data.width), min(size, data.height))
         first, second = (float(np.median(data.read(i, window=window))) for i in (1, 2))
         co, cross = (2, 1) if second > first else (1, 2)
-        return {"VV": Band(path, co), "VH": Band(path, cross)}, [f"bands are not named: the brighter, number {co}, taken as VV, the other as VH"]
+        return {"VV": Band(path, co), "VH": Band(path, cross)}, [
+            f"bands are not named: the brighter, number {co}, taken as VV, the other as VH"
+        ]
     raise SceneFault(path, f"{data.count} bands without names", "bands described as VV, VH, HH or HV")
 
 
@@ -362,7 +364,7 @@ def _time(path: str, tags: dict[str, str]) -> dt.datetime | None:
         if found:
             try:
                 parts = [int(g) for g in found.groups()]
-                return dt.datetime(*(parts + [12] if len(parts) == 3 else parts), tzinfo=dt.UTC)  # type: ignore[arg-type]
+                return dt.datetime(*([*parts, 12] if len(parts) == 3 else parts), tzinfo=dt.UTC)  # type: ignore[arg-type]
             except ValueError:
                 continue
     text = tags.get("ACQUISITION_TIME") or tags.get("datetime")

@@ -31,7 +31,9 @@ def write(path: Path, detections: pa.Table, scenes: pa.Table) -> None:
     elif suffix == ".csv":
         data = _csv(detections).encode("utf-8")
     elif suffix in (".geojson", ".json"):
-        data = (json.dumps(geojson(detections, scenes), ensure_ascii=False, indent=1, default=_plain) + "\n").encode("utf-8")
+        data = (json.dumps(geojson(detections, scenes), ensure_ascii=False, indent=1, default=_plain) + "\n").encode(
+            "utf-8"
+        )
     else:
         raise ValueError(f"{path.name}: unknown suffix '{suffix}'; expected one of {', '.join(SUFFIXES)}")
     replace_file(path, data)
@@ -54,10 +56,17 @@ def geojson(detections: pa.Table, scenes: pa.Table) -> dict[str, Any]:
     """A FeatureCollection of points; without georeference the geometry is null and x, y tell the place."""
     features = []
     for row in detections.to_pylist():
-        point = None if row["lat"] is None else {"type": "Point", "coordinates": [round(row["lon"], 7), round(row["lat"], 7)]}
+        point = (
+            None
+            if row["lat"] is None
+            else {"type": "Point", "coordinates": [round(row["lon"], 7), round(row["lat"], 7)]}
+        )
         properties = {k: _rounded(v) for k, v in row.items() if k not in ("evidence_id", "parents")}
         features.append({"type": "Feature", "id": row["detection_id"], "geometry": point, "properties": properties})
-    told = [{k: _rounded(v) for k, v in row.items() if k not in ("evidence_id", "parents", "wkt")} for row in scenes.to_pylist()]
+    told = [
+        {k: _rounded(v) for k, v in row.items() if k not in ("evidence_id", "parents", "wkt")}
+        for row in scenes.to_pylist()
+    ]
     return {"type": "FeatureCollection", "features": features, "scenes": told}
 
 
@@ -79,7 +88,13 @@ def _csv(table: pa.Table) -> str:
     for row in table.select(names).to_pylist():
         writer.writerow(
             [
-                "" if v is None else "; ".join(v) if isinstance(v, list) else _plain(v) if isinstance(v, dt.datetime) else _rounded(v)
+                ""
+                if v is None
+                else "; ".join(v)
+                if isinstance(v, list)
+                else _plain(v)
+                if isinstance(v, dt.datetime)
+                else _rounded(v)
                 for v in row.values()
             ]
         )
