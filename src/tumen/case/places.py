@@ -130,7 +130,7 @@ def distance_km(a: tuple[float, float], b: tuple[float, float]) -> float:
     """Great-circle distance in km of two (longitude, latitude) points in degrees, by the haversine formula.
 
     >>> round(distance_km((130.2833, 42.25), (133.0667, 42.7333)))
-    235
+    234
     """
     (lon_a, lat_a), (lon_b, lat_b) = ([math.radians(v) for v in p] for p in (a, b))
     chord = math.sin((lat_b - lat_a) / 2) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
