@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from tumen import tables
 from tumen.case import Case
+from tumen.ledger.account import repeated
 
 CASE = Path(__file__).resolve().parents[1] / "cases" / "najin"
 PERIOD = (dt.date(2023, 8, 1), dt.date(2025, 12, 31))
@@ -43,8 +44,8 @@ def simulated_cargo(seed: int) -> pa.Table:
         {
             "draw": np.tile(np.arange(DRAWS, dtype=np.int32), len(keys)),
             "month": pa.array(np.repeat(np.array([k[0] for k in keys], dtype="datetime64[D]"), DRAWS)),
-            "stream": np.repeat([k[1] for k in keys], DRAWS),
-            "commodity": np.repeat([k[2] for k in keys], DRAWS),
+            "stream": repeated([k[1] for k in keys], DRAWS),
+            "commodity": repeated([k[2] for k in keys], DRAWS),
             "quantity": np.concatenate(quantity),
         }
     )

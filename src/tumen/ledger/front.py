@@ -136,7 +136,7 @@ def _when(edges: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     per_day = np.searchsorted(edges, np.arange(edges[0], edges[-1] + 1.0), side="right") - 1
     month = np.minimum(per_day[(day - edges[0]).astype(np.int64)], len(edges) - 2)
     share = (day - edges[month]) / np.diff(edges)[month]
-    return month * day.shape[1] + np.arange(day.shape[1]), share
+    return (month * day.shape[1] + np.arange(day.shape[1])).astype(np.int32), share
 
 
 def front(
@@ -166,13 +166,21 @@ def front(
     per_voyage = _rounds_per_voyage(left, voyages, world)
     runs: dict[tuple[str, str], Weeks] = {}
     told = WeekColumns(weeks, last)
+    gap = 0.0
+    stops = {s.name for s in front.scenario if s.factor == 0}
     for scenario, side, run in _walks(world, supply, per_voyage):
         told.add(scenario, side, run)
-        # Of the scenarios only fire and stock are asked for again: the rest would hold 8 MB each.
-        runs[(scenario, side)] = run if scenario == "with" else run._replace(fired_origin=NONE, stock_origin=NONE)
+        if scenario == "with":
+            gap = max(gap, _imbalance(world, side, run))
+        # What is not asked for again is let go: each array holds 8 MB.
+        runs[(scenario, side)] = run._replace(
+            fired_origin=run.fired_origin if (scenario, side) == ("with", "RUS") else NONE,
+            stock=run.stock if scenario in stops else NONE,
+            stock_origin=NONE,
+        )
     made = {"front": tables.FRONT.build(told.columns), "front_checks": _check_table(front, claims, runs, weeks)}
     made["front_totals"], made["front_answers"] = _answers(world, supply, runs, last, per_voyage)
-    made["diagnostics"] = _diagnostics(world, supply, runs, made["front_checks"], made["front_totals"], last)
+    made["diagnostics"] = _diagnostics(world, supply, gap, made["front_checks"], made["front_totals"], last)
     return made
 
 
@@ -584,7 +592,7 @@ def _check_row(
 def _diagnostics(
     world: World,
     supply: Supply,
-    runs: dict[tuple[str, str], Weeks],
+    gap: float,
     checks: pa.Table,
     totals: pa.Table,
     last: dt.date,
@@ -592,7 +600,6 @@ def _diagnostics(
     def row(name: str, value: float, limit: float | None, passed: bool, text: str) -> dict[str, object]:
         return {"step": "front", "name": name, "value": value, "limit": limit, "passed": passed, "text": text}
 
-    gap = max(_imbalance(world, side, run) for (name, side), run in runs.items() if name == "with")
     rows = [
         row("rounds are kept", gap, 1e-6, gap < 1e-6, "largest relative difference of rounds in, fired, lost and held")
     ]
