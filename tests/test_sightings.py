@@ -135,3 +135,22 @@ def test_crowded_water_lowers_the_certainty() -> None:
     crowded = match(seen, positions(near, *rivals)).to_pylist()[0]["probability"]
     assert crowded < alone
     assert np.isfinite(crowded)
+
+
+def test_only_positions_near_an_image_are_kept_from_a_stream() -> None:
+    from tumen.sightings import near_images
+
+    seen = detections((42.0, 131.0, 120.0))
+    times = [NOON + dt.timedelta(hours=h) for h in (-30, -1, 0, 1, 30)]
+    batch = pa.record_batch(
+        {
+            "vessel": pa.array([273000001] * 5, pa.int64()),
+            "t": pa.array(times, pa.timestamp("us", tz="UTC")),
+            "lat": [42.0] * 5,
+            "lon": [131.0] * 5,
+        }
+    )
+    kept = near_images([batch, batch.slice(0, 1)], seen)
+    assert kept.column("time").to_pylist() == times[1:4]
+    assert match(seen, kept).to_pylist()[0]["mmsi"] == "273000001"
+    assert near_images([], seen).num_rows == 0

@@ -435,12 +435,35 @@ def _print_headline(study: Study, headline: dict[str, Any]) -> None:
     showing.print_headline(study, headline)
 
 
+@app.command()
+def scenes(
+    case: CaseFolder,
+    start: Annotated[str, typer.Option("--from", metavar="DATE", help="First day.")],
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.")],
+    download: Annotated[
+        bool, typer.Option(help="Fetch the windows over the case's places, not only list them.")
+    ] = True,
+) -> None:
+    """Search a STAC catalogue for scenes over the case's places and fetch the windows that it needs into scenes/."""
+    from tumen.case import Case
+    from tumen.imagery.command import scenes_command
+
+    loaded = Case.load(case)
+    first, last = _day(start), _day(end)
+    assert first is not None
+    assert last is not None
+    query = dict(loaded.settings.imagery)
+    raise typer.Exit(scenes_command(loaded.tables()["places"], query, first, last, case / "scenes", download))
+
+
 # --- without a case ---------------------------------------------------------------------
 
 
 def _add_room_commands() -> None:
     from tumen.ais.command import events_command
+    from tumen.imagery.command import detect_command
 
+    app.command("detect")(detect_command)
     app.command("events")(events_command)
 
 

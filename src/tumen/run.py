@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tumen.case import Case
 from tumen.tables import TABLES
@@ -105,10 +106,44 @@ def _ais(x: Inputs) -> Tables:
     return {name: made.get(name, TABLES[name].empty()) for name in AIS_TABLES} | {"sightings": seen}
 
 
+IMAGE_TABLES = ("scenes", "detections", "berth_states", "chips")
+
+
+def _image(x: Inputs) -> Tables:
+    """Looks and ships of the case's own scenes; empty tables where it has none, without loading any raster code."""
+    folder = x.case.folder / "scenes"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return {name: TABLES[name].empty() for name in (*IMAGE_TABLES, "looks")}
+    from tumen.engine import executor
+    from tumen.imagery import case_looks
+
+    settings = dict(x.case.settings.imagery)
+    with executor(x.workers, x.dask) as pool:
+        made = case_looks([folder / "**" / "*"], x["case:places"], settings, executor=pool)
+    known = made["looks"].filter(pc.less_equal(made["looks"].column("published"), x.as_of))
+    return {name: made[name] for name in IMAGE_TABLES} | {"looks": known}
+
+
+def _match(x: Inputs) -> Tables:
+    """Detections against AIS near the time of their image."""
+    found = x["detections"].filter(
+        pc.and_(pc.is_valid(x["detections"].column("time")), pc.is_valid(x["detections"].column("lat")))
+    )
+    folder = x.case.folder / "ais"
+    if not found.num_rows or not folder.is_dir():
+        return {"matches": TABLES["matches"].empty()}
+    from tumen.ais import read
+    from tumen.ais.case import mappings
+    from tumen.sightings import match, near_images
+
+    columns = mappings(dict(x.case.settings.ais).get("columns", ()))
+    return {"matches": match(found, near_images(read([folder], columns), found))}
+
+
 def _see(x: Inputs) -> Tables:
     from tumen.sightings import ais_looks, merge_reports
 
-    looks = pa.concat_tables([x["case:looks"], ais_looks(x["sightings@ais"])])
+    looks = pa.concat_tables([x["case:looks"], ais_looks(x["sightings@ais"]), x["looks@image"]])
     reports = pa.concat_tables([x["case:sightings"], x["sightings@ais"]])
     return {"looks": looks, "sightings": merge_reports(reports)}
 
@@ -191,8 +226,20 @@ STEPS: tuple[Step, ...] = (
         ("ais", "engine.py"), _ais,
     ),
     Step(
+        "image", "see: search the scenes",
+        ("case:places",), ("settings.imagery", "files:scenes"),
+        (*IMAGE_TABLES, "looks@image"),
+        ("imagery", "engine.py"), _image,
+    ),
+    Step(
+        "match", "see: match ships in images to AIS",
+        ("detections",), ("settings.ais", "files:ais"),
+        ("matches",),
+        ("sightings", "ais"), _match,
+    ),
+    Step(
         "see", "see: bring reports together",
-        ("case:looks", "case:sightings", "sightings@ais"), (),
+        ("case:looks", "case:sightings", "sightings@ais", "looks@image"), (),
         ("looks", "sightings"),
         ("sightings",), _see,
     ),

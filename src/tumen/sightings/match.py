@@ -10,6 +10,7 @@ radar, Scientific Reports 12:21004), with a Gaussian in place of their empirical
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 from scipy.optimize import linear_sum_assignment
 
 from tumen.tables import MATCHES
+from tumen.tables.schema import TIME
 
 EARTH_RADIUS_M = 6_371_008.8
 # Sentinel-1 GRD geolocation without fine terrain correction, and AIS antenna to ship centre.
@@ -59,6 +61,28 @@ def match(detections: pa.Table, positions: pa.Table, settings: MatchSettings | N
         for row in _scene(scene, _at(tracks, time.timestamp(), settings.reach_s), settings):
             out[row["detection_id"]] = row
     return MATCHES.build([out[s["detection_id"]] for s in ships])
+
+
+def near_images(batches: Iterable[pa.RecordBatch], detections: pa.Table, reach_s: float = 7200.0) -> pa.Table:
+    """The positions of an AIS stream that are near enough to an image in time to be matched.
+
+    `batches` have columns vessel (MMSI), t (UTC), lat, lon, as AIS archives are read; returns a table
+    with mmsi, time, lat, lon. Memory stays bounded by what is kept.
+    """
+    whens = np.unique(detections.column("time").cast(pa.int64()).to_numpy())
+    kept = []
+    for batch in batches:
+        t = batch.column("t").cast(pa.int64()).to_numpy(zero_copy_only=False)
+        after = np.clip(np.searchsorted(whens, t), 0, len(whens) - 1)
+        gap = np.minimum(np.abs(whens[after] - t), np.abs(whens[np.maximum(after - 1, 0)] - t))
+        rows = batch.filter(pa.array(gap <= reach_s * 1e6))
+        if rows.num_rows:
+            mmsi = [str(v) for v in rows.column("vessel").to_pylist()]
+            kept.append(
+                pa.table({"mmsi": mmsi, "time": rows.column("t"), "lat": rows.column("lat"), "lon": rows.column("lon")})
+            )
+    schema = pa.schema([("mmsi", pa.string()), ("time", TIME), ("lat", pa.float64()), ("lon", pa.float64())])
+    return pa.concat_tables([t.cast(schema) for t in kept]) if kept else schema.empty_table()
 
 
 @dataclass(frozen=True)
