@@ -261,3 +261,27 @@ def test_a_reader_never_meets_half_a_page(world: World, tmp_path: Path, monkeypa
     monkeypatch.undo()
     assert (tmp_path / "brief.en.html").read_text("utf-8") == before
     assert [p.name for p in tmp_path.iterdir()] == ["brief.en.html"]
+
+
+def test_chips_are_shown_with_place_day_and_length(world: World, tmp_path: Path) -> None:
+    from tumen.tables import CHIPS, DETECTIONS
+
+    made = World()
+    made.put(
+        "detections",
+        [
+            {"detection_id": "d1", "scene_id": "s", "place": "Najin", "time": dt.datetime(2024, 1, 9, 2, tzinfo=dt.UTC),
+             "sensor": "Sentinel-2", "x": 1.0, "y": 1.0, "length_m": 118.0, "length_sd_m": 6.0, "probability": 0.9}
+        ],
+    )  # fmt: skip
+    made.put(
+        "chips", [{"chip_id": "c1", "scene_id": "s", "subject": "d1", "png": b"\x89PNG\r\n", "window_sha256": "x"}]
+    )
+    assert made.tables["chips"].schema == CHIPS.schema
+    assert made.tables["detections"].schema == DETECTIONS.schema
+    page = make_brief(made.tables, about(), made.evidence, tmp_path, made_by=made.made_by(), figures=False)[0]
+    text = page.read_text("utf-8")
+    assert 'src="data:image/png;base64,iVBORw0K"' in text
+    assert "Najin, 9 January 2024. Sentinel-2." in re.sub(r"<[^>]+>", "", text)
+    assert "118 m" in text
+    assert 'alt="Image of Najin, 9 January 2024."' in text

@@ -1,0 +1,51 @@
+"""Time and weight of the brief of a case: python bench/brief.py [CASE].
+
+Runs the chain first (stored results are used), then writes the brief three times in each language and prints the
+best time of each, with the size of what was written.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import tumen
+from tumen.brief import make_brief, make_package
+
+
+def main(case: str) -> None:
+    """Print one line a form."""
+    study = tumen.open(case)
+    study.run()
+    tables = {name: study.table(name) for name in study.names()}
+    made_by = {name: i for name in tables if (i := study.computation_of(name))}
+    lookup = study.evidence.get
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        for lang in ("en", "ko"):
+            for pdf in (False, True):
+                best, files = min(
+                    (_timed(lambda lang=lang, pdf=pdf: make_brief(tables, study.case, lookup, out, lang, pdf, made_by)) for _ in range(3)),
+                    key=lambda made: made[0],
+                )  # fmt: skip
+                sizes = ", ".join(
+                    f"{p.name} {p.stat().st_size / 1e6:.2f} MB" for p in files if p.suffix in (".html", ".pdf")
+                )
+                print(
+                    f"{lang} {'page, figures, PDF and PNG' if pdf else 'page and SVG figures'}: {best:.2f} s; {sizes}"
+                )
+        best, folder = _timed(lambda: make_package(tables, study.case, out))
+        size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        print(f"data package: {best:.2f} s, {size / 1e6:.1f} MB")
+
+
+def _timed(work):
+    start = time.perf_counter()
+    made = work()
+    return time.perf_counter() - start, made
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "cases/najin")
