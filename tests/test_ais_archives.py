@@ -312,14 +312,14 @@ def test_no_bytes_can_break_a_table(parts: list[bytes]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.datetimes(dt.datetime(1996, 1, 2), dt.datetime(2100, 1, 1)),  # noqa: DTZ001 - hypothesis wants naive bounds
+    st.integers(820_540_800, 4_102_444_800).map(lambda s: dt.datetime.fromtimestamp(s + 0.25, dt.UTC)),
     st.sampled_from(
         ["%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y %H:%M:%S", "%Y%m%d_%H%M%S", "%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S.%f"]
     ),
 )
 def test_times_agree_with_the_standard_library(when: dt.datetime, shape: str) -> None:
     when = when.replace(microsecond=when.microsecond if "%f" in shape else 0)
-    expected = round(when.replace(tzinfo=dt.UTC).timestamp() * 1e6)
+    expected = round(when.timestamp() * 1e6)
     assert read_instant(when.strftime(shape)) == expected
 
 

@@ -1,0 +1,202 @@
+"""Executors: the same bits for any number of workers, and a killed worker changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tumen import engine
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def die_once(task: tuple[str, int]) -> int:
+    """Kill the own process the first time that any worker comes here."""
+    folder, x = task
+    mark = Path(folder) / "died"
+    if x == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x * x
+
+
+def always_die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(x: int) -> None:
+    raise ValueError(f"task {x}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_tasks(workers: int) -> None:
+    seen: list[tuple[int, int]] = []
+    with engine.executor(workers) as runner:
+        assert engine.run(runner, square, range(20), lambda a, b: seen.append((a, b))) == [x * x for x in range(20)]
+    assert seen[-1] == (20, 20)
+
+
+def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
+    with engine.executor(2) as runner:
+        tasks = [(str(tmp_path), x) for x in range(12)]
+        assert engine.run(runner, die_once, tasks) == [x * x for x in range(12)]
+    assert (tmp_path / "died").exists()
+
+
+def test_a_task_that_kills_every_worker_is_given_up() -> None:
+    runner = engine.Pool(1)
+    with pytest.raises(engine.EngineError, match="died 3 times"):
+        engine.run(runner, always_die, [1])
+    runner.shutdown()
+
+
+def test_errors_of_tasks_are_raised() -> None:
+    with engine.executor(1) as runner, pytest.raises(ValueError, match="task 5"):
+        engine.run(runner, fail, [5])
+
+
+def test_wrong_use_is_said() -> None:
+    with pytest.raises(engine.EngineError, match="at least 1"), engine.executor(0):
+        pass
+    pytest.importorskip("distributed")
+    with pytest.raises(engine.EngineError, match="no Dask scheduler"), engine.executor(dask="tcp://127.0.0.1:1"):
+        pass
+
+
+def test_core_alone_imports_the_engine() -> None:
+    code = "import sys; sys.modules['numba']=None; sys.modules['shapely']=None; import tumen.engine, tumen.ais"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_the_extra_the_command_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['numba']=None; from pathlib import Path; from tumen.ais.command import events_step;"
+        "sys.exit(events_step(['x'], Path('o'), [], None, []))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'tumen[ais]'" in done.stderr
+
+
+ARCHIVE_ROWS = 30_000
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("numba")
+    import pyarrow.parquet as pq
+
+    from tumen.simulate import ais as simulate
+
+    path = tmp_path_factory.mktemp("archive") / "SIMULATED.parquet"
+    fleet = simulate.archive(60, ARCHIVE_ROWS, 3, clustered=True)
+    pq.write_table(fleet.table(), path, row_group_size=20_000)
+    simulate.write_danish(fleet, path.with_suffix(".csv"))
+    return path
+
+
+def bits(made: dict[str, object]) -> dict[str, list[object]]:
+    return {name: table.to_pylist() for name, table in made.items() if name != "drops"}  # type: ignore[attr-defined]
+
+
+def events(archive: Path, runner: object, **more: object) -> dict[str, list[object]]:
+    from tumen.ais.pipeline import run
+    from tumen.ais.places import Places, Shape
+
+    ports = Places([Shape("P", 56.0, 8.0), Shape("Q", 55.0, 10.0)])
+    kept = {"bucket_bits": 3, "block_bytes": 1 << 20, "latest_us": 2**62, "gazetteer": ports, **more}
+    return bits(run([archive], executor=runner, **kept).tables)  # type: ignore[arg-type]
+
+
+def test_the_same_bits_for_any_workers_buckets_and_blocks(archive: Path, tmp_path: Path) -> None:
+    alone = events(archive, engine.Serial())
+    assert sum(len(v) for v in alone.values()) > 100
+    assert len(alone["encounters"]) > 5
+    with engine.executor(2) as runner:
+        assert events(archive, runner, bucket_bits=5) == alone
+    csv = archive.with_suffix(".csv")
+    first = events(csv, engine.Serial())
+    again = events(csv, engine.Serial(), block_bytes=3 << 20)
+    assert again == first
+    # the two formats tell the same events
+    assert [v["start"] for v in first["port_visits"]] == [v["start"] for v in alone["port_visits"]]  # type: ignore[index]
+
+
+def test_a_new_day_touches_only_its_buckets(archive: Path, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from tumen.ais.pipeline import run
+
+    work = tmp_path / "work"
+    run([archive], work=work, bucket_bits=3, latest_us=2**62)
+    made = {p.name: p.stat().st_mtime_ns for p in (work / "buckets").iterdir()}
+    parts = {p.name: p.stat().st_mtime_ns for p in (work / "segments").iterdir()}
+    day = tmp_path / "day.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                "mmsi": [999_000_001] * 3,
+                "timestamp": [1_710_200_000, 1_710_200_060, 1_710_200_120],
+                "lat": [56.0, 56.001, 56.002],
+                "lon": [8.0, 8.0, 8.0],
+            }
+        ),
+        day,
+    )
+    after = run([archive, day], work=work, bucket_bits=3, latest_us=2**62)
+    fresh = {p.name for p in (work / "buckets").iterdir()} - set(made)
+    assert len(fresh) == 1
+    assert all((work / "segments" / n).stat().st_mtime_ns == t for n, t in parts.items())
+    whole = run([archive, day], bucket_bits=3, latest_us=2**62)
+    assert bits(after.tables) == bits(whole.tables)
+
+
+def test_dask_cluster_with_a_worker_killed_in_the_middle(archive: Path, tmp_path: Path) -> None:
+    """Real worker processes on loopback; files on shared storage; one worker is killed while it works."""
+    distributed = pytest.importorskip("distributed")
+    alone = events(archive, engine.Serial())
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        killed: list[int] = []
+
+        def kill(stage: str, done: int, total: int) -> None:
+            if stage == "walking" and done == 2 and not killed:
+                pid = next(w.pid for w in cluster.workers.values() if w.pid)
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                time.sleep(0.2)
+
+        with engine.executor(dask=cluster.scheduler_address) as runner:
+            assert events(archive, runner, work=tmp_path / "work", progress=kill) == alone
+        assert killed
+
+
+def test_command(archive: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from tumen.ais.command import events_step
+
+    out = tmp_path / "out"
+    assert events_step([str(archive)], out, [], None, [], workers=1, positions=True, quiet=True) == 0
+    assert pq.read_table(out / "loitering.parquet").num_rows
+    held = sum(pq.read_metadata(p).num_rows for p in (out / "positions").glob("*.parquet"))
+    assert 0.99 * ARCHIVE_ROWS < held <= ARCHIVE_ROWS
+    bad = tmp_path / "bad.csv"
+    bad.write_text("mmsi,time,lat,lon\n1,x\n")
+    assert events_step([str(bad), str(archive)], out, [], None, [], workers=1, quiet=True) == 1
+    assert events_step([str(tmp_path / "none")], out, [], None, [], workers=1, quiet=True) == 3
+    assert events_step([str(archive)], out, [tmp_path / "none.csv"], None, [], workers=1, quiet=True) == 2
+    assert events_step([str(archive)], out, [], None, ["vessel"], workers=1, quiet=True) == 2
+    wrong = tmp_path / "rules.toml"
+    wrong.write_text("gap_hours = 3\n")
+    assert events_step([str(archive)], out, [], wrong, [], workers=1, quiet=True) == 2
