@@ -159,6 +159,8 @@ class Evidence:
             table = self._read(name) if base in TABLES else None
             if table is not None and "evidence_id" in table.column_names:
                 ids = [i for i in table.column("evidence_id").to_pylist() if i]
+        # What entered a likelihood first: it carries the figure; what was only compared comes after.
+        ids.sort(key=lambda i: i in self._records and self._records[i].content.get("use", "evidence") != "evidence")
         files = sorted({self._records[i].file for i in ids if i in self._records})
         count = f"{len(ids)} record{'s' if len(ids) != 1 else ''}"
         return Node(evidence_id, "input", f"'{base}' of the case, {count}", ", ".join(files), children=tuple(ids))
