@@ -25,7 +25,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 from traffic_calibration import DAYS, DRAWS, SETTINGS, coverage, rank
-
 from tumen.simulate.traffic import Truth, world
 from tumen.traffic.baselines import crps
 from tumen.traffic.counting import count_port, read_cases

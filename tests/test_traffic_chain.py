@@ -1,5 +1,7 @@
 """The port's chain and the exact pass, against closed forms and brute force."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -164,7 +166,7 @@ def test_more_empty_looks_never_raise_the_count(extra):
         return (count_in_window(problem(told), one_point(), np.ones(1), 80, 160, 31) * np.arange(32)).sum()
 
     means = [mean(extra[:k]) for k in range(len(extra) + 1)]
-    assert all(b <= a + 1e-9 for a, b in zip(means, means[1:], strict=False))
+    assert all(b <= a + 1e-9 for a, b in itertools.pairwise(means))
     assert means[-1] < means[0]
 
 

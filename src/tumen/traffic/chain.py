@@ -136,10 +136,19 @@ def transition_by_arrivals(
     """Transition matrices split by the number of arrivals 0 .. most - 1: (most, B, S, S).
 
     Coefficients of the generating function by a discrete Fourier transform over `most` roots of
-    unity. Arrival numbers beyond `most - 1` wrap round; over a day at 1 arrival a day and two
-    berths that is less than 1e-3 of the mass.
+    unity. Arrival numbers beyond `most - 1` wrap round; over three hours at 1 arrival a day that is
+    less than 1e-6 of the mass for five.
     """
     roots = np.exp(2j * np.pi * np.arange(most // 2 + 1) / most)
     values = np.stack([transition(chain, rate, dwell_days, kill, root, days) for root in roots])
     # Values at conjugate roots are conjugates, so the half spectrum is enough.
     return np.maximum(np.fft.irfft(values.conj(), n=most, axis=0), 0.0)
+
+
+def compose(first: np.ndarray, second: np.ndarray, most: int) -> np.ndarray:
+    """Split transitions (K, B, S, S) one after the other: arrivals add, numbers of `most` and beyond are dropped."""
+    out = np.zeros((min(most, len(first) + len(second) - 1), *first.shape[1:]), first.dtype)
+    for i, a in enumerate(first):
+        for j, b in enumerate(second[: len(out) - i]):
+            out[i + j] += a @ b
+    return out

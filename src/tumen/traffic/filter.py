@@ -20,7 +20,6 @@ from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY, WEEK_UNITS, Port, empt
 from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood
 from tumen.traffic.prior import Levels, Points, pause_week
 
-
 _LEAST_SHARE = 0.1  # where the norm of chosen looks is linearised during a pause: a month is rarely all pause
 
 

@@ -9,6 +9,7 @@ is weighted so that one scene reported twice counts once. Rows that cannot be ar
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -367,7 +368,7 @@ def _stack_spans(
     spans: list[Span] = []
     stacks.sort()
     cleared, left = settings.stack_cleared_otherwise, settings.stack_left_behind
-    for (a, there, id_a), (b, still, id_b) in zip(stacks, stacks[1:], strict=False):
+    for (a, there, id_a), (b, still, id_b) in itertools.pairwise(stacks):
         if not there or b <= a or b - a > 10 * UNITS_PER_DAY:
             continue
         if any(a <= o.unit <= b and o.positive for o in observations):

@@ -16,23 +16,31 @@ from typing import Protocol
 
 import numpy as np
 
-from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, transition_by_arrivals
+from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY, WEEK_UNITS, compose, transition_by_arrivals
 from tumen.traffic.filter import Kernels, Problem, cuts
 from tumen.traffic.points import Weighted
 from tumen.traffic.prior import Points
 
 _MESSAGE_BYTES = 100_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
 _MOST_POINTS = 64
-_ARRIVALS_A_DAY = 5  # arrivals told apart in a step of a day or less: at 1 a day, under 1e-3 lie beyond
-_ARRIVALS_A_STEP = 13  # and in the half-week steps after the last evidence
+_ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
+_ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
+_ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
 _BLOCK = 500
 
 
 class Evidence(Protocol):
     """Evidence on whole paths: complete at `unit`, with a log weight (N,) from the history up to it."""
 
-    unit: int
-    name: str
+    @property
+    def unit(self) -> int:
+        """Unit of time at which it is complete."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it."""
+        ...
 
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of the evidence for each draw."""
@@ -41,7 +49,7 @@ class Evidence(Protocol):
 
 @dataclass
 class History:
-    """Draws up to now: at the cuts `at` (T,), arrivals so far and ships alongside (N, T); `point` (N,) the parameters.
+    """Draws up to now: at the cuts `at` (T,), arrivals so far and ships alongside (T, N); `point` (N,) the parameters.
 
     `choice` (N,) is the log norm that the filter used for the looks chosen since it was last set to zero.
     `carried` holds what evidence must remember of each draw, the draws along the last axis.
@@ -58,15 +66,15 @@ class History:
 
     def index(self, unit: int) -> int:
         """Cut at or after a unit, at most the present one."""
-        return int(min(np.searchsorted(self.at, unit), self.now))
+        return min(int(np.searchsorted(self.at, unit)), self.now)
 
     def arrivals(self, first: int, last: int) -> np.ndarray:
         """Arrivals after unit `first` and up to `last`, (N,)."""
-        return self.arrived[:, self.index(last)].astype(int) - self.arrived[:, self.index(first)].astype(int)
+        return self.arrived[self.index(last)].astype(int) - self.arrived[self.index(first)].astype(int)
 
     def departed(self, i: int) -> np.ndarray:
         """Departures up to cut i, (N,)."""
-        return self.arrived[:, i].astype(int) - self.ships[:, i]
+        return self.arrived[i].astype(int) - self.ships[i]
 
     def days(self, first: int, last: int) -> np.ndarray:
         """Cuts of the daily overpasses in a span of units."""
@@ -194,8 +202,8 @@ def draw_paths(
     paused = np.array(walk.paused_by_week).reshape(-1, count)
     return Paths(
         at,
-        h.arrived,
-        h.ships,
+        np.ascontiguousarray(h.arrived.T),
+        np.ascontiguousarray(h.ships.T),
         np.where(paused, 0.0, rate),
         paused,
         walk.first_level,
@@ -264,6 +272,7 @@ class _Walk:
         self.rates, self.size = len(problem.levels.rate), kernels.size
         self._rows: dict[int, np.ndarray] = {}
         self._marks: dict[int, np.ndarray] = {}
+        self._unit_split: dict[int, np.ndarray] = {}
         self._ramp = np.triu(np.ones((self.size, self.size), np.float32))
         self._wide = np.triu(np.ones((2 * self.rates, 2 * self.rates), np.float32))
         week = kernels.week.astype(np.float32)
@@ -292,14 +301,14 @@ class _Walk:
         self.paused_by_week = [self.off.astype(bool)]
         self.history = History(
             self.at,
-            np.zeros((n, cutsn), np.int16),
-            np.zeros((n, cutsn), np.int8),
+            np.zeros((cutsn, n), np.int16),
+            np.zeros((cutsn, n), np.int8),
             point,
             self.kernels.p,
             np.zeros(n),
             {},
         )
-        self.history.ships[:, 0] = self.problem.chain.ships[self.state]
+        self.history.ships[0] = self.problem.chain.ships[self.state]
         self.guided: dict[str, np.ndarray] = {}
         self._forget(0)
 
@@ -325,8 +334,8 @@ class _Walk:
         u = self.rng.random(n, dtype=np.float32)
         arrivals = np.where(self.off == 0, (chance < u[:, None]).sum(1), 0).astype(np.int16)
         self.state = after
-        self.history.arrived[:, i] = self.history.arrived[:, i - 1] + arrivals
-        self.history.ships[:, i] = self.problem.chain.ships[after]
+        self.history.arrived[i] = self.history.arrived[i - 1] + arrivals
+        self.history.ships[i] = self.problem.chain.ships[after]
         self.history.now = i
         self._forget(i)
         unit = int(self.at[i])
@@ -349,7 +358,9 @@ class _Walk:
     def keep(self, which: np.ndarray) -> None:
         """Resample the draws."""
         h = self.history
-        h.arrived, h.ships = h.arrived[which], h.ships[which]
+        done = h.now + 1
+        h.arrived[:done] = np.take(h.arrived[:done], which, axis=1)
+        h.ships[:done] = np.take(h.ships[:done], which, axis=1)
         h.point, h.choice = h.point[which], h.choice[which]
         h.carried = {name: value[..., which] for name, value in h.carried.items()}
         self.guided = {name: value[which] for name, value in self.guided.items()}
@@ -384,11 +395,29 @@ class _Walk:
 
     def _marks_of(self, gap: int) -> np.ndarray:
         if gap not in self._marks:
-            p = self.kernels.p
-            rate = np.tile(self.problem.levels.rate, len(p))
-            dwell = np.repeat(p.dwell_days, self.rates)
-            most = _ARRIVALS_A_DAY if gap <= UNITS_PER_DAY else _ARRIVALS_A_STEP
-            split = transition_by_arrivals(self.problem.chain, rate, dwell, None, gap / UNITS_PER_DAY, most)
-            share = np.cumsum(split, axis=0) / np.maximum(split.sum(0), 1e-300)
-            self._marks[gap] = np.moveaxis(share[:-1], 0, -1).reshape(-1, most - 1).astype(np.float32)
+            split = self._split_of(gap)
+            share = np.cumsum(split, axis=0) / np.maximum(split.sum(0), 1e-30)
+            self._marks[gap] = np.ascontiguousarray(np.moveaxis(share[:-1], 0, -1).reshape(-1, len(split) - 1))
         return self._marks[gap]
+
+    def _split_of(self, gap: int) -> np.ndarray:
+        """Transitions of the running rows over a gap, split by arrivals: products of powers of one unit's."""
+        p = self.kernels.p
+        most = _ARRIVALS_A_DAY if gap <= UNITS_PER_DAY else _ARRIVALS_A_STEP
+        if not self._unit_split:
+            rate, dwell = np.tile(self.problem.levels.rate, len(p)), np.repeat(p.dwell_days, self.rates)
+            unit = transition_by_arrivals(self.problem.chain, rate, dwell, None, UNIT_DAYS, _ARRIVALS_A_UNIT)
+            self._unit_split[1] = unit.astype(np.float32)
+        out: np.ndarray | None = None
+        length = 1
+        while length <= gap:
+            if length not in self._unit_split:
+                half = self._unit_split[length // 2]
+                cap = _ARRIVALS_A_DAY if length <= UNITS_PER_DAY else _ARRIVALS_A_STEP
+                self._unit_split[length] = compose(half, half, cap)
+            if gap & length:
+                power = self._unit_split[length]
+                out = power if out is None else compose(out, power, most)
+            length *= 2
+        assert out is not None
+        return out

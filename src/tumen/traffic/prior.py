@@ -2,7 +2,7 @@
 
 Gives parameter points as transforms of standard normals (Sobol points or a proposal), and the
 grid of log rates with its weekly random walk, which keeps the prior as its long-run law. The rate path itself is summed over exactly by the
-filter: it is a state, not a parameter. Scrambled Sobol points after Owen (1998).
+filter: it is a state, not a parameter. Sobol points with a random digital shift (Joe and Kuo 2008; L'Ecuyer and Lemieux 2002).
 """
 
 from __future__ import annotations
@@ -62,14 +62,46 @@ def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Poin
     )
 
 
-def sobol(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Scrambled Sobol points of the prior as standard normals, (count, 7)."""
-    from scipy.special import ndtri
-    from scipy.stats import qmc
+# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 7, Joe and Kuo
+# (2008). Written out here because scipy.stats.qmc takes longer to import than a whole count takes to run.
+_DIRECTIONS = (
+    (1, 0, (1,)),
+    (2, 1, (1, 3)),
+    (3, 1, (1, 3, 1)),
+    (3, 2, (1, 1, 1)),
+    (4, 1, (1, 1, 3, 3)),
+    (4, 4, (1, 3, 5, 13)),
+)
+_BITS = 30
 
-    power = int(np.ceil(np.log2(max(count, 2))))
-    unit = qmc.Sobol(len(NAMES), scramble=True, rng=rng).random_base2(power)[:count]
-    return ndtri(np.clip(unit, 1e-6, 1 - 1e-6))
+
+def sobol(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Sobol points of the prior under a random digital shift, as standard normals (count, 7)."""
+    from scipy.special import ndtri
+
+    index = np.arange(count, dtype=np.int64)
+    gray = index ^ (index >> 1)
+    out = np.zeros((count, len(NAMES)), np.int64)
+    for dim in range(len(NAMES)):
+        numbers = _direction_numbers(dim)
+        for bit in range(max(int(count).bit_length(), 1)):
+            out[:, dim] ^= ((gray >> bit) & 1) * numbers[bit]
+    out ^= rng.integers(0, 2**_BITS, len(NAMES))
+    return ndtri((out + 0.5) / 2**_BITS)
+
+
+def _direction_numbers(dim: int) -> list[int]:
+    if dim == 0:
+        return [1 << (_BITS - 1 - i) for i in range(_BITS)]
+    degree, inner, start = _DIRECTIONS[dim - 1]
+    m = list(start)
+    for i in range(degree, _BITS):
+        value = m[i - degree] ^ (m[i - degree] << degree)
+        for k in range(1, degree):
+            if (inner >> (degree - 1 - k)) & 1:
+                value ^= m[i - k] << k
+        m.append(value)
+    return [m[i] << (_BITS - 1 - i) for i in range(_BITS)]
 
 
 @dataclass(frozen=True)

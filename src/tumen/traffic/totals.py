@@ -204,14 +204,14 @@ class Listed:
 
     def caught(self, h: History, first: int, last: int) -> np.ndarray:
         """Distinct visits (N,) that these looks show in a span; the same ship seen again is one visit."""
-        seen = np.zeros(len(h.ships), int)
-        newest = np.zeros(len(h.ships), int)
+        seen = np.zeros(len(h.point), int)
+        newest = np.zeros(len(h.point), int)
         for unit, ships in zip(self.units, self.ships, strict=True):
             if not first <= unit <= last:
                 continue
             i = h.index(unit)
             gone = h.departed(i)
-            top = gone + np.minimum(ships, h.ships[:, i])
+            top = gone + np.minimum(ships, h.ships[i])
             seen += np.maximum(0, top - np.maximum(newest, gone))
             newest = np.maximum(newest, top)
         return seen
@@ -230,15 +230,13 @@ class TotalEvidence:
 
     def log_weight(self, history: History) -> np.ndarray:
         """What this part adds to the likelihood of all counts so far, shares integrated."""
-        n = len(history.point)
-        every = history.carried.setdefault("totals", np.zeros((1, n)))
-        groups = sorted(k for k in history.carried if k.startswith("total "))
-        before = _integrated(history, groups) if groups else every[0]
+        before = _integrated(history)
         key = f"total {self.group}"
-        so_far = history.carried.get(key, np.zeros((_COMMON * _OWN, n), np.float32))
+        so_far = history.carried.get(key, np.float32(0))
         history.carried[key] = so_far + self._part(history)
-        after = _integrated(history, sorted({*groups, key}))
-        return after - before
+        own = history.carried[key].reshape(_COMMON, _OWN, -1)
+        history.carried[f"common {self.group}"] = _log_mean_first(np.swapaxes(own, 0, 1))
+        return _integrated(history) - before
 
     def _table(self, low: int, high: int, most: int) -> np.ndarray:
         s, p = self.settings, self.part
@@ -271,13 +269,10 @@ class TotalEvidence:
         return p.first, p.last, np.log(np.maximum(poisson @ table, 1e-12))
 
 
-def _integrated(history: History, keys: Sequence[str]) -> np.ndarray:
-    """Log likelihood of all counts with shares integrated: the own part within each collector, then the common one."""
-    total: Any = 0.0
-    for key in keys:
-        value = history.carried[key].reshape(_COMMON, _OWN, -1)
-        total = total + _log_mean_first(np.swapaxes(value, 0, 1))
-    return _log_mean_first(total)
+def _integrated(history: History) -> np.ndarray:
+    """Log likelihood of all counts so far, each collector's own part integrated before, the common one here."""
+    parts = [value for key, value in history.carried.items() if key.startswith("common ")]
+    return _log_mean_first(sum(parts[1:], parts[0])) if parts else np.zeros(len(history.point))
 
 
 def _log_mean_first(values: np.ndarray) -> np.ndarray:
@@ -313,7 +308,7 @@ class DaysEvidence:
         days = history.days(self.first, self.last)
         units = history.at[days]
         rest = days[~np.isin(units, self.listed_days)]
-        busy = (history.ships[:, rest] > 0).mean(1) if len(rest) else np.zeros(len(history.ships))
+        busy = (history.ships[rest] > 0).mean(0) if len(rest) else np.zeros(len(history.point))
         p = history.points
         share = p.detection[history.point] * busy + p.false_sighting[history.point] * (1 - busy)
         share = np.clip(share, 1e-3, 1 - 1e-3)
@@ -342,7 +337,7 @@ class SpanEvidence:
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of each path."""
         i, j = history.index(self.span.start), history.index(self.span.end)
-        touched = (history.ships[:, i : j + 1] > 0).any(1) | (history.arrived[:, j] > history.arrived[:, i])
+        touched = (history.ships[i : j + 1] > 0).any(0) | (history.arrived[j] > history.arrived[i])
         return np.log(np.maximum(np.where(touched, self.span.with_ship, self.span.without), 1e-6))
 
 
@@ -362,7 +357,7 @@ class ChoiceEvidence:
     def log_weight(self, history: History) -> np.ndarray:
         """The norm that the filter used, out; the exact one, in."""
         days = np.searchsorted(history.at, np.array(self.days, dtype=np.int64))
-        busy = (history.ships[:, days] > 0).mean(1)
+        busy = (history.ships[days] > 0).mean(0)
         odds = history.points.selection_odds[history.point]
         planned, history.choice = history.choice, np.zeros_like(history.choice)
         return planned - self.looks * np.log1p((odds - 1) * busy)
@@ -384,7 +379,7 @@ class FarEvidence:
         lags = np.flatnonzero(self.at_berth > 1e-4)
         lo = history.index(max(self.unit - int(lags.max(initial=0)), 0))
         hi = history.index(self.unit)
-        log_none = np.zeros(len(history.ships))
+        log_none = np.zeros(len(history.point))
         o = self.observation
         d = o.usable * history.points.detection[history.point]
         previous = history.departed(lo)

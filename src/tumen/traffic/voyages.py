@@ -243,12 +243,11 @@ def alongside_after(
     settings: TrafficSettings, dwell_days: float, phases: int, longest_days: float = 15.0
 ) -> np.ndarray:
     """Chance of lying at the port of discharge by units since leaving the port of loading."""
-    from scipy.stats import gamma, lognorm
+    from scipy.special import gammaincc, ndtr
 
     grid = np.arange(0, int(longest_days * UNITS_PER_DAY)) * UNIT_DAYS
     passage = settings.passage_days
-    arrive = np.diff(
-        lognorm.cdf(np.append(grid, grid[-1] + UNIT_DAYS), max(passage.sd_log, 1e-3), scale=passage.median)
-    )
-    stay = gamma.sf(grid, phases, scale=dwell_days / phases)
-    return np.convolve(arrive, stay)[: len(grid)]
+    edges = np.append(grid, grid[-1] + UNIT_DAYS)
+    arrived = ndtr(np.log(np.maximum(edges, 1e-12) / passage.median) / max(passage.sd_log, 1e-3))
+    stay = gammaincc(phases, grid * phases / dwell_days)
+    return np.convolve(np.diff(arrived), stay)[: len(grid)]
