@@ -1,0 +1,92 @@
+"""Events against the cost of sorting: time of `tumen.ais` over DuckDB's read, sort by vessel and time, and write.
+
+    python bench/ais_events.py ARCHIVE... [--workers 2] [--runs 1] [--memory]
+
+For each archive (Parquet, or Danish CSV) prints seconds of DuckDB's bare work on the same six columns, of all
+single-vessel events, and of encounters besides, and their ratios. DuckDB and Tumen get the same number of cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+from tumen import engine
+from tumen.ais.pipeline import run
+from tumen.ais.places import Places, Shape
+
+# Twenty made-up ports, so that the port kernel has work to do.
+PORTS = Places([Shape(f"Port {k}", 54 + (k * 37 % 40) / 10, 3 + (k * 61 % 100) / 10) for k in range(20)])
+
+
+def duckdb_seconds(path: Path, workers: int, folder: Path) -> float:
+    """Read six columns, sort by vessel and time, write Parquet; seconds."""
+    columns = (
+        "MMSI AS mmsi, strptime(\"# Timestamp\", '%d/%m/%Y %H:%M:%S') AS t, Latitude, Longitude, SOG, COG"
+        if path.suffix == ".csv"
+        else "mmsi, timestamp AS t, latitude, longitude, sog, cog"
+    )
+    source = f"read_csv('{path}')" if path.suffix == ".csv" else f"read_parquet('{path}')"
+    if path.suffix == ".csv":
+        # the sniffer reads the stamp as a timestamp already where its format is told
+        columns = columns.replace("strptime(\"# Timestamp\", '%d/%m/%Y %H:%M:%S')", '"# Timestamp"')
+        source = f"read_csv('{path}', timestampformat='%d/%m/%Y %H:%M:%S')"
+    db = duckdb.connect(config={"threads": workers, "memory_limit": "4GB", "temp_directory": str(folder)})
+    started = time.perf_counter()
+    db.execute(
+        f"COPY (SELECT {columns} FROM {source} ORDER BY mmsi, t) TO '{folder / 'sorted.parquet'}' (FORMAT parquet)"
+    )
+    return time.perf_counter() - started
+
+
+def tumen_seconds(path: Path, workers: int, folder: Path, pairs: bool) -> tuple[float, int]:
+    """All events to Parquet tables; seconds and positions read."""
+    started = time.perf_counter()
+    with engine.executor(workers) as runner:
+        made = run([path], folder / "out", gazetteer=PORTS, executor=runner, pairs=pairs, latest_us=2**62)
+    return time.perf_counter() - started, made.positions
+
+
+def warm(path: Path) -> None:
+    """Compile the kernels once (they are cached on disk) on the first rows of the archive."""
+    with tempfile.TemporaryDirectory() as name:
+        small = Path(name) / f"small{path.suffix}"
+        if path.suffix == ".csv":
+            with path.open("rb") as file:
+                small.write_bytes(file.read(1 << 20).rpartition(b"\n")[0] + b"\n")
+        else:
+            duckdb.execute(f"COPY (SELECT * FROM read_parquet('{path}') LIMIT 20000) TO '{small}' (FORMAT parquet)")
+        run([small], gazetteer=PORTS, latest_us=2**62)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("archives", nargs="+", type=Path)
+    parser.add_argument("--workers", type=int, default=engine.cores())
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()))
+    given = parser.parse_args()
+    for path in given.archives:
+        warm(path)
+        with tempfile.TemporaryDirectory(dir=given.scratch) as name:
+            bare = duckdb_seconds(path, given.workers, Path(name))
+        with tempfile.TemporaryDirectory(dir=given.scratch) as name:
+            single, rows = tumen_seconds(path, given.workers, Path(name), False)
+        with tempfile.TemporaryDirectory(dir=given.scratch) as name:
+            both, _ = tumen_seconds(path, given.workers, Path(name), True)
+        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        print(
+            f"{path.name}: {rows / 1e6:.1f} M rows, {given.workers} workers | DuckDB read+sort+write {bare:.1f} s | "
+            f"single-vessel events {single:.1f} s = {single / bare:.2f}x | with encounters {both:.1f} s = {both / bare:.2f}x | "
+            f"{rows / single / 1e6:.2f} M rows/s | largest process {peak / 2**20:.2f} GiB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
