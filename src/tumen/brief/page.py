@@ -65,6 +65,7 @@ def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
             kind=lambda node: words.name("evidence.kind", node.kind),
             grade=lambda node: _grade(node, words),
             label=lambda node: node_label(node, words),
+            label_lang=lambda node: label_lang(node, words),
             picture_source=lambda p: f"data:{p.mime};base64,{base64.b64encode(p.data).decode()}",
             fonts=Markup(_fonts()),
             style=Markup(_read("templates/style.css")),
@@ -187,9 +188,36 @@ class _Writer:
         return out + escape(text[position:])
 
 
+# How the evidence of a run words its own steps (tumen.evidence), and the catalogue's words for the same.
+_WORDED = (
+    (re.compile(r"computed by the step '(?P<step>\w+)'"), "evidence.computed"),
+    (re.compile(r"table '(?P<table>\w+)' of the step '(?P<step>\w+)'"), "evidence.table_of"),
+    (re.compile(r"'(?P<table>\w+)' of the case, (?P<n>\d+) records?"), "evidence.records_of"),
+)
+
+
 def node_label(node: Node, words: Words) -> str:
-    """What a node of the evidence is called."""
+    """What a node of the evidence is called, in the language of the brief where that is known."""
+    figure = str(node.detail.get("figure", ""))
+    if node.kind == "figure" and words.has(f"headline.{figure}"):
+        return words.text(f"headline.{figure}")
+    if words.lang != "en":
+        own = node.detail.get(f"text_{words.lang}") or node.detail.get(f"label_{words.lang}")
+        if own:
+            return str(own)
+    for pattern, key in _WORDED:
+        found = pattern.fullmatch(node.label)
+        if found:
+            places = found.groupdict()
+            if "step" in places:
+                places["step"] = words.name("step", places["step"])
+            return words.text(key, **places)
     return node.label or node.id
+
+
+def label_lang(node: Node, words: Words) -> str:
+    """'en' where a name stands in English in a brief of another language."""
+    return "en" if words.lang != "en" and not re.search(r"[가-힣]", node_label(node, words)) else ""
 
 
 def _grade(node: Node, words: Words) -> str:

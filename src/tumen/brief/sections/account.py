@@ -77,7 +77,7 @@ def _parts(desk: Desk, rows: list[dict[str, Any]]) -> list[drawing.Part]:
         parts.append(drawing.Part(label, row["usd_median"], why, f"{label}: {words.amount(row['usd_median'], 'USD')}"))
     if small:
         usd = sum(r["usd_median"] for r in small)
-        why = desk.trace.make("small flows taken together", [r["evidence_id"] for r in small])
+        why = desk.trace.make(words.text("evidence.sum_small"), [r["evidence_id"] for r in small])
         desk.trace.cite(why, "small flows")
         label = words.text("account.other")
         parts.append(drawing.Part(label, usd, why, f"{label}: {words.amount(usd, 'USD')}"))

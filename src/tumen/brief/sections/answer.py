@@ -146,7 +146,7 @@ def checks(desk: Desk) -> Section:
     failed = [r for r in rows if not r["passed"]]
     heading = desk.words.text("section.checks")
     if not failed:
-        why = desk.trace.make("checks of this run", [r["evidence_id"] for r in rows])
+        why = desk.trace.make(desk.words.text("evidence.sum_checks"), [r["evidence_id"] for r in rows])
         desk.trace.cite(why, "the number of checks")
         count = desk.words.number(len(rows), "", why)
         return Section(

@@ -57,11 +57,9 @@ def _series(
     found = sorted((r for r in rows if r["side"] == side and r["scenario"] == scenario), key=lambda r: r["week"])
     if not found:
         return None
-    why = desk.trace.make(
-        f"rounds fired a day by {side}, {scenario} the shipments, by week", [found[-1]["evidence_id"]]
-    )
-    desk.trace.cite(why, f"the fire of {side} {scenario}")
     label = desk.words.text(f"front.{scenario}", actor=desk.actor(side))
+    why = desk.trace.make(desk.words.text("evidence.sum_fire", label=label), [found[-1]["evidence_id"]])
+    desk.trace.cite(why, f"the fire of {side} {scenario}")
     last = found[-1]
     tip = f"{label}: {desk.words.amount(last['fired_median'], 'rounds/day')} ({desk.words.interval(last['fired_low90'], last['fired_high90'], '')})"
     return drawing.Series(

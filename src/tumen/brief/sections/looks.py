@@ -149,13 +149,15 @@ def _visits(desk: Desk, place: str) -> tuple[dict[dt.date, drawing.Month], Para 
     for i, (month,) in enumerate(months):
         assert isinstance(month, dt.date)
         stats = summary(seen[:, i] + unseen[:, i])
-        why = desk.trace.make(f"visits at {place} in {month:%Y-%m}, from the draws", [maker])
+        why = desk.trace.make(
+            words.text("evidence.sum_month", place=place_name(desk, place), month=words.month(month)), [maker]
+        )
         desk.trace.cite(why, f"visits at {place} in {month:%Y-%m}")
         tip = f"{words.month(month)}: {words.amount(stats.median, 'visits')} ({words.interval(stats.low90, stats.high90, '')})"
         out[month] = drawing.Month(
             float(seen[:, i].mean()), float(unseen[:, i].mean()), stats.low90, stats.high90, why, tip
         )
-    why = desk.trace.make(f"visits at {place}, all months, from the draws", [maker])
+    why = desk.trace.make(words.text("evidence.sum_place", place=place_name(desk, place)), [maker])
     desk.trace.cite(why, f"visits at {place}")
     both, hidden = summary((seen + unseen).sum(axis=1)), summary(unseen.sum(axis=1))
     line = words.say(

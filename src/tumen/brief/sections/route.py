@@ -70,10 +70,11 @@ def _legs(desk: Desk) -> tuple[list[route_map.Leg], list[tuple[Spans, ...]]]:
             continue
         a, b = str(origin), str(destination)
         unknown = b == "unknown"
-        why = desk.trace.make(f"laden voyages {a} to {b}, summed over months draw by draw", [maker])
+        end = words.text("map.unknown_port") if unknown else place_name(desk, b)
+        label = words.text("evidence.sum_leg", origin=place_name(desk, a), destination=end)
+        why = desk.trace.make(label, [maker])
         desk.trace.cite(why, f"voyages from {a} to {b}")
         number = words.number(stats.median, "", why, stats.low90, stats.high90)
-        end = words.text("map.unknown_port") if unknown else place_name(desk, b)
         tip = words.text(
             "map.voyages", origin=place_name(desk, a), destination=end, n=f"{number.shown} ({number.interval})"
         )
