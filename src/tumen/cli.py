@@ -320,6 +320,59 @@ def backtest(
         showing.print_scores(made)
 
 
+KEPT = "judgements.csv"
+Kept = Annotated[
+    Path | None,
+    typer.Option(
+        "--file", metavar="FILE", help=f"Where judgements are kept (default CASE/{KEPT}).", show_default=False
+    ),
+]
+
+
+@app.command()
+def keep(case: CaseFolder, as_of: AsOf = None, file: Kept = None, store: StoreFolder = None) -> None:
+    """Keep today's judgements, so that they can be scored when the truth is known. Kept ones are never changed."""
+    import pyarrow as pa
+
+    from tumen.assess.scoring import from_csv, to_csv
+    from tumen.case.write import Change
+
+    path = file or case / KEPT
+    study = _study(case, as_of, store)
+    with _shown_progress(study):
+        made = study.judgements()
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = from_csv(before) if before else made.schema.empty_table()
+    known = {(r["judged_on"], r["trade"], r["definition"]) for r in kept.to_pylist()}
+    new = [(r["judged_on"], r["trade"], r["definition"]) not in known for r in made.to_pylist()]
+    fresh = made.filter(pa.array(new, pa.bool_()))
+    Change(path, before, to_csv(pa.concat_tables([kept, fresh.cast(kept.schema)]))).write()
+    print(f"{path}: {fresh.num_rows} judgements added, {kept.num_rows} were there")
+
+
+@app.command()
+def score(case: CaseFolder, file: Kept = None) -> None:
+    """Score kept judgements by outcomes.csv: Brier, log score, calibration."""
+    from tumen import show as showing
+    from tumen.assess import score as scored
+    from tumen.assess.scoring import from_csv
+    from tumen.case import Case
+
+    path = file or case / KEPT
+    if not path.exists():
+        _fail(f"{path}: not there; 'tumen keep {case}' makes it", DATA_FAULT)
+    loaded = Case.load(case)
+    if not loaded.outcomes:
+        _fail(f"{case / 'outcomes.csv'}: holds no outcome yet, so there is nothing to score", DATA_FAULT)
+    try:
+        kept = from_csv(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        _fail(f"{path}: {error}", DATA_FAULT)
+    made = scored(kept, loaded.outcomes)
+    for name in ("scores", "calibration"):
+        showing.write(made[name], "table", None, title=name)
+
+
 @app.command()
 def watch(case: CaseFolder, as_of: AsOf = None, store: StoreFolder = None) -> None:
     """Compute the answer again whenever the case's text changes, and print it."""

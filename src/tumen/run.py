@@ -280,7 +280,7 @@ STEPS: tuple[Step, ...] = (
         "judge", "judge: how the rest is being paid",
         ("case:indicators", "case:sources", "balance"), ("trades", "responses", "settings.period"),
         ("trades", "trade_draws", "drivers", "ach", "ach_scores", "devils_advocate", "collect", "diagnostics@judge"),
-        ("assess", "case/judge.py"), _judge,
+        ("assess", "case/judge.py", "case/expression.py"), _judge,
     ),
     Step(
         "answer", "answer: redlines and options",

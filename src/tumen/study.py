@@ -133,6 +133,14 @@ class Study:
         seed = seed_for(self.case.settings.seed, "count")
         return backtest(self.table("looks"), claims, places, vessels, settings, (start, end), day, seed)
 
+    def judgements(self) -> pa.Table:
+        """The judgements of this day, ready to be kept until the truth is known: JUDGEMENTS."""
+        from tumen.assess import keep
+
+        if self.case.trades is None:
+            raise RunError(f"{self.case.folder}: trades.toml is missing; there are no judgements to keep")
+        return keep(self.table("trades"), self.case.trades)
+
     # --- evidence -----------------------------------------------------------------------
 
     @cached_property

@@ -78,6 +78,8 @@ CHECKS: tuple[str, ...] = (
 # What may lie beside the registered files: archives, results, prose.
 FOLDERS = ("scenes", "ais", "images", "chips", ".tumen")
 PROSE = (".md", ".txt")
+# Judgements that `tumen keep` wrote; read only by `tumen score`.
+KEPT = ("judgements.csv",)
 # What an analyst writes instead of a source id where the figure is a judgement of the case itself.
 OWN = "assumption"
 HEAD_BYTES = 65_536
@@ -414,7 +416,7 @@ def _inside(path: Path, home: Path) -> bool:
 def _expected(entry: os.DirEntry[str]) -> bool:
     if entry.is_dir():
         return entry.name in FOLDERS or entry.name.startswith(".")
-    return entry.name.startswith(".") or entry.name.endswith(PROSE)
+    return entry.name.startswith(".") or entry.name.endswith(PROSE) or entry.name in KEPT
 
 
 # --- checks that every file shares --------------------------------------------------------------

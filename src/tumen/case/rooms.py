@@ -33,5 +33,6 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
 
         published = {s.id: s.published for s in case.sources}
         check_judge(
-            case.trades, case.indicators, case.responses, ids, faults, published=published, outcomes=case.outcomes
-        )
+            case.trades, case.indicators, case.responses, ids, faults,
+            as_of=case.settings.as_of, published=published, outcomes=case.outcomes,
+        )  # fmt: skip
