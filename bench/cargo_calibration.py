@@ -228,7 +228,11 @@ def main() -> int:
     jobs = [(n, kinds[n % len(kinds)], given.draws, given.floors) for n in range(given.cases)]
     started = time.time()
     with ProcessPoolExecutor(given.workers) as pool:
-        results = list(pool.map(one_case, jobs, chunksize=4))
+        results = []
+        for number, result in enumerate(pool.map(one_case, jobs, chunksize=4), 1):
+            results.append(result)
+            if number % 100 == 0:
+                print(f"{number} cases, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
     good = report(results)
     print(
         f"{given.cases} simulated truths in {time.time() - started:.0f} s; {'within' if good else 'NOT within'} 3 points and 1 %"

@@ -40,7 +40,7 @@ def exact(shifts, stated, noise, parts=(0, 1)):
     return mean, np.sqrt(spread[0, 0] + weight @ (means - mean) ** 2), weight
 
 
-SHIFTS = np.random.default_rng(3).normal(0, 0.6, 500)
+SHIFTS = np.random.default_rng(3).normal(0, 0.6, 3000)
 STATED, NOISE = np.array([2.0, 0.5]), np.array([0.15, 0.3])
 
 

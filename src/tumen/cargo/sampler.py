@@ -18,10 +18,12 @@ import numpy as np
 
 Array = np.ndarray
 
-# Candidates of each kind of stage.
-FROM_PRIOR, FROM_MODE, MIDDLE, LAST = 4_000, 8_000, 12_000, 16_000
-# Enough for medians and 90 % intervals of 4,000 draws; below it another stage follows.
-WANTED_ESS = 2_500.0
+# Candidates of each kind of stage, for each draw that is wanted, and the least number of draws that this is counted
+# for: moments of some sixty inputs need a thousand candidates.
+FROM_PRIOR, FROM_MODE, MIDDLE, LAST = 1.0, 2.0, 3.0, 4.0
+LEAST_DRAWS = 1_000
+# Effective sample size for each draw; below it another stage follows.
+WANTED_ESS = 0.6
 WIDEN = 1.15
 WIDEN_MODE = 1.5
 TEMPER_ESS = 500.0
@@ -31,10 +33,12 @@ MOST_LAST = 4
 SHRINK = 400.0
 # Vehtari and others (2024): importance estimates can be trusted below 0.7.
 MOST_PARETO_K = 0.7
-MOST_STEPS, SMALL_STEP = 12, 0.05
+MOST_STEPS, SMALL_STEP = 10, 0.1
 STEP = 0.15  # of finite differences, in standard deviations of the prior: wide enough to smooth over kinks
 # Worlds are proposed evenly with this share, the rest by how well they fit; no world is given up.
 EVEN = 0.3
+# Most of a later proposal that goes by where earlier candidates found weight.
+MOST_FOUND = 0.6
 # How far a claim's expectation may differ between worlds before the normal approximation is not asked any more.
 MOST_SHIFT = 2.0
 
@@ -114,6 +118,10 @@ class Pool:
         self.ratios: list[Array] = []
         self.mixture = np.empty(0)
 
+    def many(self, per_draw: float) -> int:
+        """Candidates of a stage."""
+        return int(per_draw * max(self.scorer.worlds, LEAST_DRAWS))
+
     def extend(self, proposal: Proposal, n: int) -> None:
         """Add n candidates."""
         z, d = proposal.sample(n, self.scorer.dimensions, self.rng)
@@ -164,9 +172,12 @@ class Pool:
         rest = rest - centre
         covariance = (rest * w[:, None]).T @ rest
         prior_like = mode.root @ mode.root.T / WIDEN_MODE
-        return Proposal(
-            centre, _root((size * covariance + SHRINK * prior_like) / (size + SHRINK), WIDEN), mode.shift, mode.worlds
-        )
+        # Worlds where weight was found are looked at again, in the measure in which the weights can be believed.
+        found = np.bincount(self.d, weights=weights, minlength=self.scorer.worlds)
+        trust = MOST_FOUND * size / (size + SHRINK)
+        worlds = (1 - trust) * mode.worlds + trust * found / found.sum()
+        root = _root((size * covariance + SHRINK * prior_like) / (size + SHRINK), WIDEN)
+        return Proposal(centre, root, mode.shift, worlds / worlds.sum())
 
 
 def _root(covariance: Array, widen: float) -> Array:
@@ -185,15 +196,16 @@ def at_mode(scorer: Scorer) -> Proposal:
     -H^-1 J'W s and changes the log evidence by g's - s'(W - WJ H^-1 J'W)s / 2.
     """
     z = np.zeros(scorer.dimensions)
+    near = None
     for _ in range(MOST_STEPS):
-        near = _normal_near(scorer, z)
+        near = _normal_near(scorer, z, near)
         step = near.covariance @ (near.slope.T @ near.gradient + near.other - z)
         if np.abs(step).max() < SMALL_STEP:
             break
         tries = np.clip(z + np.array([1.0, 0.5, 0.25, 0.1, 0.03])[:, None] * step, -6.0, 6.0)
         scores = scorer.claims(_expect_at(scorer, tries)) + scorer.other(tries) - 0.5 * np.square(tries).sum(1)
         z = tries[int(np.argmax(np.where(np.isfinite(scores), scores, -np.inf)))]
-    near = _normal_near(scorer, z)
+    near = _normal_near(scorer, z, None)
     here, slope, gradient, curve, covariance = near.here, near.slope, near.gradient, near.curve, near.covariance
     every = np.arange(scorer.worlds)
     shifts = np.clip(scorer.expect(np.repeat(z[None], scorer.worlds, 0), every) - here, -MOST_SHIFT, MOST_SHIFT)
@@ -214,6 +226,7 @@ class _Near:
     gradient: Array
     curve: Array
     other: Array
+    other_curve: Array
     covariance: Array
 
 
@@ -221,7 +234,8 @@ def _expect_at(scorer: Scorer, z: Array) -> Array:
     return scorer.expect(z, np.full(len(z), scorer.ordinary))
 
 
-def _normal_near(scorer: Scorer, z: Array) -> _Near:
+def _normal_near(scorer: Scorer, z: Array, last: _Near | None) -> _Near:
+    """All of it at z; the curvature of what depends on no world is taken from `last` on the way to the mode."""
     size = scorer.dimensions
     steps = STEP * np.eye(size)
     here = _expect_at(scorer, z[None])
@@ -234,20 +248,23 @@ def _normal_near(scorer: Scorer, z: Array) -> _Near:
         start += number
     other, other_curve = np.zeros(size), np.zeros((size, size))
     if scorer.other(z[None])[0] != 0:
-        other, other_curve = _derivatives(scorer.other, z)
+        other, curved = _derivatives(scorer.other, z, last is None)
+        other_curve = curved if last is None else last.other_curve
     precision = np.eye(size) + slope.T @ curve @ slope + other_curve
     values, vectors = np.linalg.eigh((precision + precision.T) / 2)
-    return _Near(here, slope, gradient, curve, other, (vectors / np.clip(values, 1.0, 1e4)) @ vectors.T)
+    return _Near(here, slope, gradient, curve, other, other_curve, (vectors / np.clip(values, 1.0, 1e4)) @ vectors.T)
 
 
-def _derivatives(function: Callable[[Array], Array], at: Array) -> tuple[Array, Array]:
-    """Gradient and negative curvature (made positive) of a function of rows, by finite differences."""
+def _derivatives(function: Callable[[Array], Array], at: Array, curved: bool = True) -> tuple[Array, Array]:
+    """Gradient and negative curvature (made positive; zeros if not asked) of a function of rows, by differences."""
     size = len(at)
     if not size:
         return np.zeros(0), np.zeros((0, 0))
     steps = STEP * np.eye(size)
     middle = function(at[None])[0]
-    up, down = function(at + steps), function(at - steps)
+    up, down = np.split(function(np.concatenate([at + steps, at - steps])), 2)
+    if not curved:
+        return (up - down) / (2 * STEP), np.zeros((size, size))
     curve = np.diag((up + down - 2 * middle) / STEP**2)
     one, two = np.triu_indices(size, 1)
     live = np.abs(up - middle) + np.abs(down - middle) > 1e-9
@@ -269,20 +286,20 @@ def run(pool: Pool, informative: bool) -> Proposal:
         pool.extend(prior, scorer.worlds)
         return prior
     mode = at_mode(scorer)
-    pool.extend(prior, FROM_PRIOR)
-    pool.extend(mode, FROM_MODE)
+    pool.extend(prior, pool.many(FROM_PRIOR))
+    pool.extend(mode, pool.many(FROM_MODE))
     for _ in range(MOST_STAGES):
         power = temper(pool)
         if power >= 1.0:
             break
-        pool.extend(pool.fit(normalised(pool.log_weights(power=power)), mode), MIDDLE)
-    pool.extend(pool.fit(normalised(pool.log_weights()), mode), LAST)
+        pool.extend(pool.fit(normalised(pool.log_weights(power=power)), mode), pool.many(MIDDLE))
+    pool.extend(pool.fit(normalised(pool.log_weights()), mode), pool.many(LAST))
     pool.forget(sorted({0, 1, len(pool.sizes) - 1}))
     for _ in range(MOST_LAST):
         weights = normalised(pool.log_weights())
-        if ess(weights) >= WANTED_ESS:
+        if ess(weights) >= WANTED_ESS * scorer.worlds:
             break
-        pool.extend(pool.fit(weights, mode), LAST)
+        pool.extend(pool.fit(weights, mode), pool.many(LAST))
     return mode
 
 
@@ -292,7 +309,7 @@ def top_up(pool: Pool, mode: Proposal, without: int | None, wanted: float) -> No
         weights = normalised(pool.log_weights(without))
         if ess(weights) >= wanted and pareto_k(weights) < MOST_PARETO_K:
             break
-        pool.extend(pool.fit(weights, mode), MIDDLE)
+        pool.extend(pool.fit(weights, mode), pool.many(MIDDLE))
 
 
 def temper(pool: Pool) -> float:
