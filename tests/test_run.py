@@ -222,3 +222,15 @@ def test_every_table_of_the_chain_keeps_its_declared_shape(study: Study) -> None
         table = study.table(name)
         assert isinstance(table, pa.Table)
         assert table.schema.names == TABLES[name].schema.names
+
+
+def test_a_brief_is_written_again_only_when_something_changed(study: Study, tmp_path: Path) -> None:
+    from tumen.publish import publish
+
+    pages = publish(study, tmp_path)
+    first = pages[0].stat().st_mtime_ns
+    assert publish(study, tmp_path)[0].stat().st_mtime_ns == first
+    pages[0].unlink()
+    assert publish(study, tmp_path)[0].exists()
+    (tmp_path / ".made.json").write_text("{", encoding="utf-8")
+    assert publish(study, tmp_path)[0].stat().st_mtime_ns != first

@@ -1,15 +1,22 @@
 """From a study to what people read: the brief, its figures, the data package.
 
 Takes a study that has been run; gives files in a folder. Which table names a brief may lean on
-and which computation made each is known here, so that `brief/` sees tables alone.
+and which computation made each is known here, so that `brief/` sees tables alone. A brief whose
+tables, case text and code are as they were is not written again.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tumen.study import Study
+import tumen
+from tumen.store import code_version, step_key
+from tumen.study import Study, plain
+
+# Beside the pages: what they were made from, so that nothing is written twice.
+MARK = ".made.json"
 
 
 def publish(study: Study, out: Path | None, *, langs: Iterable[str] = ("en",), pdf: bool = False) -> list[Path]:
@@ -18,12 +25,38 @@ def publish(study: Study, out: Path | None, *, langs: Iterable[str] = ("en",), p
     `out` defaults to `brief/` beside the stored results. Raises `BriefError` where a number has
     no evidence.
     """
-    from tumen.brief import make_brief
-
     folder = out or study.store.folder / "brief"
-    tables = {name: study.table(name) for name in study.names()}
-    made_by = {name: i for name in tables if (i := study.computation_of(name))}
     written: list[Path] = []
     for lang in langs:
-        written += make_brief(tables, study.case, study.evidence.get, folder, lang, pdf, made_by=made_by)
-    return [path for path in written if path.suffix in (".html", ".pdf")]
+        written += _language(study, folder, lang, pdf)
+    return written
+
+
+def _language(study: Study, folder: Path, lang: str, pdf: bool) -> list[Path]:
+    pages = [folder / f"brief.{lang}.html", *([folder / f"brief.{lang}.pdf"] if pdf else [])]
+    key, marks = _key(study), _marks(folder)
+    if all(p.exists() and marks.get(p.name) == key for p in pages):
+        return pages
+    from tumen.brief import make_brief
+
+    tables = {name: study.table(name) for name in study.names()}
+    made_by = {name: i for name in tables if (i := study.computation_of(name))}
+    make_brief(tables, study.case, study.evidence.get, folder, lang, pdf, made_by=made_by)
+    marks |= {p.name: key for p in pages}
+    (folder / MARK).write_text(json.dumps(marks), encoding="utf-8")
+    return pages
+
+
+def _key(study: Study) -> str:
+    """Hash of all that a brief depends on: every table, the case's words, the code."""
+    words = {"settings": plain(study.case.settings), "glossary": plain(study.case.glossary)}
+    code = code_version("brief", "evidence.py", "case", "publish.py")
+    return step_key("publish", f"{tumen.__version__} {code}", words, 0, str(study.case.settings.as_of), study.digests())
+
+
+def _marks(folder: Path) -> dict[str, str]:
+    try:
+        data = json.loads((folder / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
