@@ -188,19 +188,19 @@ def test_simulated_claims_are_marked_and_copies_are_derived():
 def test_simulated_claims_scatter_about_the_truth_as_the_model_says():
     kind = plain().claims.kind["government"]
     # Origins that loading.toml does not name are of the kind `government` too; its bias has no spread here.
-    said = [Said(f"origin-{k}", "containers", "sea", "exactly", (SPRING,)) for k in range(3000)]
+    said = [Said(f"origin-{k}", "containers", "sea", "exactly", (SPRING,)) for k in range(1500)]
     table, biases = simulate_claims(truth_table, plain(), said, PERIOD[0], np.random.default_rng(4))
     logs = np.log(table["point"].to_numpy() / 400.0)
-    assert np.mean(np.log(list(biases.values()))) == pytest.approx(math.log(kind.bias.median), abs=0.03)
+    assert np.mean(np.log(list(biases.values()))) == pytest.approx(math.log(kind.bias.median), abs=0.04)
     spread = math.sqrt(
         sum((math.log(f) / norm.ppf(0.95)) ** 2 for f in (kind.origin_factor, kind.drift_factor, kind.noise_factor))
     )
-    assert np.mean(logs) == pytest.approx(math.log(kind.bias.median), abs=0.03)
-    assert np.std(logs) == pytest.approx(spread, rel=0.06)
+    assert np.mean(logs) == pytest.approx(math.log(kind.bias.median), abs=0.04)
+    assert np.std(logs) == pytest.approx(spread, rel=0.08)
 
 
 def test_a_floor_lies_below_what_its_author_believes():
-    said = [Said(f"origin-{k}", "rounds", "sea", "at_least", (AUTUMN,)) for k in range(2000)]
+    said = [Said(f"origin-{k}", "rounds", "sea", "at_least", (AUTUMN,)) for k in range(800)]
     sharp = change(plain(), claims__slack=1e-12)
     floors, beliefs = (
         simulate_claims(truth_table, loading, said, PERIOD[0], np.random.default_rng(4))[0]["point"].to_numpy()
@@ -208,7 +208,7 @@ def test_a_floor_lies_below_what_its_author_believes():
     )
     margin = np.log(beliefs / floors)
     assert margin.min() >= -1e-9
-    assert margin.mean() == pytest.approx(plain().claims.slack, rel=0.08)
+    assert margin.mean() == pytest.approx(plain().claims.slack, rel=0.12)
 
 
 def test_truth_of_several_worlds_is_refused():
