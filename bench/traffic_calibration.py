@@ -111,7 +111,8 @@ def main() -> None:
     with ProcessPoolExecutor(asked.workers) as pool:
         for kind in kinds:
             began = time.perf_counter()
-            jobs = [(kind, asked.seed + i) for i in range(asked.cases)]
+            first = asked.seed + 1_000_000 * ([*KINDS, "mix"].index(kind) + 1)  # no two kinds share a world
+            jobs = [(kind, first + i) for i in range(asked.cases)]
             done = list(pool.map(case, jobs, chunksize=4))
             results[kind] = done
             for method in METHODS:

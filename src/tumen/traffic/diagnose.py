@@ -48,13 +48,15 @@ def _effective(c: Counted) -> list[dict[str, Any]]:
     s, place = c.case.settings, c.case.place
     points = c.weighted.effective
     paths = c.paths.lineages
+    left = len(np.unique(c.paths.point))
     return [
         _row(
             f"effective parameter points, {place}",
             points,
             s.min_effective_points,
             points >= s.min_effective_points,
-            f"The parameters at {place} rest on {points:.0f} effective points after {c.weighted.rounds} rounds.",
+            f"The parameters at {place} rest on {points:.0f} effective points after {c.weighted.rounds} rounds; "
+            f"{left} distinct ones survive the published totals.",
         ),
         _row(
             f"distinct paths, {place}",
