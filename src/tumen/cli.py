@@ -279,7 +279,11 @@ def why(
 def brief(
     case: CaseFolder,
     lang: Annotated[Language, typer.Option("--lang", help="Language of the brief.")] = Language.en,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also a PDF.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also a PDF, and the figures as PNG.")] = False,
+    data: Annotated[
+        bool,
+        typer.Option("--data", help="Also the data package (RO-Crate), so that a reader can recompute each figure."),
+    ] = False,
     as_of: AsOf = None,
     out: Annotated[
         Path | None,
@@ -291,7 +295,7 @@ def brief(
     study = _study(case, as_of, store)
     with _shown_progress(study):
         study.run()
-        pages = _write_brief(study, out, [lang.value], pdf)
+        pages = _write_brief(study, out, [lang.value], pdf, data)
     for page in pages:
         print(page)
 
@@ -470,10 +474,10 @@ def people_close(case: CaseFolder, name: Annotated[str, typer.Argument()], peopl
     print(f"{name} is closed")
 
 
-def _write_brief(study: Study, out: Path | None, langs: list[str], pdf: bool) -> list[Path]:
+def _write_brief(study: Study, out: Path | None, langs: list[str], pdf: bool, data: bool = False) -> list[Path]:
     from tumen.publish import publish
 
-    return publish(study, out, langs=langs, pdf=pdf)
+    return publish(study, out, langs=langs, pdf=pdf, data=data)
 
 
 def _shown_progress(study: Study) -> Any:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
+
 import tumen
 from tumen.store import code_version, step_key
 from tumen.study import Study, plain
@@ -19,8 +21,10 @@ from tumen.study import Study, plain
 MARK = ".made.json"
 
 
-def publish(study: Study, out: Path | None, *, langs: Iterable[str] = ("en",), pdf: bool = False) -> list[Path]:
-    """Write the brief in each language; returns the pages and PDFs.
+def publish(
+    study: Study, out: Path | None, *, langs: Iterable[str] = ("en",), pdf: bool = False, data: bool = False
+) -> list[Path]:
+    """Write the brief in each language; returns the pages and PDFs, and the data package with `data`.
 
     `out` defaults to `brief/` beside the stored results. Raises `BriefError` where a number has
     no evidence.
@@ -29,7 +33,15 @@ def publish(study: Study, out: Path | None, *, langs: Iterable[str] = ("en",), p
     written: list[Path] = []
     for lang in langs:
         written += _language(study, folder, lang, pdf)
+    if data:
+        from tumen.brief import make_package
+
+        written.append(make_package(_tables(study), study.case, folder, steps=study.steps(), pages=written))
     return written
+
+
+def _tables(study: Study) -> dict[str, pa.Table]:
+    return {name: study.table(name) for name in study.names()}
 
 
 def _language(study: Study, folder: Path, lang: str, pdf: bool) -> list[Path]:
@@ -39,7 +51,7 @@ def _language(study: Study, folder: Path, lang: str, pdf: bool) -> list[Path]:
         return pages
     from tumen.brief import make_brief
 
-    tables = {name: study.table(name) for name in study.names()}
+    tables = _tables(study)
     made_by = {name: i for name in tables if (i := study.computation_of(name))}
     make_brief(tables, study.case, study.evidence.get, folder, lang, pdf, made_by=made_by)
     marks |= {p.name: key for p in pages}

@@ -175,6 +175,10 @@ class Study:
         maker = self._made_by.get(table)
         return self._steps[maker].evidence_id if maker else None
 
+    def steps(self) -> list[StepRecord]:
+        """The computations behind this study, in their order."""
+        return list(self._steps.values())
+
     def digests(self) -> dict[str, str]:
         """Hash of every table that this study holds, computed or of the case."""
         return dict(self._digests) | {f"case:{n}": h for n, h in self._case_hashes.items()}
