@@ -32,11 +32,14 @@ from tumen.web.live import Live, State
 from tumen.web.pages import PAGES, Page, PageError, coast
 from tumen.web.people import Person
 from tumen.web.security import Guard, same
+from tumen.web.words import head, say
 
 COOKIE = "tumen-session"
 # On one's own machine there is no sign-in: whoever reaches loopback owns the case.
 OWNER = Person("owner", "analyst", True, "")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# Pages of one answer that are kept drawn; searches and trees beyond these are drawn again.
+KEPT_PAGES = 300
 STATIC = Path(__file__).parent / "static"
 
 
@@ -50,6 +53,28 @@ class Workbench:
     templates: Environment
     local_token: str
     secure: bool
+
+    def __post_init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._of: Any = None
+
+    def drawn(self, state: State, spec: Page, item: str, query: dict[str, str]) -> dict[str, Any]:
+        """The data of a page as plain JSON; kept until the next answer. Raises `PageError`."""
+        if self._of is not state.study:
+            self._kept, self._of = {}, state.study
+        kept, key = self._kept, (spec.name, item, json.dumps(query, sort_keys=True))
+        if key not in kept:
+            made: dict[str, Any] = json.loads(json.dumps(spec.data(state, item, query), default=_plain))
+            if len(kept) >= KEPT_PAGES:
+                return made
+            kept[key] = made
+        return kept[key]
+
+    def warm(self, state: State) -> None:
+        """Draw every page of a new answer once, so that the first reader need not wait."""
+        for spec in self.pages.values():
+            if state.study is not None and not spec.needs_item and self.live.state.study is state.study:
+                self.drawn(state, spec, "", {})
 
     @property
     def shared(self) -> bool:
@@ -79,7 +104,7 @@ def create_app(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"num": _num, "pct": _pct, "usd": _usd, "day": _day}
+    templates.filters |= {"num": _num, "pct": _pct, "usd": _usd, "day": _day, "say": say, "head": head}
     bench = Workbench(live, database, {p.name: p for p in PAGES}, templates, token or secrets.token_urlsafe(32), secure)
     app = Starlette(
         routes=[
@@ -110,6 +135,7 @@ def create_app(
         exception_handlers={HTTPException: _failed, 500: _broken},
     )
     app.state.bench = bench
+    live.after = bench.warm
     return app
 
 
@@ -154,12 +180,11 @@ async def _data(request: Request, name: str, item: str) -> dict[str, Any]:
     state = bench.live.state
     if state.study is None:
         return {"waiting": not state.faults, "faults": list(state.faults), "version": state.version}
-    query = dict(request.query_params)
+    query = {k: v for k, v in request.query_params.items() if k in spec.asks}
     try:
-        made = await asyncio.to_thread(spec.data, state, item, query)
+        plain = await asyncio.to_thread(bench.drawn, state, spec, item, query)
     except PageError as error:
         raise HTTPException(404, str(error)) from error
-    plain: dict[str, Any] = json.loads(json.dumps(made, default=_plain))
     return plain | {"version": state.version, "faults": list(state.faults)}
 
 

@@ -45,6 +45,8 @@ class Live:
         self._listeners: set[Callable[[State], None]] = set()
         self._seen: dict[str, tuple[int, int]] = {}
         self.state = State()
+        # Called with each new answer, in the thread that computed it.
+        self.after: Callable[[State], None] = lambda state: None
 
     def start(self) -> None:
         """Compute once in the background, then watch."""
@@ -96,12 +98,12 @@ class Live:
         return self.state
 
     def _watch(self) -> None:
-        self.compute()
+        self.after(self.compute())
         while not self._stop.is_set():
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
             if not self._stop.is_set() and self._marks() != self._seen:
-                self.compute()
+                self.after(self.compute())
 
     def _marks(self) -> dict[str, tuple[int, int]]:
         marks = {}

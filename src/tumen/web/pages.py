@@ -6,6 +6,8 @@ from the current state, the item in the path and the query to a dict.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,7 @@ from tumen.show import WORDS, summarised, tree_data
 from tumen.study import Study
 from tumen.tables import TABLES
 from tumen.web.live import State
+from tumen.web.words import say
 
 Row = dict[str, Any]
 Query = dict[str, str]
@@ -25,6 +28,14 @@ Query = dict[str, str]
 ROWS = 200
 # Search stops here: who needs more asks more narrowly.
 HITS = 60
+# Beyond this many sightings the map leaves their texts out; each is a click away under its evidence.
+MAP_TEXTS = 3000
+# Of each trade the page shows this many drivers and turning points; the whole table is linked.
+DRIVERS, TURNS = 5, 3
+# What a judged hypothesis is, as `trades.kind` names it.
+GROUPS = (("trade", "Ways of repayment"), ("part", "Their parts"), ("restraint", "What holds them back"), ("remainder", "What is left"))  # fmt: skip
+# Columns of the matrix of competing hypotheses: more do not fit a screen.
+FINDINGS = 14
 
 
 class PageError(LookupError):
@@ -33,7 +44,7 @@ class PageError(LookupError):
 
 @dataclass(frozen=True)
 class Page:
-    """One page. `listed` pages stand in the menu, under `group`."""
+    """One page. `listed` pages stand in the menu, under `group`; `asks` are the query parameters it reads."""
 
     name: str
     title: str
@@ -42,6 +53,8 @@ class Page:
     data: Callable[[State, str, Query], Row]
     doc: str
     listed: bool = True
+    asks: tuple[str, ...] = ()
+    needs_item: bool = False
 
 
 # --- see --------------------------------------------------------------------------------
@@ -65,39 +78,75 @@ def overview(state: State, item: str, query: Query) -> Row:
 
 
 def map_page(state: State, item: str, query: Query) -> Row:
-    """Places, sightings and voyages as GeoJSON, each with its time in days since the period began."""
+    """Places, sightings as columns, voyages; times in days since the period began."""
     study = _study(state)
     start, end = study.case.settings.period
     places = {p["place"]: p for p in _rows(study, "places") if p["lat"] is not None}
-    features = [_point(p["lon"], p["lat"], {"layer": "place", "name": p["place"], "kind": p["kind"], "why": p["evidence_id"]}) for p in places.values()]  # fmt: skip
-    for s in _rows(study, "sightings"):
-        home = places.get(s["place"], {})
-        lat, lon = (
-            s["lat"] if s["lat"] is not None else home.get("lat"),
-            s["lon"] if s["lon"] is not None else home.get("lon"),
-        )
-        if lat is None or lon is None:
-            continue
-        told = {k: s[k] for k in ("what", "vessel", "state", "confidence", "text", "place")}
-        day = (s["start"].date() - start).days
-        features.append(_point(lon, lat, {"layer": "sighting", "day": day, "date": s["start"].date().isoformat(), "why": s["evidence_id"], **told}))  # fmt: skip
+    table = study.table("sightings")
+    columns, texts, unplaced = sighting_columns(table, places, start)
+    days = (end - start).days
+    seen = Counter(columns["place"]["words"][c] for c in columns["place"]["codes"])
+    voyages = []
     for v in _rows(study, "voyage_windows"):
         ends = [places.get(v["origin"]), places.get(v["destination"])]
         when = v["departed_after"] or v["arrived_after"] or v["arrived_before"]
         if all(ends) and when is not None:
             line = [[e["lon"], e["lat"]] for e in ends if e]
             told = {k: v[k] for k in ("ship", "origin", "destination", "probability")}
-            features.append({"type": "Feature", "geometry": {"type": "LineString", "coordinates": line}, "properties": {"layer": "voyage", "day": (when.date() - start).days, "date": when.date().isoformat(), "why": v["evidence_id"], **told}})  # fmt: skip
+            voyages.append({"line": line, "day": (when.date() - start).days, "date": when.date().isoformat(), "why": v["evidence_id"], **told})  # fmt: skip
+    ports = Counter(v[k] for v in voyages for k in ("origin", "destination"))
     return {
         "start": start.isoformat(),
-        "days": (end - start).days,
-        "features": {"type": "FeatureCollection", "features": features},
-        "unplaced": sum(1 for s in _rows(study, "sightings") if s["place"] not in places and s["lat"] is None),
+        "end": end.isoformat(),
+        "days": days,
+        "places": [
+            {
+                "place": p["place"], "kind": p["kind"], "lon": p["lon"], "lat": p["lat"], "why": p["evidence_id"],
+                "sightings": seen[p["place"]], "voyages": ports[p["place"]],
+            }
+            for p in places.values()
+        ],
+        "sightings": columns,
+        "texts": texts,
+        "voyages": voyages,
+        "unplaced": unplaced,
+        "outside": sum(not 0 <= d <= days for d in columns["day"]),
+    }  # fmt: skip
+
+
+def sighting_columns(table: pa.Table, places: dict[str, Row], start: dt.date) -> tuple[Row, dict[str, str], int]:
+    """Sightings as columns for the map; their texts where they are few; how many have no position.
+
+    A sighting without a position of its own stands at its place. Columns, not one object a row:
+    100,000 sightings travel in a tenth of the bytes.
+    """
+    names = ("lon", "lat", "start", "what", "place", "vessel", "evidence_id", "text")
+    rows = {n: table[n].to_pylist() for n in names}
+    kept, lon, lat = [], [], []
+    for i, place in enumerate(rows["place"]):
+        home = places.get(place, {})
+        a = rows["lon"][i] if rows["lon"][i] is not None else home.get("lon")
+        b = rows["lat"][i] if rows["lat"][i] is not None else home.get("lat")
+        if a is not None and b is not None:
+            kept.append(i)
+            lon.append(round(a, 5))
+            lat.append(round(b, 5))
+    first = start.toordinal()
+    columns = {
+        "lon": lon,
+        "lat": lat,
+        "day": [rows["start"][i].toordinal() - first for i in kept],
+        "why": [rows["evidence_id"][i] for i in kept],
+        **{n: _coded([rows[n][i] or "" for i in kept]) for n in ("what", "place", "vessel")},
     }
+    texts = {rows["evidence_id"][i]: rows["text"][i] for i in kept if rows["text"][i]} if len(kept) <= MAP_TEXTS else {}
+    return columns, texts, table.num_rows - len(kept)
 
 
-def _point(lon: float, lat: float, properties: Row) -> Row:
-    return {"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": properties}
+def _coded(values: list[str]) -> Row:
+    words = list(dict.fromkeys(values))
+    at = {w: i for i, w in enumerate(words)}
+    return {"words": words, "codes": [at[v] for v in values]}
 
 
 def coast(state: State) -> Row:
@@ -212,7 +261,10 @@ def account(state: State, item: str, query: Query) -> Row:
     study = _study(state)
     names = ("balance", "entries", "flows", "valuations_compared", "variance_shares")
     basis = study.case.prices.headline_basis if study.case.prices else ""
-    return {n: _rows(study, n) for n in names} | {"headline_basis": basis}
+    made: Row = {n: _rows(study, n) for n in names}
+    for r in made["balance"]:
+        r["label"] = say(r["basis"])
+    return made | {"headline_basis": basis}
 
 
 def front(state: State, item: str, query: Query) -> Row:
@@ -227,8 +279,55 @@ def front(state: State, item: str, query: Query) -> Row:
 def trades(state: State, item: str, query: Query) -> Row:
     """The ways of repayment over time, what drives them, the matrix, what would turn them."""
     study = _study(state)
-    names = ("trades", "drivers", "ach", "devils_advocate", "collect")
-    return {n: _rows(study, n) for n in names if n in study.names()}
+    rows = [{k: v for k, v in r.items() if not k.endswith("_ko")} for r in _rows(study, "trades")]
+    latest = {r["trade"]: r for r in rows}
+    labels = {name: r["label"] for name, r in latest.items()}
+    groups = [
+        {"kind": kind, "title": title, "trades": [r for r in latest.values() if r["kind"] == kind]}
+        for kind, title in GROUPS
+    ]
+    drivers = _first(_rows(study, "drivers"), DRIVERS, lambda r: -abs(r["moved"] or 0.0))
+    turns = _first(_rows(study, "devils_advocate"), TURNS, lambda r: r["rank"])
+    for r in [*drivers, *turns]:
+        r["label"] = labels.get(r["trade"], r["trade"])
+    return {
+        "trades": rows,
+        "groups": [g for g in groups if g["trades"]],
+        "drivers": drivers,
+        "shown": DRIVERS,
+        "turns": turns,
+        "matrix": _matrix(_rows(study, "ach"), {r["indicator_id"]: r["text"] for r in _rows(study, "drivers")}, labels),
+        "collect": _rows(study, "collect"),
+    }
+
+
+def _first(rows: list[Row], most: int, order: Callable[[Row], float]) -> list[Row]:
+    """The first rows of each trade by an order, trades in the order in which they come."""
+    by_trade: dict[str, list[Row]] = {}
+    for r in rows:
+        by_trade.setdefault(r["trade"], []).append(r)
+    return [r for group in by_trade.values() for r in sorted(group, key=order)[:most]]
+
+
+def _matrix(rows: list[Row], texts: dict[str, str], labels: dict[str, str]) -> Row:
+    """Hypotheses by findings: the findings with the most weight, those that speak at all first."""
+    weight: dict[str, float] = {}
+    why: dict[str, str] = {}
+    for r in rows:
+        speaks = r["cell"] not in ("N", "")
+        weight[r["indicator_id"]] = max(weight.get(r["indicator_id"], 0.0), (r["weight"] or 0.0) + 100.0 * speaks)
+        why.setdefault(r["indicator_id"], r["evidence_id"])
+        if speaks:
+            why[r["indicator_id"]] = r["evidence_id"]
+    found = sorted(weight, key=lambda i: -weight[i])[:FINDINGS]
+    cells = {(r["trade"], r["indicator_id"]): r["cell"] for r in rows}
+    return {
+        "findings": [{"indicator_id": i, "text": texts.get(i, i.replace("-", " ")), "why": why[i]} for i in found],
+        "rows": [
+            {"trade": t, "label": labels.get(t, t), "cells": [cells.get((t, i), "") for i in found]}
+            for t in dict.fromkeys(r["trade"] for r in rows)
+        ],
+    }
 
 
 def redlines(state: State, item: str, query: Query) -> Row:
@@ -330,7 +429,7 @@ PAGES: tuple[Page, ...] = (
     Page("front", "Front", "Account", "front.html", front, "the artillery balance"),
     Page("trades", "Trades", "Judge", "trades.html", trades, "ways of repayment"),
     Page("redlines", "Answers", "Judge", "redlines.html", redlines, "redlines, cards, packages"),
-    Page("why", "Why", "", "why.html", why, "the evidence tree of a figure; /why/NAME.json", listed=False),
-    Page("table", "Tables", "Data", "table.html", table, "any table; /table/NAME.json"),
-    Page("search", "Search", "Data", "search.html", search, "records that hold every word of ?q="),
+    Page("why", "Why", "", "why.html", why, "the evidence tree of a figure; /why/NAME.json", False, ("full",), True),
+    Page("table", "Tables", "Data", "table.html", table, "any table; /table/NAME.json", asks=("offset",)),
+    Page("search", "Search", "Data", "search.html", search, "records that hold every word of ?q=", asks=("q",)),
 )

@@ -13,6 +13,7 @@ import re
 import secrets
 import sqlite3
 from dataclasses import dataclass
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
@@ -29,8 +30,6 @@ MAX_PER_NAME, MAX_PER_ADDRESS = 5, 30
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 _hasher = PasswordHasher()
-# Verified against when the name is unknown, so that time tells nobody which names exist.
-_DECOY = _hasher.hash(secrets.token_hex(16))
 
 
 class SignInError(Exception):
@@ -91,9 +90,10 @@ def sign_in(database: Database, name: str, password: str, address: str, at: dt.d
     """Check a password; returns a session token. Raises `SignInError` or `TooManyAttempts`."""
     when = at or now()
     _admit(database, name, address, when)
+    decoy = _decoy()
     with database.read() as c:
         row = c.execute("SELECT name, secret, active FROM people WHERE name = ?", (name[:80],)).fetchone()
-    good = _matches(row["secret"] if row else _DECOY, password[: MAX_PASSWORD + 1])
+    good = _matches(row["secret"] if row else decoy, password[: MAX_PASSWORD + 1])
     if not (good and row and row["active"]):
         with database.write() as c:
             audit.note(c, "nobody", "sign-in refused", name[:80], address=address)
@@ -152,6 +152,12 @@ def _admit(database: Database, name: str, address: str, when: dt.datetime) -> No
 
 def _count(connection: sqlite3.Connection, where: str, value: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM attempts WHERE {where}", (value,)).fetchone()[0])
+
+
+@cache
+def _decoy() -> str:
+    """Verified against when the name is unknown, so that time tells nobody which names exist."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def _matches(secret: str, password: str) -> bool:

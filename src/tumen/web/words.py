@@ -1,0 +1,99 @@
+"""Words of the workbench for names that tables use: columns, commodities, states, readings.
+
+Takes a name as it stands in a table; gives what a reader should see. A name without words of its
+own is shown with spaces for underscores. Where a table has a label column, pages use that instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAMES = {
+    # commodities, as in cargo and loading.toml
+    "containers": "containers, all",
+    "containers_arms": "containers with arms",
+    "tonnes": "tonnes of arms, with packing",
+    "rounds": "rounds, all calibres",
+    "usable_rounds": "usable rounds",
+    "rounds_122": "122 mm shells",
+    "rounds_152": "152 mm shells",
+    "mortar_120": "120 mm mortar rounds",
+    "rockets_122": "122 mm rockets",
+    "other_arms": "other arms",
+    # readings of a claim
+    "at_least": "at least",
+    "up_to": "up to",
+    "capacity_if_all_a": "capacity if all of the first kind",
+    "capacity_if_all_b": "capacity if all of the second kind",
+    # parties
+    "DPRK": "North Korea",
+    "RUS": "Russia",
+    "UKR": "Ukraine",
+    # value bases
+    "russian_cost": "Russian cost",
+    "western_replacement": "Western replacement",
+    "export_price": "export price",
+    "dprk_income": "North Korean income",
+}
+
+HEADS = {
+    "acts_on": "acts on",
+    "agreed": "chance of agreement",
+    "agrees": "agrees",
+    "bayes_factor": "Bayes factor",
+    "card": "card",
+    "claimed": "published",
+    "crossed_on": "since",
+    "delay_days": "delay, days",
+    "effect_best": "best effect",
+    "expected": "Tumen holds",
+    "fired": "fired a day",
+    "given_median": "given",
+    "limit": "limit",
+    "low90": "5 %",
+    "high90": "95 %",
+    "indicator_id": "finding",
+    "if_seen": "if seen",
+    "if_not_seen": "if not seen",
+    "median": "median",
+    "moved": "moved by",
+    "most": "hold, at most",
+    "origin_group": "origin",
+    "ours": "ours",
+    "published_low_usd": "published, low",
+    "published_high_usd": "published, high",
+    "quantity": "quantity",
+    "returned_median": "returned",
+    "rounds_without": "rounds without it",
+    "share_best": "best in so many draws",
+    "share_of_draws": "share of draws",
+    "usd": "worth",
+    "variance_share": "share of the spread",
+    "factor90": "factor, 90 %",
+    "without": "without it",
+    "text": "in words",
+}
+
+
+def say(name: Any) -> str:
+    """Words for a name as it stands in a table.
+
+    >>> say("rounds_152"), say("not_seen"), say(None)
+    ('152 mm shells', 'not seen', '')
+    """
+    if name is None:
+        return ""
+    text = str(name)
+    return NAMES.get(text, text.replace("_", " "))
+
+
+def head(column: str) -> str:
+    """Heading for a column; `~x` is the median of x with its 90 % interval.
+
+    >>> head("~usd"), head("~"), head("arrived_after")
+    ('worth, 90 %', 'estimate, 90 %', 'arrived after')
+    """
+    if column.startswith("~"):
+        name = column[1:]
+        return f"{HEADS.get(name, name.replace('_', ' ')) or 'estimate'}, 90\u202f%".replace("\u202f", " ")
+    return HEADS.get(column, column.replace("_", " "))
