@@ -21,7 +21,7 @@ from tumen.ais.pipeline import run
 from tumen.ais.places import Places, Shape
 
 # Twenty made-up ports, so that the port kernel has work to do.
-PORTS = Places([Shape(f"Port {k}", 54 + (k * 37 % 40) / 10, 3 + (k * 61 % 100) / 10) for k in range(20)])
+PORTS = Places([Shape(f"Port {k}", 36 + (k * 37 % 60) / 10, 158 + (k * 61 % 140) / 10) for k in range(20)])
 
 
 def duckdb_seconds(path: Path, workers: int, folder: Path) -> float:

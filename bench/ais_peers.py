@@ -20,7 +20,7 @@ from tumen.simulate import ais as simulate
 
 def tumen_rows_per_s(fleet: simulate.Fleet) -> float:
     """Order, split into tracks, speeds, port visits, stays and gaps, on one core."""
-    shapes = index(Places([Shape("P", 56.0, 8.0)]), 3000, 200, 1000).arrays()
+    shapes = index(Places([Shape("P", 39.0, 165.0)]), 3000, 200, 1000).arrays()
 
     def once() -> None:
         order, start, _ = tracks.vessel_order(fleet.vessel)

@@ -111,7 +111,7 @@ def events(archive: Path, runner: object, **more: object) -> dict[str, list[obje
     from tumen.ais.pipeline import run
     from tumen.ais.places import Places, Shape
 
-    ports = Places([Shape("P", 56.0, 8.0), Shape("Q", 55.0, 10.0)])
+    ports = Places([Shape("P", 39.0, 165.0), Shape("Q", 40.0, 163.0)])
     kept = {"bucket_bits": 3, "block_bytes": 1 << 20, "latest_us": 2**62, "gazetteer": ports, **more}
     return bits(run([archive], executor=runner, **kept).tables)  # type: ignore[arg-type]
 

@@ -30,6 +30,8 @@ HOUR_US = 3_600_000_000
 TIME = pa.timestamp("us", tz="UTC")
 # Reception is counted in slots of six hours.
 RECEPTION_US = 6 * HOUR_US
+# Rows of one track that are asked of the land mask (about 2 us each near a coast).
+LAND_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -311,7 +313,7 @@ class Events:
             t, self.pos.lat, self.pos.lon, self.pos.sog, self.begin, s.stale_kn, int(s.stale_h * HOUR_US)
         ):
             row(int(g), "stale", int(first), int(last), None, 3 if last - first > 10 else 2)
-        found, shape = walk.circles(t, self.pos.lat, self.pos.lon, self.step, self.speed, self.begin)
+        found, shape = walk.circles(t, self.pos.lat, self.pos.lon, self.pos.cog, self.step, self.speed, self.begin)
         for (g, first, last), (radius, spread, lat, lon) in zip(found, shape, strict=True):
             row(
                 int(g),
@@ -353,26 +355,25 @@ class Events:
             row(int(g), kind, a, b, far, sure, other_track=int(data.number[other]))
 
     def _on_land(self, row: Any) -> None:
-        """Runs of fast positions over land: at most a thousand rows of a track are asked, then the rest of a bad one."""
-        if not coast.known() or not len(self.t):
-            return
+        """Runs of fast positions over land. A look at every 50th fast row finds the tracks; of each at most
+        LAND_ROWS rows, evenly spread, are asked then, for the mask is slow beside the walk."""
         moving = np.flatnonzero(self.speed > 5.0)
-        if not len(moving):
+        if not len(moving) or not coast.known():
             return
-        # a first look at every 50th moving row; canals and rivers are land in no mask, so runs must be long
         probe = moving[::50]
         land = coast.on_land(*self.at(probe))
         suspicious = np.unique(self.of_track[probe[land]]) if land is not None else []
         for g in suspicious:
             a, b = int(self.begin[g]), int(self.begin[g + 1])
             rows = np.arange(a, b)[self.speed[a:b] > 5.0]
+            rows = rows[:: max(1, -(-len(rows) // LAND_ROWS))]
             dry = coast.on_land(*self.at(rows))
             edges = np.flatnonzero(np.diff(np.concatenate([[0], dry.astype(np.int8), [0]])))  # type: ignore[union-attr]
             for first, stop in zip(edges[::2], edges[1::2], strict=True):
                 i, j = int(rows[first]), int(rows[stop - 1])
-                if stop - first >= 5 and self.t[j] - self.t[i] >= 600_000_000:
-                    depth = float(coast.distance_nm(*(np.array([v]) for v in self.at(i)), rings=(0.5,))[0])
-                    row(int(g), "land", i, j, float(stop - first) / max(1, j - i + 1), 2 if depth > 0 else 3)
+                took = int(self.t[j] - self.t[i])
+                if stop - first >= 5 and took >= 600_000_000:
+                    row(int(g), "land", i, j, None, 3 if took >= HOUR_US else 2)
 
     def _shared(self) -> None:
         """What the last stage needs of all vessels: reception, slow points, long stays."""

@@ -265,7 +265,13 @@ CIRCLE_LEAST_M = 100.0
 
 @kernel
 def circles(
-    t: np.ndarray, lat: np.ndarray, lon: np.ndarray, step: np.ndarray, speed: np.ndarray, begin: np.ndarray
+    t: np.ndarray,
+    lat: np.ndarray,
+    lon: np.ndarray,
+    cog: np.ndarray,
+    step: np.ndarray,
+    speed: np.ndarray,
+    begin: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs that turn one way for two circles or more: (track, first, last), (radius m, spread, lat, lon)."""
     room = 256
@@ -281,10 +287,16 @@ def circles(
             close = i == b
             turn = np.nan
             if i < b and step[i] > 10.0 and speed[i] > 1.0 and t[i] - t[i - 1] < HOUR_US:
-                y, x = lat[i] * 1e-7, lon[i] * 1e-7
-                y0, x0 = lat[i - 1] * 1e-7, lon[i - 1] * 1e-7
-                now = math.degrees(math.atan2((x - x0) * math.cos(math.radians(y0)), y - y0))
-                turn = (now - course + 540.0) % 360.0 - 180.0
+                now = float(cog[i])
+                if now != now:
+                    y, x = lat[i] * 1e-7, lon[i] * 1e-7
+                    y0, x0 = lat[i - 1] * 1e-7, lon[i - 1] * 1e-7
+                    now = math.degrees(math.atan2((x - x0) * math.cos(math.radians(y0)), y - y0))
+                turn = now - course
+                if turn > 180.0:
+                    turn -= 360.0
+                elif turn < -180.0:
+                    turn += 360.0
                 course = now
             elif i < b and t[i] - t[i - 1] < HOUR_US and step[i] <= 10.0:
                 continue

@@ -106,16 +106,16 @@ def archive(ships: int, rows: int, seed: int, clustered: bool = False, start_us:
     """A large simulated archive: ships that sail, stop and lie in port, about `rows` positions in all.
 
     Built column by column: each ship has its own rhythm of sailing (12 h) and lying (12 h) on a straight lane.
-    `clustered` puts half of all ships into five ports for the whole time.
+    `clustered` puts half of all ships into five ports for the whole time. The sea is the open North Pacific.
     """
     rng = np.random.default_rng(seed)
     each = max(2, rows // ships)
     number = np.repeat(np.arange(ships), each)
     k = np.tile(np.arange(each), ships)
     phase, speed = rng.uniform(0, 86_400, ships), rng.uniform(8, 16, ships)
-    lat0, lon0 = rng.uniform(54.0, 58.0, ships), rng.uniform(3.0, 13.0, ships)
+    lat0, lon0 = rng.uniform(36.0, 42.0, ships), rng.uniform(158.0, 172.0, ships)
     course = rng.uniform(0, 360, ships)
-    ports = np.stack([rng.uniform(54, 58, 5), rng.uniform(3, 13, 5)])
+    ports = np.stack([rng.uniform(36, 42, 5), rng.uniform(158, 172, 5)])
     moored = (np.arange(ships) < ships // 2) & clustered
     port = rng.integers(0, 5, ships)
     # half the ships of a cluster lie within about 2 km of their port
@@ -132,7 +132,7 @@ def archive(ships: int, rows: int, seed: int, clustered: bool = False, start_us:
     angle = np.radians(course)[number]
     jitter = rng.normal(0, 5 / 111_195, (2, len(k)))
     lat = lat0[number] + way * np.cos(angle) + jitter[0]
-    lon = lon0[number] + way * np.sin(angle) / np.cos(np.radians(56.0)) + jitter[1]
+    lon = lon0[number] + way * np.sin(angle) / np.cos(np.radians(39.0)) + jitter[1]
     back = day.astype(int) % 2 == 1
     cog = np.where(under, (course[number] + 180 * back) % 360, 0.0)
     sog = np.where(under, speed[number], 0.0)

@@ -284,15 +284,15 @@ SPOOFING = Table(
     "Positions that cannot be true, or not of one ship.",
     columns(
         _VESSEL,
-        Column("kind", TEXT, "teleport | clash | jump | circle | land | stale | common point"),
+        Column("kind", TEXT, "teleport | clash | jump | circle | land | stale"),
         _SPAN,
         _POINT,
         Column("other_track", COUNT, "track that it clashes with or jumped from", null="none"),
         Column(
             "measure",
             REAL,
-            "km away (teleport, clash, jump), radius in m (circle), share on land, ships at one point",
-            null="stale",
+            "km away (teleport, clash, jump), radius in m (circle)",
+            null="stale, land",
         ),
         _CONFIDENCE,
         _EVIDENCE,
