@@ -66,10 +66,11 @@ def _groups(table: pa.Table, by: Sequence[str]) -> tuple[np.ndarray, list[tuple[
     used = np.flatnonzero(np.bincount(code))
     inverse = np.searchsorted(used, np.arange(used[-1] + 1 if len(used) else 0))[code]
     labels: list[tuple[object, ...]] = []
-    for number in used:
+    for found in used:
+        number = int(found)
         label: list[object] = []
         for values in reversed(parts):
-            number, position = divmod(int(number), max(len(values), 1))
+            number, position = divmod(number, max(len(values), 1))
             label.append(values[position])
         labels.append(tuple(reversed(label)))
     order = sorted(range(len(labels)), key=lambda i: tuple(str(p) for p in labels[i]))

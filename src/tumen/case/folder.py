@@ -127,7 +127,8 @@ class Case:
     def load(cls, folder: str | Path) -> Case:
         """Read and check a case folder. Raises `CaseError` that holds every fault."""
         folder = Path(folder)
-        faults, warnings = Faults(), []
+        faults = Faults()
+        warnings: list[str] = []
         if not folder.is_dir():
             faults.add(At(str(folder), 1), "folder", "not a folder", "the folder of a case")
             faults.stop()
@@ -262,7 +263,7 @@ class Case:
     def evidence(self) -> Iterator[Evidence]:
         """Every record, so that each evidence id of a table resolves to a file, a line and sources."""
         for kind, record in self.records():
-            ids = [record.id] if kind == "sources" else [s for s in sources_of(record) if s != OWN]
+            ids = [str(getattr(record, "id", ""))] if kind == "sources" else [s for s in sources_of(record) if s != OWN]
             yield Evidence(
                 record.evidence_id,
                 kind,
@@ -440,31 +441,33 @@ def _check_common(case: Case, faults: Faults, warnings: list[str]) -> None:
     for record in _walk(case.settings):
         _check_names(record, "source", sources_of(record), sources, "an id of sources.yaml", faults)
     _check_route(case, places, vessels, faults)
-    for record in (*case.looks, *case.sightings, *case.claims):
-        _check_names(record, "place", _listed(record.place), places, "a name of places.geojson", faults)
-        _check_names(record, "vessel", _listed(record.vessel), vessels, "a name of vessels.csv", faults)
-        if record.simulated and not case.settings.simulated:
-            faults.add(record.at, "simulated", "an invented row in a real case", "a case with simulated = true")
-        if case.published(record) is None and all(s in sources for s in sources_of(record)):
+    told: list[Look | Sighting | Claim] = [*case.looks, *case.sightings, *case.claims]
+    for row in told:
+        _check_names(row, "place", _listed(row.place), places, "a name of places.geojson", faults)
+        _check_names(row, "vessel", _listed(row.vessel), vessels, "a name of vessels.csv", faults)
+        if row.simulated and not case.settings.simulated:
+            faults.add(row.at, "simulated", "an invented row in a real case", "a case with simulated = true")
+        if case.published(row) is None and all(s in sources for s in sources_of(row)):
+            faults.add(row.at, "published", "no day of publication, and the source bears none", "a day, month or year")
+    seen: list[Look | Sighting] = [*case.looks, *case.sightings]
+    for row in seen:
+        _check_days(case, row, faults, warnings)
+        if row.named is not None and row.named not in case.settings.identification:
             faults.add(
-                record.at, "published", "no day of publication, and the source bears none", "a day, month or year"
-            )
-    for record in (*case.looks, *case.sightings):
-        _check_days(case, record, faults, warnings)
-        if record.named is not None and record.named not in case.settings.identification:
-            faults.add(
-                record.at,
+                row.at,
                 "named",
-                f"'{record.named}' has no probability",
-                f"[identification.{record.named}] in case.toml",
+                f"'{row.named}' has no probability",
+                f"[identification.{row.named}] in case.toml",
             )
 
 
 def _check_route(case: Case, places: set[str], vessels: set[str], faults: Faults) -> None:
     """Places and vessels that the traffic settings name."""
     traffic = case.settings.traffic
-    for named in (*traffic.destinations, *traffic.dwell_by_place):
-        _check_names(named, "place", [named.place], places, "a name of places.geojson", faults)
+    for destination in traffic.destinations:
+        _check_names(destination, "place", [destination.place], places, "a name of places.geojson", faults)
+    for dwell in traffic.dwell_by_place:
+        _check_names(dwell, "place", [dwell.place], places, "a name of places.geojson", faults)
     for absence in traffic.hull_absences:
         _check_names(absence, "vessel", [absence.vessel], vessels, "a name of vessels.csv", faults)
 

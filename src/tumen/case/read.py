@@ -191,7 +191,7 @@ def read_yaml(path: Path, model: type[R], faults: Faults, under: str) -> list[R]
         data = plain.value(node)
         if len(faults.items) > before:
             continue
-        lines = {(str(k.value),): k.start_mark.line + 1 for k, _ in node.value}
+        lines: dict[tuple[str, ...], int] = {(str(k.value),): k.start_mark.line + 1 for k, _ in node.value}
         made = make(model, data, at, faults, lines)
         if made is not None:
             out.append(made)
@@ -281,7 +281,7 @@ def read_features(path: Path, model: type[R], faults: Faults) -> list[R]:
         if _too_deep(feature):
             faults.add(at, "feature", f"nested more than {MAX_DEPTH} deep", "a plain feature")
             continue
-        lines = {}
+        lines: dict[tuple[str, ...], int] = {}
         for name in (*feature["properties"], "geometry"):
             found = re.search(rf'"{re.escape(name)}"\s*:', text[start:end])
             if found:

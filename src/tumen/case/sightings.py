@@ -37,6 +37,7 @@ from tumen.tables import SIGHTINGS
 
 if TYPE_CHECKING:
     from tumen.case.folder import Case
+    from tumen.case.looks import Look
 
 FILE = "sightings.csv"
 
@@ -118,7 +119,8 @@ def check(case: Case, faults: Faults, warnings: list[str]) -> None:
 def _check_passages(case: Case, faults: Faults, warnings: list[str]) -> None:
     places = {p.place: p for p in case.places}
     stays: dict[str, list[tuple[dt.datetime, dt.datetime, tuple[float, float], object]]] = {}
-    for row in (*case.looks, *case.sightings):
+    rows_of_both: list[Look | Sighting] = [*case.looks, *case.sightings]
+    for row in rows_of_both:
         if row.vessel is None or row.place not in places:
             continue
         position = places[row.place].position
