@@ -257,25 +257,28 @@ def look_rows(
             continue
         polygon = outlines[area.name]
         seen = usable_share(scene, polygon, usable)
-        mine = [d for d in detections if d["probability"] >= 0.5 and polygon.covers(shapely.Point(d["x"], d["y"]))]
+        mine = [d for d in detections if polygon.covers(shapely.Point(d["x"], d["y"]))]
         moored = [d for d in mine if d["alongside"] or d["berth"]] if area.kind == "port" else mine
         told = seen >= settings.min_usable
+        # Several doubtful ships make one ship likely: the chance that at least one of them is there.
+        present = 1 - float(np.prod([1 - d["probability"] for d in moored])) >= 0.5
+        count = max(sum(d["probability"] >= 0.5 for d in moored), int(present))
         out.append(
             {
                 **common,
                 "look_id": f"{scene.scene_id}/{area.name}",
                 "place": port_of(area, areas),
                 "usable_share": seen,
-                "vessel_present": bool(moored) if told else None,
-                "vessel_count": len(moored) if told else None,
+                "vessel_present": present if told else None,
+                "vessel_count": count if told else None,
                 "count_reading": "at least" if told else None,
                 "length_m": max((d["length_m"] for d in moored if d["length_m"] is not None), default=None)
-                if told
+                if told and present
                 else None,
                 "activity": None
                 if not told
-                else (("anchored" if area.kind == "anchorage" else "berthed") if moored else "absent"),
-                "note": f"{len(mine)} ships of any kind in the area; identity not told by the image",
+                else (("anchored" if area.kind == "anchorage" else "berthed") if present else "absent"),
+                "note": f"{len(mine)} candidates of any kind in the area; identity not told by the image",
             }
         )
     return out

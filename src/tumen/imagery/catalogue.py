@@ -55,6 +55,13 @@ ASSETS = (
 )
 TIMEOUT_S = 60
 CHUNK = 1 << 20
+# GDAL: no listing of the folder beside a COG, and an end to waiting.
+REMOTE = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_TIMEOUT": TIMEOUT_S,
+    "GDAL_HTTP_CONNECTTIMEOUT": 15,
+    "GDAL_HTTP_MAX_RETRY": 2,
+}
 HASHES = {"12": "sha256", "13": "sha512", "11": "sha1", "d5": "md5"}  # multihash codes (multiformats table)
 MAX_ITEMS = 5000
 
@@ -226,7 +233,8 @@ def fetch(item: Found, folder: Path, names: tuple[str, ...] = ASSETS, pad_m: flo
         safe = re.sub(r"[^A-Za-z0-9_.-]", "_", item.item_id)
         target = folder / f"{safe}{'' if stamp[:8] in safe else '_' + stamp}_{number}_{mark}.tif"
         if not target.exists():
-            _window(use, item, box, target, pad_m)
+            with need("rasterio").Env(**REMOTE):
+                _window(use, item, box, target, pad_m)
         out.append(target)
     return out
 

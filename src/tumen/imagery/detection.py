@@ -148,11 +148,11 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
         out["detections"].append(row)
     if scene.start is not None:
         states, pictures = berth_rows(
-            scene, [a for a in inside if a.kind in BERTHS], inside, outlines, rows, usable, land, settings
+            scene, [a for a in inside if a.kind in BERTHS], inside, outlines, out["detections"], usable, land, settings
         )
         out["berth_states"] += states
         out["chips"] += pictures
-        out["looks"] += look_rows(scene, inside, outlines, rows, usable, states, settings)
+        out["looks"] += look_rows(scene, inside, outlines, out["detections"], usable, states, settings)
     return out
 
 

@@ -22,8 +22,23 @@ from tumen.imagery.water import Water, align, layers, water
 
 TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
 NETWORK_TILE, NETWORK_MARGIN = 384, 32
-LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
-BODY = 0.4  # network output above which a pixel is hull
+LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
+BODY = 0.2  # network output above which a pixel is hull
+# Logistic of `probability`, fitted leaving ports out on 2026-11-24 (docs/imagery.md).
+INTERCEPT = -5.052
+WEIGHTS = {
+    "core": -0.354,
+    "body": 1.355,
+    "log_pixels": 1.013,
+    "stand_off": -0.513,
+    "aspect": 0.068,
+    "land": -0.442,
+    "fill": 1.884,
+    "around": -3.047,
+    "too_long": -0.99,
+    "too_wide": -0.382,
+    "has_core": -0.944,
+}
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
 NETWORK_PIXEL_M = (5.0, 16.0)  # ground sizes of pixels for which the network holds (trained on 6 to 12 m)
 
@@ -101,7 +116,7 @@ def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: in
     body, core = _network(runner, data) if runner is not None else by_contrast(data, sea)
     for field_ in (body, core):
         field_[~clear] = 0
-    found = instances(body, core, data, runner is not None)
+    found = instances(body, core, data, runner is not None, scene.mean_pixel_m or 10.0)
     out = []
     for ship in found:
         ship.x += x0
@@ -256,7 +271,7 @@ def _one_line(mask: np.ndarray, labels: np.ndarray, parts: list[int], level: flo
     return bool(np.ptp(across) < max(1.5, 0.35 * whole.width))
 
 
-def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: bool) -> list[Ship]:
+def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: bool, size_m: float = 10.0) -> list[Ship]:
     """Single ships: each core takes the hull pixels nearest to it."""
     eight = np.ones((3, 3))
     seeds, n = seeds_of(core)
@@ -282,11 +297,11 @@ def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: boo
         y, x = y + box[0].start, x + box[1].start
         if len(y) < 3:
             continue
-        out.append(_ship(y, x, body, core, data, near_land, learned, i <= n))
+        out.append(_ship(y, x, body, core, data, near_land, learned, i <= n, size_m))
     return out
 
 
-def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool) -> Ship:
+def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool, size_m: float) -> Ship:
     """One ship from its pixels."""
     weight = body[y, x]
     r = rectangle(x, y, weight)
@@ -314,7 +329,7 @@ def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool) -> S
         width_sd_px=1.3,
         angle=r.angle,
         angle_sd=angle_sd(r.length, r.width),
-        probability=probability(raw, learned),
+        probability=probability(raw, learned, size_m),
         contrast=float(np.exp(2 * np.median(stand))),
         alongside=bool(near.mean() > 0.25),
         flags=["near_land"] if near.any() else [],
@@ -339,12 +354,30 @@ def _around(r: Rectangle, data: np.ndarray) -> float:
     return dry / max(total, 1)
 
 
-def probability(f: dict[str, float], learned: bool) -> float:
-    """Calibrated chance that an object is a ship (coefficients: bench/imagery_s2_ports.py --calibrate)."""
+def probability(f: dict[str, float], learned: bool, size_m: float = 10.0) -> float:
+    """Chance that an object is a ship that a labeller would mark; `size_m` is the ground size of a pixel.
+
+    With the network: a logistic fitted on objects of networks that had not seen the port (six labelled ports,
+    unlabelled slender objects on open water counted a tenth, because many are unlabelled vessels).
+    """
     if not learned:
         score = -1.5 + 1.2 * min(f["stand_off"], 1.5) + 0.5 * min(f["aspect"], 5) - 3 * f["land"]
         return float(1 / (1 + np.exp(-score)))
-    score = -3.2 + 3.0 * f["core"] + 2.2 * f["body"] + 0.5 * np.log(f["pixels"] / 20)
+    long_m, wide_m = f["length"] * size_m, f["width"] * size_m
+    terms = {
+        "core": f["core"],
+        "body": f["body"],
+        "log_pixels": np.log(f["pixels"]),
+        "stand_off": f["stand_off"],
+        "aspect": min(f["aspect"], 6.0),
+        "land": f["land"],
+        "fill": f["fill"],
+        "around": f["around"],
+        "too_long": max(0.0, long_m - 330) / 100,
+        "too_wide": max(0.0, wide_m - 60) / 20,
+        "has_core": f["has_core"],
+    }
+    score = INTERCEPT + sum(WEIGHTS[n] * v for n, v in terms.items())
     return float(1 / (1 + np.exp(-score)))
 
 

@@ -150,9 +150,9 @@ def open_raster(path: str, threads: int = 1) -> Any:
     rasterio = need("rasterio")
     options = {"num_threads": threads} if threads > 1 and path.lower().endswith((".tif", ".tiff")) else {}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return rasterio.open(path, **options)
+        # Bare pictures are welcome here. Scenes are opened from threads, where catch_warnings does not hold.
+        warnings.filterwarnings("ignore", category=need("rasterio.errors").NotGeoreferencedWarning)
+        return rasterio.open(path, **options)
     except need("rasterio.errors").RasterioError as error:
         if not path.startswith("/vsi") and os.path.exists(path) and os.path.getsize(path) == 0:
             raise SceneFault(path, "an empty file", "an image") from None

@@ -23,7 +23,7 @@ class DetectSettings:
 
     pfa: float = 1e-7
     looks: float | None = None
-    min_probability: float = 0.3
+    min_probability: float = 0.15
     min_length_m: float = 0.0
     sensor: Literal["sar", "optical"] | None = None
     pixel_m: float | None = None
