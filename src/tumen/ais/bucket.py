@@ -30,7 +30,7 @@ HOUR_US = 3_600_000_000
 TIME = pa.timestamp("us", tz="UTC")
 # Reception is counted in slots of six hours.
 RECEPTION_US = 6 * HOUR_US
-# Rows of one track that are asked of the land mask (about 2 us each near a coast).
+# Rows of one track that are asked of the land mask (up to 2 us each).
 LAND_ROWS = 1000
 
 
@@ -356,18 +356,18 @@ class Events:
 
     def _on_land(self, row: Any) -> None:
         """Runs of fast positions over land. A look at every 50th fast row finds the tracks; of each at most
-        LAND_ROWS rows, evenly spread, are asked then, for the mask is slow beside the walk."""
+        LAND_ROWS rows, evenly spread, are asked then, for the mask is slow beside the walk. Land means a kilometre inland."""
         moving = np.flatnonzero(self.speed > 5.0)
         if not len(moving) or not coast.known():
             return
         probe = moving[::50]
-        land = coast.on_land(*self.at(probe))
+        land = coast.inland(*self.at(probe))
         suspicious = np.unique(self.of_track[probe[land]]) if land is not None else []
         for g in suspicious:
             a, b = int(self.begin[g]), int(self.begin[g + 1])
             rows = np.arange(a, b)[self.speed[a:b] > 5.0]
             rows = rows[:: max(1, -(-len(rows) // LAND_ROWS))]
-            dry = coast.on_land(*self.at(rows))
+            dry = coast.inland(*self.at(rows))
             edges = np.flatnonzero(np.diff(np.concatenate([[0], dry.astype(np.int8), [0]])))  # type: ignore[union-attr]
             for first, stop in zip(edges[::2], edges[1::2], strict=True):
                 i, j = int(rows[first]), int(rows[stop - 1])
