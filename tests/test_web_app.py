@@ -104,8 +104,18 @@ def test_search_finds_a_ship(client: TestClient) -> None:
 
 def test_the_map_gives_places_and_timed_sightings(client: TestClient) -> None:
     data = client.get("/map.json").json()
-    layers = {f["properties"]["layer"] for f in data["features"]["features"]}
-    assert {"place", "sighting"} <= layers
+    columns = data["sightings"]
+    number = len(columns["lon"])
+    assert number > 50
+    for name in ("lat", "day", "why"):
+        assert len(columns[name]) == number
+    for name in ("what", "place", "vessel"):
+        assert len(columns[name]["codes"]) == number
+        assert max(columns[name]["codes"]) < len(columns[name]["words"])
+    assert number + data["unplaced"] == client.get("/table/sightings.json").json()["total"]
+    assert {p["place"] for p in data["places"] if p["sightings"]} >= {"Najin", "Vostochny"}
+    assert client.get(f"/why/{columns['why'][0]}.json").status_code == 200
+    assert data["voyages"]
     assert client.get("/land.json").json()["features"]
 
 

@@ -31,7 +31,7 @@ from tumen.web.edit import EditError, Editor
 from tumen.web.live import Live, State
 from tumen.web.pages import PAGES, Page, PageError, coast
 from tumen.web.people import Person
-from tumen.web.security import Guard, same
+from tumen.web.security import Guard, Packed, same
 from tumen.web.words import head, say
 
 COOKIE = "tumen-session"
@@ -104,7 +104,15 @@ def create_app(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"num": _num, "pct": _pct, "usd": _usd, "day": _day, "say": say, "head": head}
+    templates.filters |= {
+        "num": _num,
+        "pct": _pct,
+        "usd": _usd,
+        "day": _day,
+        "say": say,
+        "head": head,
+        "measure": _measure,
+    }
     bench = Workbench(live, database, {p.name: p for p in PAGES}, templates, token or secrets.token_urlsafe(32), secure)
     app = Starlette(
         routes=[
@@ -131,7 +139,7 @@ def create_app(
             Route("/{name}/{item:path}", page),
             Route("/{name}", page),
         ],
-        middleware=[Middleware(Guard, hosts=LOOPBACK | (hosts or set()), secure=secure)],
+        middleware=[Middleware(Guard, hosts=LOOPBACK | (hosts or set()), secure=secure), Middleware(Packed)],
         exception_handlers={HTTPException: _failed, 500: _broken},
     )
     app.state.bench = bench
@@ -366,7 +374,18 @@ async def add_form(request: Request) -> Response:
         fields = editor.fields(kind)
     except EditError as error:
         raise HTTPException(404, str(error)) from error
-    return _html(request, "add.html", who, kind=kind, fields=fields, values={}, diff="", messages=[], mark="")
+    return _html(
+        request,
+        "add.html",
+        who,
+        kind=kind,
+        fields=fields,
+        values={},
+        diff="",
+        messages=[],
+        mark="",
+        suggested=_suggested(request),
+    )
 
 
 async def add_preview(request: Request) -> Response:
@@ -391,7 +410,7 @@ async def _add(request: Request, save: bool) -> Response:
     except EditError as error:
         return _html(
             request, "add.html", who, status=422, kind=kind, fields=editor.fields_or_none(kind), values=form, diff="",
-            messages=error.messages, mark="",
+            messages=error.messages, mark="", suggested=_suggested(request),
         )  # fmt: skip
     if not save:
         return _html(
@@ -404,6 +423,7 @@ async def _add(request: Request, save: bool) -> Response:
             diff=change.diff,
             messages=[],
             mark=change.mark,
+            suggested=_suggested(request),
         )
     _noted(request, who, "row added", kind, diff=change.diff)
     _bench(request).live.nudge()
@@ -487,6 +507,17 @@ def _editor(request: Request) -> Editor:
     return Editor(_bench(request).live.folder)
 
 
+def _suggested(request: Request) -> dict[str, list[tuple[str, str]]]:
+    """What forms offer while one types: sources, places and trades of the case."""
+    study = _bench(request).live.state.study
+    if study is None:
+        return {}
+    sources = [(r["source_id"], f"{r['publisher']}: {r['title']}") for r in study.table("sources").to_pylist()]
+    places = [(r["place"], r["kind"] or "") for r in study.table("places").to_pylist()]
+    vessels = [(v, "") for v in study.table("vessels")["vessel"].to_pylist()]
+    return {"source": sources, "source_id": sources, "place": places, "vessel": vessels}
+
+
 def _noted(request: Request, who: Person, action: str, subject: str, **detail: Any) -> None:
     database = _bench(request).database
     if database is not None:
@@ -558,6 +589,13 @@ def _usd(value: Any) -> str:
         if abs(value) >= size:
             return f"${value / size:,.3g} {word}"
     return f"${value:,.0f}"
+
+
+def _measure(value: Any) -> str:
+    """A redline's value: a probability, dollars, or a count."""
+    if value is None:
+        return ""
+    return _pct(value) if 0 <= value <= 1 else _usd(value) if abs(value) >= 1e6 else _num(value)
 
 
 def _day(value: Any) -> str:

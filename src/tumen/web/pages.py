@@ -31,7 +31,7 @@ HITS = 60
 # Beyond this many sightings the map leaves their texts out; each is a click away under its evidence.
 MAP_TEXTS = 3000
 # Of each trade the page shows this many drivers and turning points; the whole table is linked.
-DRIVERS, TURNS = 5, 3
+DRIVERS, TURNS = 3, 2
 # What a judged hypothesis is, as `trades.kind` names it.
 GROUPS = (("trade", "Ways of repayment"), ("part", "Their parts"), ("restraint", "What holds them back"), ("remainder", "What is left"))  # fmt: skip
 # Columns of the matrix of competing hypotheses: more do not fit a screen.

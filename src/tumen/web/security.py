@@ -90,8 +90,8 @@ class Guard:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = list(self.headers)
-                if not scope["path"].startswith("/static/"):
-                    extra.append((b"cache-control", b"no-store"))
+                kept = b"no-cache" if scope["path"].startswith("/static/") else b"no-store"
+                extra.append((b"cache-control", kept))
                 message["headers"] = [*message.get("headers", []), *extra]
             await send(message)
 
@@ -102,6 +102,21 @@ class Guard:
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.headers]})
         await send({"type": "http.response.body", "body": body})
+
+
+class Packed:
+    """ASGI middleware: compresses files and JSON, never pages, whose form tokens compression could betray (BREACH)."""
+
+    def __init__(self, app: App) -> None:
+        from starlette.middleware.gzip import GZipMiddleware
+
+        self.app, self.packing = app, GZipMiddleware(app, minimum_size=2000, compresslevel=4)  # type: ignore[arg-type]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, its answer packed where that is safe."""
+        path = scope.get("path", "")
+        packs = scope["type"] == "http" and (path.startswith("/static/") or path.endswith(".json"))
+        await (self.packing if packs else self.app)(scope, receive, send)
 
 
 def same(given: str, expected: str) -> bool:

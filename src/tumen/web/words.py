@@ -39,9 +39,7 @@ NAMES = {
 HEADS = {
     "acts_on": "acts on",
     "agreed": "chance of agreement",
-    "agrees": "agrees",
     "bayes_factor": "Bayes factor",
-    "card": "card",
     "claimed": "published",
     "crossed_on": "since",
     "delay_days": "delay, days",
@@ -49,20 +47,16 @@ HEADS = {
     "expected": "Tumen holds",
     "fired": "fired a day",
     "given_median": "given",
-    "limit": "limit",
     "low90": "5 %",
     "high90": "95 %",
     "indicator_id": "finding",
     "if_seen": "if seen",
     "if_not_seen": "if not seen",
-    "median": "median",
     "moved": "moved by",
     "most": "hold, at most",
     "origin_group": "origin",
-    "ours": "ours",
     "published_low_usd": "published, low",
     "published_high_usd": "published, high",
-    "quantity": "quantity",
     "returned_median": "returned",
     "rounds_without": "rounds without it",
     "share_best": "best in so many draws",
@@ -95,5 +89,5 @@ def head(column: str) -> str:
     """
     if column.startswith("~"):
         name = column[1:]
-        return f"{HEADS.get(name, name.replace('_', ' ')) or 'estimate'}, 90\u202f%".replace("\u202f", " ")
+        return f"{HEADS.get(name, name.replace('_', ' ')) or 'estimate'}, 90 %"
     return HEADS.get(column, column.replace("_", " "))

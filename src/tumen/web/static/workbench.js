@@ -113,5 +113,9 @@ document.addEventListener("input", (event) => {
   output.classList.toggle("moved", input.value !== input.dataset.present);
 });
 
+// On a phone the menu is one row: bring the present page into it.
+const present = document.querySelector("nav [aria-current]");
+if (present && getComputedStyle(present.parentElement).flexDirection === "row") present.parentElement.scrollLeft = present.offsetLeft - 40;
+
 window.addEventListener("load", charts);
 watch();

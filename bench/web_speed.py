@@ -1,0 +1,201 @@
+"""Speed and weight of the workbench: start, first view, page weight, a map of 100,000 simulated sightings.
+
+    python bench/web_speed.py CASE [--store STORE] [--sightings 100000] [--chromium PATH]
+
+Run it twice: the first run computes the case, the second has a warm store. Start is from the
+process's start to its first answer; first view is from a request of the overview to its last
+byte, and in the browser to its first paint. The map's sightings are made up and labelled so;
+they never touch a case or a store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+# Slides one slider over its range a step a frame, and keeps how long each frame took and each redraw ran.
+SLIDE = """async () => {
+  const to = document.querySelector('#to'), frames = [], work = [];
+  let last = performance.now();
+  for (let i = 0; i < 90; i++) {
+    to.value = Math.round(to.max * (0.1 + 0.9 * i / 90));
+    to.dispatchEvent(new Event('input'));
+    await new Promise((done) => requestAnimationFrame(() => { const a = performance.now(); setTimeout(() => { work.push(performance.now() - a); done(); }, 0); }));
+    const now = performance.now(); frames.push(now - last); last = now;
+  }
+  return { frames, work };
+}"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("case", type=Path)
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--sightings", type=int, default=100_000)
+    parser.add_argument("--chromium", default=shutil.which("chromium"))
+    given = parser.parse_args()
+    started(given.case, given.store, given.chromium)
+    if given.chromium:
+        crowded(given.case, given.store, given.sightings, given.chromium)
+    else:
+        print("no chromium: the map is not measured")
+
+
+def started(case: Path, store: Path | None, chromium: str | None) -> None:
+    """Start the command itself; time its first answer, its first whole answer and each page."""
+    port = _free_port()
+    command = [sys.executable, "-m", "tumen.cli", "serve", str(case), "--port", str(port)]
+    start = time.perf_counter()
+    server = subprocess.Popen(command + (["--store", str(store)] if store else []), stderr=subprocess.DEVNULL)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        _until(lambda: _get(f"{base}/version.json") is not None)
+        print(f"start, to the first answer          {time.perf_counter() - start:8.2f} s")
+        _until(lambda: json.loads(_get(f"{base}/version.json") or b"{}").get("version", 0) > 0)
+        print(f"start, to the case's own figures    {time.perf_counter() - start:8.2f} s")
+        first = _timed(f"{base}/")
+        print(f"first view of the overview, served  {first * 1000:8.0f} ms")
+        time.sleep(3)
+        for path in ("/", "/map", "/trades", "/cargo", "/account", "/why/rounds"):
+            print(
+                f"  {path:12} served again            {statistics.median(_timed(base + path) for _ in range(5)) * 1000:8.0f} ms"
+            )
+        if chromium:
+            seen(base, chromium)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def seen(base: str, chromium: str) -> None:
+    """First paint and bytes of pages in the browser, its cache empty."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for path in ("/", "/map", "/trades"):
+            page = browser.new_context().new_page()
+            sizes: list[int] = []
+            page.on("requestfinished", lambda r, sizes=sizes: sizes.append(r.sizes()["responseBodySize"]))
+            page.goto(base + path, wait_until="load")
+            page.wait_for_timeout(3000)
+            paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1")
+            print(f"  {path:12} first paint {paint:6.0f} ms, weight {sum(sizes) / 1e6:6.2f} MB")
+        browser.close()
+
+
+def crowded(case: Path, store: Path | None, number: int, chromium: str) -> None:
+    """A map of many made-up sightings: bytes, time until it stands, time of a redraw while the slider moves."""
+    import numpy as np
+    import pyarrow as pa
+    import uvicorn
+    from playwright.sync_api import sync_playwright
+
+    from tumen.study import Study, open_study
+    from tumen.tables import TABLES
+    from tumen.web.app import create_app
+    from tumen.web.live import Live, State
+    from tumen.web.pages import PAGES
+
+    study = open_study(case, store=store)
+    headline = study.headline()
+    start, end = study.case.settings.period
+    rng = np.random.default_rng(7)
+    real = study.table("sightings").to_pylist()[0]
+    days = rng.integers(0, (end - start).days, number)
+    rows = [
+        real
+        | {
+            "sighting_id": f"simulated-{i}", "evidence_id": f"{i:016x}", "place": None, "vessel": None, "parents": None,
+            "text": "simulated for a measurement", "what": ("vessel", "stack", "railcars")[i % 3],
+            "lat": float(lat), "lon": float(lon),
+            "start": dt.datetime(start.year, start.month, start.day, tzinfo=dt.UTC) + dt.timedelta(days=int(day)),
+        }
+        for i, (lat, lon, day) in enumerate(zip(rng.normal(41, 1.5, number), rng.normal(132, 2, number), days, strict=True))
+    ]  # fmt: skip
+    made = TABLES["sightings"].build(rows)
+
+    class Crowd(Study):
+        """The study with its sightings replaced by made-up ones."""
+
+        def table(self, name: str) -> pa.Table:
+            return made if name == "sightings" else study.table(name)
+
+    crowd = Crowd(study.case, study.store)
+    live = Live(case)
+    live.state = State(version=1, study=crowd, headline=headline)
+    map_page = next(p for p in PAGES if p.name == "map")
+    begin = time.perf_counter()
+    data = map_page.data(live.state, "", {})
+    print(f"map of {number:,} simulated sightings: data made in {time.perf_counter() - begin:.2f} s")
+    print(f"  as JSON {len(json.dumps(data)) / 1e6:.1f} MB")
+    server = uvicorn.Server(uvicorn.Config(create_app(live), port=_free_port(), log_level="error"))
+    threading.Thread(target=server.run, daemon=True).start()
+    _until(lambda: server.started)
+    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        begin = time.perf_counter()
+        page.goto(f"{base}/map")
+        page.wait_for_selector("#map[data-ready]", timeout=120_000)
+        print(
+            f"  from the click until it stands  {time.perf_counter() - begin:8.2f} s (no graphics card: drawn in software)"
+        )
+        told = page.evaluate(SLIDE)
+        for name, words in (
+            ("work", "script for one step of the slider"),
+            ("frames", "whole frame, drawn in software"),
+        ):
+            values = sorted(told[name])
+            print(
+                f"  {words:36} {statistics.median(values):6.1f} ms median, {values[int(0.95 * len(values))]:6.1f} ms at 95 %"
+            )
+        browser.close()
+    server.should_exit = True
+
+
+def _get(url: str) -> bytes | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bytes(answer.read())
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def _timed(url: str) -> float:
+    start = time.perf_counter()
+    _get(url)
+    return time.perf_counter() - start
+
+
+def _until(done: Any, most: float = 900.0) -> None:
+    end = time.perf_counter() + most
+    while not done():
+        if time.perf_counter() > end:
+            raise SystemExit("gave up waiting")
+        time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The work of a day in headless Chromium, over the small case of `tumen new`, with the network closed.
+
+Follow a figure to its evidence, search, look at the map, add a sighting, see the page update by
+itself, turn a prior, talk about a figure; and axe-core finds nothing serious on any page.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette", reason="needs the web extra")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+import uvicorn
+from playwright import sync_api
+
+from tumen.web import people
+from tumen.web.app import create_app
+from tumen.web.database import Database
+from tumen.web.live import Live
+from tumen.web.pages import PAGES
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+GOOD = "correct-horse-battery"
+ITEMS = {"why": "/rounds", "table": "/visits", "search": "?q=alpha"}
+PATHS = ["/" if p.name == "overview" else f"/{p.name}{ITEMS.get(p.name, '')}" for p in PAGES]
+# No graphics card is asked for, and no name but this machine's own resolves.
+FLAGS = [
+    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]  # fmt: skip
+# Patience for a computation on a loaded machine; nothing is asserted of time.
+PATIENCE_MS = 240_000
+
+
+class Served:
+    """An application on a free port of loopback."""
+
+    def __init__(self, app: Any) -> None:
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("chromium is absent, and CI=true says that it must be there")
+        pytest.skip("needs chromium")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def live(_starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("e2e") / "case"
+    shutil.copytree(_starter, folder)
+    made = Live(folder)
+    assert made.compute().faults == ()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def served(live: Live) -> Iterator[Served]:
+    made = Served(create_app(live))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that keeps what went wrong: script errors, and requests to anywhere else."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(path=str(AXE))
+    made = context.new_page()
+    made.set_default_timeout(PATIENCE_MS)
+    wrong: list[str] = []
+    made.on("pageerror", lambda error: wrong.append(str(error)))
+    made.on("console", lambda m: wrong.append(m.text) if m.type == "error" and "status of 4" not in m.text else None)
+    made.on(
+        "request",
+        lambda r: wrong.append(r.url) if not r.url.startswith(("http://127.0.0.1:", "data:", "blob:")) else None,
+    )
+    yield made
+    context.close()
+    assert wrong == []
+
+
+def test_a_days_work(page: Any, served: Served, live: Live) -> None:
+    expect = sync_api.expect
+    page.goto(served.url)
+    figure = page.locator("#figure-rounds")
+    before = figure.locator("b").inner_text()
+    figure.locator("a").first.click()
+    expect(page.locator("h1")).to_have_text("Where this comes from")
+    expect(page.locator(".tree li").first).to_contain_text("figure")
+
+    page.fill("#q", "Invented Star")
+    page.press("#q", "Enter")
+    page.wait_for_url("**/search?q=*")
+    assert page.locator(".plain li").count() > 0
+
+    page.goto(f"{served.url}/map")
+    page.wait_for_selector("#map[data-ready]")
+    assert int(page.get_attribute("#map", "data-bins") or 0) > 0
+    page.locator("#map-list button").first.click()
+    assert page.locator("#map-list a").first.get_attribute("href").startswith("/why/")
+    everything = page.inner_text("#shown")
+    page.locator("#to").evaluate("(s) => { s.value = 1; s.dispatchEvent(new Event('input')); }")
+    page.wait_for_function("(was) => document.querySelector('#shown').textContent !== was", arg=everything)
+
+    # A colleague keeps the overview open while a sighting is written.
+    watching = page.context.new_page()
+    watching.goto(served.url)
+    version = live.state.version
+    page.goto(f"{served.url}/add/sighting")
+    for name, text in {"id": "e2e-1", "date": "2025-02-02", "text": "Invented Star alongside"}.items():
+        page.fill(f"form.stack [name={name}]", text)
+    page.locator("form.stack summary").click()
+    for name, text in {"place": "Port Alpha", "vessel": "Invented Star", "simulated": "yes"}.items():
+        field = page.locator(f"form.stack [name={name}]")
+        if field.count():
+            field.select_option(text) if field.evaluate("e => e.tagName") == "SELECT" else field.fill(text)
+    for name, choice in {"what": "vessel", "state": "berthed", "known_by": "direct"}.items():
+        field = page.locator(f"form.stack [name={name}]")
+        field.select_option(choice) if field.evaluate("e => e.tagName") == "SELECT" else field.fill(choice)
+    page.fill("form.stack [name=source]", "invented-survey")
+    page.click("text=Check and show the change")
+    assert "+e2e-1" in page.inner_text("pre.diff")
+    assert "e2e-1" not in (live.folder / "sightings.csv").read_text(encoding="utf-8")
+    page.click("text=Write it to the case")
+    expect(page.locator("h1")).to_have_text("Written")
+    assert "e2e-1" in (live.folder / "sightings.csv").read_text(encoding="utf-8")
+    while live.state.version == version:
+        watching.wait_for_timeout(100)
+    watching.wait_for_function("(text) => document.querySelector('main').innerText.includes(text)", arg="4 sightings")
+    watching.close()
+
+    # A prior turned: the two answers side by side, and the text untouched until it is told.
+    loading = (live.folder / "loading.toml").read_text(encoding="utf-8")
+    page.goto(f"{served.url}/cargo")
+    knob = page.locator(".knobs input[type=range]").first
+    knob.evaluate(
+        "(s) => { s.value = (Number(s.value) + Number(s.max)) / 2; s.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
+    expect(page.locator(".knobs output.moved")).to_have_count(1)
+    page.click("text=Compare")
+    page.wait_for_selector("#turned table")
+    rounds = page.locator("#turned tr", has_text=re.compile("^rounds")).first.locator("td")
+    assert rounds.nth(0).inner_text() != rounds.nth(1).inner_text()
+    page.click("text=Save to the case")
+    page.wait_for_selector("#turned pre.diff")
+    assert (live.folder / "loading.toml").read_text(encoding="utf-8") == loading
+    assert before
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_pages_hold_on_desktop_and_phone(page: Any, served: Served, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    found, wide = [], []
+    for path in [*PATHS, "/add/claim"]:
+        page.goto(served.url + path)
+        page.wait_for_load_state("load")
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wide.append(path)
+        result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        found += [
+            (path, v["id"], v["nodes"][0]["html"][:120])
+            for v in result["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+    assert found == []
+    assert wide == []
+
+
+def test_people_talk_about_a_figure(page: Any, live: Live, tmp_path: Path) -> None:
+    expect = sync_api.expect
+    database = Database(tmp_path / "people.sqlite")
+    people.add_person(database, "mina", GOOD, "analyst", moderator=True)
+    served = Served(create_app(live, database=database))
+    try:
+        page.goto(served.url)
+        page.fill("[name=name]", "mina")
+        page.fill("[name=password]", "wrong-wrong-wrong")
+        page.press("[name=password]", "Enter")
+        expect(page.locator("[role=alert]")).to_contain_text("name or password is wrong")
+        page.fill("[name=name]", "mina")
+        page.fill("[name=password]", GOOD)
+        page.press("[name=password]", "Enter")
+        talk = page.locator("#talk-figure-rounds")
+        talk.locator("summary").first.click()
+        expect(talk).to_contain_text("No comments yet")
+        talk.locator("textarea").fill("Is <b>rail</b> in this?")
+        talk.locator("text=Post").click()
+        expect(talk.locator(".comments li")).to_contain_text("Is <b>rail</b> in this?")
+        talk.locator("summary", has_text="Change").click()
+        talk.locator("details textarea").first.fill("Is rail in this too?")
+        talk.locator("text=Save").click()
+        expect(talk.locator(".by")).to_contain_text("edited")
+        talk.locator("form").last.locator("textarea").evaluate(
+            "(t) => { t.removeAttribute('maxlength'); t.value = 'x'.repeat(300); }"
+        )
+        talk.locator("text=Post").click()
+        expect(talk.locator("[role=alert]")).to_contain_text("300 characters")
+        talk.locator("summary", has_text="Moderate").click()
+        talk.locator("text=Hide").last.click()
+        expect(talk).to_contain_text("Hidden under the standard")
+    finally:
+        served.stop()
