@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import datetime as dt
+import json
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -101,7 +102,8 @@ def main() -> None:
     parser.add_argument("--kind", default="all", help="one of " + ", ".join((*KINDS, "mix")) + ", or all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20_000)
-    parser.add_argument("--figure", type=Path)
+    parser.add_argument("--keep", type=Path, help="JSON to add the scores to, so that kinds can be run one by one")
+    parser.add_argument("--figure", type=Path, help="SVG or PNG of all kinds run or kept")
     asked = parser.parse_args()
     kinds = [*KINDS, "mix"] if asked.kind == "all" else asked.kind.split(",")
     results: dict[str, list[dict[str, Any]]] = {}
@@ -127,8 +129,12 @@ def main() -> None:
                 )
                 print(f"| {kind} | {method} | {inside} | {uniform_p(ranks):.3f} | {score:.2f} | {tail} |", flush=True)
             print(f"<!-- {kind}: {time.perf_counter() - began:.0f} s on the wall -->", flush=True)
+    if asked.keep:
+        kept = json.loads(asked.keep.read_text()) if asked.keep.exists() else {}
+        results = kept | results
+        asked.keep.write_text(json.dumps(results))
     if asked.figure:
-        draw(results, asked.figure)
+        draw({k: results[k] for k in (*KINDS, "mix") if k in results}, asked.figure)
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:

@@ -160,8 +160,10 @@ def share_nodes(median: float, sd_logit: float, correlation: float) -> np.ndarra
     """
     from scipy.special import ndtri
 
-    common = ndtri((np.arange(_COMMON) + 0.5) / _COMMON) * sd_logit * np.sqrt(correlation)
-    own = ndtri((np.arange(_OWN) + 0.5) / _OWN) * sd_logit * np.sqrt(1 - correlation)
+    common, own = (ndtri((np.arange(n) + 0.5) / n) for n in (_COMMON, _OWN))
+    # Slices lose the spread within them: give it back, so that the nodes have the variance they stand for.
+    common *= sd_logit * np.sqrt(correlation) / common.std()
+    own *= sd_logit * np.sqrt(1 - correlation) / own.std()
     odds = np.exp(np.log(median / (1 - median)) + common[:, None] + own[None, :])
     return (odds / (1 + odds)).reshape(-1)
 
