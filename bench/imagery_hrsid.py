@@ -27,7 +27,9 @@ def main() -> None:
     for path in sorted(args.folder.glob("*.json")):
         boxes = json.loads(path.read_text())["boxes_xywh_area"]
         settings = DetectSettings(sensor="sar", pixel_m=2.0, chips=False, min_probability=args.floor)
-        rows = detect([str(path.with_suffix(".png"))], land=Land(osm=False), settings=settings)["detections"].to_pylist()
+        rows = detect([str(path.with_suffix(".png"))], land=Land(osm=False), settings=settings)[
+            "detections"
+        ].to_pylist()
         free = list(rows)
         hit = 0
         for x, y, w, h, _ in sorted(boxes, key=lambda b: b[4]):
@@ -38,7 +40,9 @@ def main() -> None:
         print(f"{path.stem}: {hit} of {len(boxes)} ships, {len(free)} of {len(rows)} detections false")
         hits, labels, found = hits + hit, labels + len(boxes), found + len(rows)
     precision, recall = hits / max(found, 1), hits / max(labels, 1)
-    print(f"precision {precision:.2f}, recall {recall:.2f}, F1 {2 * precision * recall / max(precision + recall, 1e-9):.2f}")
+    print(
+        f"precision {precision:.2f}, recall {recall:.2f}, F1 {2 * precision * recall / max(precision + recall, 1e-9):.2f}"
+    )
 
 
 if __name__ == "__main__":

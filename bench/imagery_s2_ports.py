@@ -95,7 +95,12 @@ def report(everything: list[dict], floor: float, verbose: bool) -> None:
             errors.append(ships[j].length_px * r["size"] - r["lengths"][i])
         chances += [(s.probability, bool(u)) for s, u in zip(ships, used, strict=True)]
         big, mid = r["lengths"] >= 60, (r["lengths"] >= 30) & (r["lengths"] < 60)
-        big_n, big_k, mid_n, mid_k = big_n + big.sum(), big_k + (hit & big).sum(), mid_n + mid.sum(), mid_k + (hit & mid).sum()
+        big_n, big_k, mid_n, mid_k = (
+            big_n + big.sum(),
+            big_k + (hit & big).sum(),
+            mid_n + mid.sum(),
+            mid_k + (hit & mid).sum(),
+        )
         false += int((~used).sum())
         water += r["water_km2"]
         if verbose:
@@ -114,7 +119,9 @@ def report(everything: list[dict], floor: float, verbose: bool) -> None:
         for low in np.arange(0, 1, 0.2):
             part = p[(p[:, 0] >= low) & (p[:, 0] < low + 0.2)]
             if len(part):
-                print(f"  {low:.1f}-{low + 0.2:.1f}: stated {part[:, 0].mean():.2f}, labelled {part[:, 1].mean():.2f} of {len(part)}")
+                print(
+                    f"  {low:.1f}-{low + 0.2:.1f}: stated {part[:, 0].mean():.2f}, labelled {part[:, 1].mean():.2f} of {len(part)}"
+                )
 
 
 if __name__ == "__main__":

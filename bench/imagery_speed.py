@@ -49,7 +49,9 @@ def main() -> None:
     block = np.ones(200_000_000 // 8)
     start = time.perf_counter()
     block.copy()
-    print(f"memory copy {2 * block.nbytes / 1e9 / (time.perf_counter() - start):.1f} GB/s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"memory copy {2 * block.nbytes / 1e9 / (time.perf_counter() - start):.1f} GB/s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         small = Path(folder) / "small.tif"
         write_scene(small, np.random.default_rng(1), 2048, 2048, 4)
@@ -62,18 +64,26 @@ def main() -> None:
                 while file.read(1 << 24):
                     pass
             read = size / 1e9 / (time.perf_counter() - start)
-            done = subprocess.run([sys.executable, "-W", "ignore", "-c", SEARCH, str(small), str(path), str(args.runs)], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", SEARCH, str(small), str(path), str(args.runs)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             if done.returncode:
                 sys.exit(done.stderr)
             got = json.loads(done.stdout)
             rate = args.width * args.height / 1e6 / got["seconds"]
             print(
                 f"{compress or 'uncompressed':<13} {size / 1e9:.2f} GB (cached read {read:.1f} GB/s): {got['seconds']:.1f} s, {rate:.0f} MP/s a "
-                f"polarisation, peak {got['peak_mib']:.0f} MiB, {got['ships']} ships of {len(truth)} simulated" + (f", FAULT {got['fault']}" if got["fault"] else ""),
+                f"polarisation, peak {got['peak_mib']:.0f} MiB, {got['ships']} ships of {len(truth)} simulated"
+                + (f", FAULT {got['fault']}" if got["fault"] else ""),
                 flush=True,
             )
             path.unlink()
-    print("peers, as published or measured elsewhere: SUMO's core 23 to 66 MP/s a band without reading; a numba CFAR package 0.22 MP/s")
+    print(
+        "peers, as published or measured elsewhere: SUMO's core 23 to 66 MP/s a band without reading; a numba CFAR package 0.22 MP/s"
+    )
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
     outlines = {a.name: a.in_pixels(scene) for a in areas}
     shapely = need("shapely")
     frame = shapely.box(0, 0, scene.width, scene.height)
-    inside = [a for a in areas if outlines[a.name] is not None and outlines[a.name].intersects(frame)]
+    inside = [a for a in areas if (polygon := outlines[a.name]) is not None and polygon.intersects(frame)]
     if areas and not inside:
         raise SceneFault(scene.path, "covers none of the given areas", "a scene over one of them")
     if scene.kind == "sar":
@@ -159,7 +159,7 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
 def _radar(scene: Scene, land: Land, settings: DetectSettings):
     from tumen.imagery import radar_ships, sar
 
-    looks = settings.looks or getattr(scene.annotation, "looks", 4.4)
+    looks = float(settings.looks or getattr(scene.annotation, "looks", 4.4))
     seen = sar.search(scene, land, settings.pfa, looks, settings.threads)
     notes = []
     if seen.zero_rows:

@@ -113,7 +113,11 @@ def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: in
     )
     data = layers(bands, share, dict(zip(bands, sea.level, strict=True)))
     data[:5, ~valid] = 0
-    body, core = _network(runner, data) if runner is not None else by_contrast(data, sea)
+    if runner is not None:
+        body, core = _network(runner, data)
+    else:
+        # Contrast says yes or no; the network's low levels have no meaning in it.
+        body, core = (np.where(m > 0.45, m, 0) for m in by_contrast(data, sea))
     for field_ in (body, core):
         field_[~clear] = 0
     found = instances(body, core, data, runner is not None, scene.mean_pixel_m or 10.0)

@@ -24,7 +24,7 @@ from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import Scene
 
 BLOCK = kernels.BLOCK
-STRIP = 16 * BLOCK  # rows of a strip: 1024, so that two polarisations of 25,000 columns are 100 MB
+STRIP = 10 * BLOCK  # rows of a strip: five strips in flight of two polarisations of 25,000 columns are 450 MB
 MARGIN = 2 * BLOCK  # rows shared by neighbouring strips: a ship of 400 m at 10 m is 40 pixels, its ring 48
 GROUP = 16  # blocks a side of a region whose clutter family is fitted: 10 km in IW
 GUARD, RING = 22, 44  # half sides of the ring, pixels: 6,000 pixels outside a ship of 400 m
@@ -63,7 +63,8 @@ class Searched:
 
 def polarisations(scene: Scene) -> list[str]:
     """Co-polarised band first, cross-polarised second."""
-    return [p for p in ("VV", "HH", "VH", "HV") if p in scene.bands][:2]
+    order: list[str] = ["VV", "HH", "VH", "HV"]
+    return [p for p in order if p in scene.bands][:2]
 
 
 def search(
@@ -284,13 +285,15 @@ def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_
         np.minimum(cx // BLOCK // GROUP, limits.shape[1] - 1),
     )
     limit = limits[region]
-    rings, share = [], None
+    rings: list[np.ndarray] = []
+    share = np.zeros(len(cy))
     for channel, (image, mean) in enumerate(zip(images, (mean_a, mean_b), strict=False)):
         ring, used = kernels.ring_mean(image, land, use_land, mean, cy, cx, GUARD, RING, limit[:, channel] * LOW)
         block = mean[np.minimum(cy // BLOCK, mean.shape[0] - 1), np.minimum(cx // BLOCK, mean.shape[1] - 1)]
         # In narrow water the ring holds too little: fall back on the block, which was clipped and land-free.
         rings.append(np.where(used >= 300, ring, np.maximum(block, 1e-9)))
-        share = used / ((2 * RING + 1) ** 2 - (2 * GUARD + 1) ** 2) if share is None else share
+        if channel == 0:
+            share = used / ((2 * RING + 1) ** 2 - (2 * GUARD + 1) ** 2)
     values = [image[y, x].astype(float) ** 2 / r[inverse] for image, r in zip(images, rings, strict=True)]
     tests = [v / limit[inverse, c] for c, v in enumerate(values)]
     if two:

@@ -37,6 +37,7 @@ OPTICAL = ("B02", "B03", "B04", "B08", "B11")
 # Formats that GDAL can only read from the top down: beyond this size they are refused, not streamed.
 SEQUENTIAL = {"PNG", "JPEG", "GIF", "BMP", "WEBP"}
 MAX_SEQUENTIAL_SIDE = 32_768
+GDAL_CACHE_MB = "96"
 MAX_SIDE = 200_000  # a stripmap data take is some 100,000 lines long
 
 
@@ -147,6 +148,8 @@ def _short(error: BaseException) -> str:
 
 def open_raster(path: str, threads: int = 1) -> Any:
     """Open a raster read-only; raises `SceneFault` in one line where GDAL cannot."""
+    # Strips are read once: GDAL's default cache, a twentieth of the memory, would only hold what is done with.
+    os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
     rasterio = need("rasterio")
     options = {"num_threads": threads} if threads > 1 and path.lower().endswith((".tif", ".tiff")) else {}
     try:
@@ -364,7 +367,9 @@ def _time(path: str, tags: dict[str, str]) -> dt.datetime | None:
         if found:
             try:
                 parts = [int(g) for g in found.groups()]
-                return dt.datetime(*([*parts, 12] if len(parts) == 3 else parts), tzinfo=dt.UTC)  # type: ignore[arg-type]
+                year, month, day, *clock = parts
+                hour, minute, second = clock or [12, 0, 0]
+                return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
             except ValueError:
                 continue
     text = tags.get("ACQUISITION_TIME") or tags.get("datetime")
