@@ -24,7 +24,7 @@ from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import Scene
 
 BLOCK = kernels.BLOCK
-STRIP = 10 * BLOCK  # rows of a strip: five strips in flight of two polarisations of 25,000 columns are 450 MB
+STRIP = 8 * BLOCK  # rows of a strip: five strips in flight of two polarisations of 25,000 columns are 400 MB
 MARGIN = 2 * BLOCK  # rows shared by neighbouring strips: a ship of 400 m at 10 m is 40 pixels, its ring 48
 GROUP = 16  # blocks a side of a region whose clutter family is fitted: 10 km in IW
 GUARD, RING = 22, 44  # half sides of the ring, pixels: 6,000 pixels outside a ship of 400 m
