@@ -31,7 +31,12 @@ def rate(kind: str, pols: tuple[str, ...], pfa: float, side: int, seed: int) -> 
             level = backdrop((side, side))
             for band, pol in enumerate(pols, 1):
                 out.set_band_description(band, pol)
-                out.write(np.minimum(np.sqrt(clutter(rng, kind, (side, side), MEAN[pol] * 4) * level), 65535).astype(np.uint16), band)
+                out.write(
+                    np.minimum(np.sqrt(clutter(rng, kind, (side, side), MEAN[pol] * 4) * level), 65535).astype(
+                        np.uint16
+                    ),
+                    band,
+                )
         scene = open_scene(path)
         seen = sar.search(scene, None, pfa, 4.4)
         scene.close()
@@ -51,7 +56,10 @@ def main() -> None:
                 false, total = (sum(c[i] for c in counts) for i in (0, 1))
                 ratio = false / total / pfa
                 noise = 2 * np.sqrt(max(false, 1)) / (total * pfa)
-                print(f"stated {pfa:.0e}  {'+'.join(pols):<6} {kind:<10} measured {false / total:.2e}  ratio {ratio:.2f} +- {noise:.2f}  {'ok' if 0.5 <= ratio <= 2 else 'MISSED'}", flush=True)
+                print(
+                    f"stated {pfa:.0e}  {'+'.join(pols):<6} {kind:<10} measured {false / total:.2e}  ratio {ratio:.2f} +- {noise:.2f}  {'ok' if 0.5 <= ratio <= 2 else 'MISSED'}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,11 @@ def measured(folder: Path) -> list[dict]:
             blobs = radar_ships.merge(seen.blobs, radar_ships.MERGE_GAP_M / 10, radar_ships.MAX_LENGTH_M / 10)
             c = scene.width / 2
             blob = min(blobs, key=lambda b: np.hypot(b.x.mean() + 0.5 - c, b.y.mean() + 0.5 - c), default=None)
-            row = {"scene": number, "ais_m": float(ship["AISShipInformation"]["Length"]), "hand_m": float(ship["SARShipInformation"]["Manual_Length"])}
+            row = {
+                "scene": number,
+                "ais_m": float(ship["AISShipInformation"]["Length"]),
+                "hand_m": float(ship["SARShipInformation"]["Manual_Length"]),
+            }
             row["features"] = None if blob is None else radar_ships.features(radar_ships.trim(blob, 10.0), 10.0)
             out.append(row)
     return out
@@ -70,7 +74,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     everything = measured(args.folder)
-    print(f"{sum(r['features'] is not None for r in everything)} of {len(everything)} chips: a ship found nearest the centre")
+    print(
+        f"{sum(r['features'] is not None for r in everything)} of {len(everything)} chips: a ship found nearest the centre"
+    )
     rows = [r for r in everything if r["features"] is not None and r["ais_m"] > 0]
     truth = np.array([r["ais_m"] for r in rows])
     hand = np.array([r["hand_m"] for r in rows])
@@ -83,8 +89,12 @@ def main() -> None:
     error = made - truth
     for left in np.unique(scene):
         part = scene == left
-        print(f"scene {left}: {part.sum():>3} ships, mean absolute error {np.abs(error[part]).mean():.1f} m, bias {error[part].mean():+.1f} m")
-    print(f"all: {len(rows)} ships, mean absolute error {np.abs(error).mean():.1f} m, median {np.median(np.abs(error)):.1f} m; by hand {np.abs(hand - truth).mean():.1f} m")
+        print(
+            f"scene {left}: {part.sum():>3} ships, mean absolute error {np.abs(error[part]).mean():.1f} m, bias {error[part].mean():+.1f} m"
+        )
+    print(
+        f"all: {len(rows)} ships, mean absolute error {np.abs(error).mean():.1f} m, median {np.median(np.abs(error)):.1f} m; by hand {np.abs(hand - truth).mean():.1f} m"
+    )
     for level, width in ((50, 0.674), (80, 1.282), (95, 1.96)):
         print(f"  stated {level} % interval holds {100 * (np.abs(error) <= width * sd).mean():.0f} %")
     if args.write:

@@ -205,7 +205,11 @@ def pairs(ports: list[dict]) -> list[list[dict]]:
     """Ports left out together, many labels with few, so that half as many networks must be trained."""
     order = sorted(ports, key=lambda p: len(p["ships"]))
     half = len(order) // 2
-    return [[a, b] for a, b in zip(order[:half], reversed(order[half:]), strict=True)] if len(order) % 2 == 0 else [[p] for p in order]
+    return (
+        [[a, b] for a, b in zip(order[:half], reversed(order[half:]), strict=True)]
+        if len(order) % 2 == 0
+        else [[p] for p in order]
+    )
 
 
 def main() -> None:
