@@ -98,8 +98,8 @@ def _union(parts: list[Blob]) -> Blob:
 def trim(blob: Blob, size: float) -> Blob:
     """The blob without faint skirts and neighbours: the lowest level at which what is left could be one hull.
 
-    A hull is slender: the level rises from 22 to 7 dB below the peak until the strongest piece is no wider
-    than 85 m in the picture (59 m of beam and blur) and no longer than the longest ship.
+    Only a blob wider than 200 m is trimmed: the level rises from 22 to 4 dB below the peak until the strongest piece is no wider
+    than 130 m in the picture (beam, blur and smear) and no longer than the longest ship.
     """
     if len(blob.x) < 6 or rectangle(blob.x, blob.y, trim=0).width * size <= UNTRIMMED_M:
         return blob
