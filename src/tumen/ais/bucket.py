@@ -150,8 +150,8 @@ class Events:
             self.t, self.pos.lat, self.pos.lon, self.speed, self.begin, self.index.arrays(), s.exit_m - s.entry_m,
             s.stop_begin_kn, s.stop_end_kn, int(s.port_gap_h * HOUR_US),
         )  # fmt: skip
-        rows = []
-        for k in np.flatnonzero(self.real[whole[:, 0]]) if len(whole) else []:
+        rows: list[dict[str, Any]] = []
+        for k in np.flatnonzero(self.real[whole[:, 0]]) if len(whole) else ():
             g, first, last, flags, port, stop, stop_end, count, longest, still = (int(v) for v in whole[k])
             entry, stopped = bool(flags & walk.ENTRY), bool(flags & walk.STOP)
             gap, leave = bool(flags & walk.GAP), bool(flags & walk.EXIT)
@@ -212,7 +212,7 @@ class Events:
         ]
         self.tables["ends"] = self._gap_table(ends, ends, before)
 
-    def _gap_table(self, last: np.ndarray, after: np.ndarray, before: list[int]) -> pa.Table:
+    def _gap_table(self, last: np.ndarray, after: np.ndarray, before: list[Any]) -> pa.Table:
         lat, lon = self.at(last)
         end_lat, end_lon = self.at(after)
         g = self.of_track[last]
@@ -236,6 +236,7 @@ class Events:
         long = int(s.gap_h * HOUR_US)
         rows = []
         by_track: dict[int, list[dict[str, Any]]] = {}
+        visit: dict[str, Any]
         for visit in self.visits:
             if visit["confidence"] >= s.voyage_confidence:
                 by_track.setdefault(visit["g"], []).append(visit)
@@ -362,7 +363,7 @@ class Events:
             return
         probe = moving[::50]
         land = coast.inland(*self.at(probe))
-        suspicious = np.unique(self.of_track[probe[land]]) if land is not None else []
+        suspicious = np.unique(self.of_track[probe[land]])
         for g in suspicious:
             a, b = int(self.begin[g]), int(self.begin[g + 1])
             rows = np.arange(a, b)[self.speed[a:b] > 5.0]

@@ -5,6 +5,9 @@ whenever a vessel's identity columns change. A cell that should be a number and 
 and is counted; a row that lacks a needed cell is counted under the reason why.
 """
 
+# mypy: disable-error-code="return-value,assignment"
+# Kernels mix Python and NumPy integers; numba, not mypy, gives them their types.
+
 from __future__ import annotations
 
 import csv

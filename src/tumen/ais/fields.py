@@ -319,7 +319,7 @@ def stamp(buf: np.ndarray, a: int, b: int) -> int:
 @inlined
 def fold(h: int, c: int) -> int:
     """One step of a 64-bit FNV-1a hash over a byte, blank-insensitive callers skip blanks."""
-    return (h ^ np.uint64(c)) * np.uint64(1099511628211)
+    return (h ^ np.uint64(c)) * np.uint64(1099511628211)  # type: ignore[return-value]
 
 
 @inlined
@@ -332,7 +332,7 @@ def word(buf: np.ndarray, a: int, b: int) -> int:
             c = c + 32
         if (97 <= c <= 122) or (48 <= c <= 57) or c >= 128:
             h = fold(h, c)
-    return np.int64(h)
+    return np.int64(h)  # type: ignore[return-value]
 
 
 @kernel

@@ -7,6 +7,7 @@ above it the haversine; positions inside kernels are integers of 1e-7 degree (ab
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def bearing_deg(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     return angle if angle >= 0.0 else angle + 360.0
 
 
-def distances_m(lat1: np.ndarray, lon1: np.ndarray, lat2: np.ndarray, lon2: np.ndarray) -> np.ndarray:
+def distances_m(lat1: Any, lon1: Any, lat2: Any, lon2: Any) -> np.ndarray:
     """Haversine distances in metres, element by element with broadcasting, degrees in."""
     lat1, lon1, lat2, lon2 = (np.radians(np.asarray(v, dtype=float)) for v in (lat1, lon1, lat2, lon2))
     a = np.sin((lat2 - lat1) / 2) ** 2 + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2

@@ -6,6 +6,9 @@ $--ZDA/$--RMC in the stream), puts multi-sentence messages together and decodes 
 ITU-R M.1371-5 that Tumen uses. pyais is the reference that it is tested against, message by message.
 """
 
+# mypy: disable-error-code="return-value,assignment"
+# Kernels mix Python and NumPy integers; numba, not mypy, gives them their types.
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -198,7 +198,7 @@ def _from_csv(text: str) -> Places:
     return made
 
 
-def _titled(name: str, country: str | None) -> str:
+def _titled(name: Any, country: str | None) -> str:
     """Two ports of one name in two countries stay apart."""
     name = name.strip()
     return f"{name} ({country.strip()})" if country and country.strip() else name
