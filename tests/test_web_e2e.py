@@ -40,7 +40,7 @@ FLAGS = [
     "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]  # fmt: skip
 # Patience for a computation on a loaded machine; nothing is asserted of time.
-PATIENCE_MS = 240_000
+PATIENCE_MS = 60_000
 
 
 class Served:
@@ -142,13 +142,13 @@ def test_a_days_work(page: Any, served: Served, live: Live) -> None:
         page.fill(f"form.stack [name={name}]", text)
     page.locator("form.stack summary").click()
     for name, text in {"place": "Port Alpha", "vessel": "Invented Star", "simulated": "yes"}.items():
-        field = page.locator(f"form.stack [name={name}]")
-        if field.count():
-            field.select_option(text) if field.evaluate("e => e.tagName") == "SELECT" else field.fill(text)
+        page.fill(f"form.stack [name={name}]", text)
     for name, choice in {"what": "vessel", "state": "berthed", "known_by": "direct"}.items():
-        field = page.locator(f"form.stack [name={name}]")
-        field.select_option(choice) if field.evaluate("e => e.tagName") == "SELECT" else field.fill(choice)
+        page.select_option(f"form.stack [name={name}]", choice)
     page.fill("form.stack [name=source]", "invented-survey")
+    page.click("text=Check and show the change")
+    expect(page.locator("[role=alert]")).to_contain_text("sightings.csv:")
+    page.select_option("form.stack [name=named]", "named")
     page.click("text=Check and show the change")
     assert "+e2e-1" in page.inner_text("pre.diff")
     assert "e2e-1" not in (live.folder / "sightings.csv").read_text(encoding="utf-8")
@@ -157,7 +157,7 @@ def test_a_days_work(page: Any, served: Served, live: Live) -> None:
     assert "e2e-1" in (live.folder / "sightings.csv").read_text(encoding="utf-8")
     while live.state.version == version:
         watching.wait_for_timeout(100)
-    watching.wait_for_function("(text) => document.querySelector('main').innerText.includes(text)", arg="4 sightings")
+    watching.wait_for_function("(text) => document.querySelector('main').innerText.includes(text)", arg="3 sightings")
     watching.close()
 
     # A prior turned: the two answers side by side, and the text untouched until it is told.
@@ -229,5 +229,6 @@ def test_people_talk_about_a_figure(page: Any, live: Live, tmp_path: Path) -> No
         talk.locator("summary", has_text="Moderate").click()
         talk.locator("text=Hide").last.click()
         expect(talk).to_contain_text("Hidden under the standard")
+        page.goto("about:blank")
     finally:
         served.stop()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,3 +89,27 @@ def test_forms_with_our_own_token_refuse_odd_fields(client: TestClient, folder: 
     answer = client.post(path, data=form | {"csrf": "local-token"})
     assert answer.status_code < 500, (path, form)
     assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+
+
+def test_a_turned_prior_is_written_in_either_form_of_toml(client: TestClient, folder: Path) -> None:
+    path = folder / "loading.toml"
+    before = path.read_text(encoding="utf-8")
+    inline = tomllib.loads(before)["load"]["boxes_per_voyage"]
+    for text in (before, _as_table(before, inline)):
+        path.write_text(text, encoding="utf-8")
+        client.app.state.bench.live.compute()  # type: ignore[attr-defined]
+        form = {"csrf": "local-token", "load.boxes_per_voyage": "300"}
+        shown = client.post("/knobs/save", data=form)
+        mark = re.search(r'name="mark" value="([0-9a-f]{64})"', shown.text)
+        assert mark, shown.text
+        assert path.read_text(encoding="utf-8") == text
+        assert client.post("/knobs/save", data=form | {"mark": mark[1]}).status_code == 200
+        told = tomllib.loads(path.read_text(encoding="utf-8"))["load"]["boxes_per_voyage"]
+        assert told == inline | {"median": 300, "low": 150, "high": 500}
+    path.write_text(before, encoding="utf-8")
+
+
+def _as_table(text: str, prior: dict[str, Any]) -> str:
+    kept = re.sub(r"(?m)^boxes_per_voyage.*\n", "", text)
+    fields = "\n".join(f"{k} = {json.dumps(v)}" for k, v in prior.items())
+    return f"{kept}\n[load.boxes_per_voyage]\n{fields}\n"

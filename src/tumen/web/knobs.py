@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +60,11 @@ def compare(state: State, turned: dict[str, str]) -> dict[str, Any]:
     other = Study(replace(study.case, loading=loading), study.store, study.workers, study.dask)
     other.run(until="headline")
     new = {r["figure"]: r for r in other.table("headline").to_pylist()}
-    figures = [{"name": n, "words": WORDS[n], "old": state.headline[n], "new": new[n]} for n in WORDS if n in new]
+    figures = [
+        {"name": n, "words": WORDS[n], "unit": new[n].get("unit"), "old": state.headline[n], "new": new[n]}
+        for n in WORDS
+        if n in new
+    ]
     return {"figures": figures, "turned": {path: prior.median for path, prior in wanted.items()}}
 
 
@@ -134,20 +139,45 @@ def _with(value: Any, path: list[str], prior: Prior) -> Any:
 
 
 def _in_text(text: str, name: str, prior: Prior) -> str:
-    """The text with median, low and high of one table replaced; everything else stays as it was written."""
-    head = re.search(rf"(?m)^\[{re.escape(name)}\]\s*$", text)
-    if head is None:
-        raise KnobError(f"{name}: stands in {FILE} in a form that cannot be changed here; edit the text")
-    end = re.compile(r"(?m)^\[").search(text, head.end())
-    stop = end.start() if end else len(text)
-    block = text[head.end() : stop]
+    """The text with median, low and high of one prior replaced; everything else stays as it was written.
+
+    A prior stands as a table of its own or as an inline table on one line. Raises `KnobError` for any other form.
+    """
+    parent, _, key = name.rpartition(".")
+    start, stop = _table(text, name)
+    if start < 0:
+        start, stop = _table(text, parent)
+        line = (
+            re.compile(rf"(?m)^{re.escape(key)}[ \t]*=[ \t]*\{{.*$").search(text, max(start, 0), stop)
+            if start >= 0
+            else None
+        )
+        if line is None:
+            raise KnobError(f"{name}: stands in {FILE} in a form that cannot be changed here; edit the text")
+        start, stop = line.span()
+    block = text[start:stop]
     for field in ("median", "low", "high"):
         block, count = re.subn(
-            rf"(?m)^({field}\s*=\s*)[^#\n]*?(\s*(#.*)?)$", rf"\g<1>{getattr(prior, field):g}\g<2>", block
+            rf"(?m)((?:^|[{{,])[ \t]*{field}[ \t]*=[ \t]*)[-+0-9.eE_]+", rf"\g<1>{getattr(prior, field):g}", block
         )
         if count != 1:
             raise KnobError(f"{name}.{field}: not found in {FILE}; edit the text")
-    return text[: head.end()] + block + text[stop:]
+    after = text[:start] + block + text[stop:]
+    told: Any = tomllib.loads(after)
+    for part in name.split("."):
+        told = told[part]
+    if not math.isclose(told["median"], prior.median, rel_tol=1e-4):
+        raise KnobError(f"{name}: stands in {FILE} in a form that cannot be changed here; edit the text")
+    return after
+
+
+def _table(text: str, name: str) -> tuple[int, int]:
+    """Where the lines of a TOML table begin and end; -1 where there is no such table."""
+    head = re.search(rf"(?m)^\[{re.escape(name)}\][ \t]*(#.*)?$", text)
+    if head is None:
+        return -1, -1
+    end = re.compile(r"(?m)^\[").search(text, head.end())
+    return head.end(), end.start() if end else len(text)
 
 
 def _logit(p: float) -> float:

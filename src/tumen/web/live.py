@@ -91,7 +91,7 @@ class Live:
         try:
             if self.state.version == version:
                 await asyncio.wait_for(done.wait(), timeout)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):  # cancelled when the server ends: answer, and let it
             pass
         finally:
             self._listeners.discard(tell)

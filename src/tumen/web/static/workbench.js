@@ -113,6 +113,11 @@ document.addEventListener("input", (event) => {
   output.classList.toggle("moved", input.value !== input.dataset.present);
 });
 
+// Comments are fetched when their place is opened for the first time.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.(".talk") && event.target.open) event.target.querySelector("div").dispatchEvent(new Event("opened"));
+}, true);
+
 // On a phone the menu is one row: bring the present page into it.
 const present = document.querySelector("nav [aria-current]");
 if (present && getComputedStyle(present.parentElement).flexDirection === "row") present.parentElement.scrollLeft = present.offsetLeft - 40;
