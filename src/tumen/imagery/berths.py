@@ -22,7 +22,7 @@ MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share
 # Share of a berth polygon that looks like hull: an empty berth shows crane booms, fenders and mixed pixels of
 # the quay, an occupied one at least a fifth of the polygon. Middle and slope of the logistic between them.
 FILL_MIDDLE, FILL_SLOPE = 0.22, 14.0
-MISSED = 0.08  # chance that a ship alongside leaves no detection in a usable image (1 - recall, measured)
+MISSED = 0.08  # chance that a ship alongside leaves no detection in a usable image (a setting of ours, not measured)
 
 
 def polygon_mask(polygon: Any, x: int, y: int, width: int, height: int) -> np.ndarray:

@@ -155,7 +155,8 @@ def read_land(path: Path) -> tuple[list[Any], list[Any]]:
     try:
         data = json.loads(path.read_text("utf-8"))
         features = data["features"] if data.get("type") == "FeatureCollection" else [data]
-        land, water = [], []
+        land: list[Any] = []
+        water: list[Any] = []
         for item in features:
             geometry = item.get("geometry", item) if item.get("type") == "Feature" else item
             shape = shapely.make_valid(shapely.geometry.shape(geometry))
@@ -199,7 +200,7 @@ def pixel_polygons(land: Land, geo: Georeference, x: int, y: int, width: int, he
     else:
         sides = [(float(lon.min()), float(lon.max()))]
     pad = 0.002  # degrees: clipped edges stay outside the window
-    out = []
+    out: list[Any] = []
     for west, east in sides:
         for polygon in land.polygons(west - pad, float(lat.min()) - pad, east + pad, float(lat.max()) + pad):
             made = shapely.transform(polygon, lambda p: np.column_stack(geo.pixel(p[:, 0], p[:, 1])))

@@ -157,7 +157,8 @@ def clouds(scene: Scene, bands: dict[str, np.ndarray], x: int, y: int, w: int, h
     need = [bands[b] for b in ("B02", "B03", "B04") if b in bands]
     if len(need) < 3:
         return np.zeros((h, w), bool)
-    low, high = np.minimum.reduce(need), np.maximum.reduce(need)
+    low: np.ndarray = np.minimum.reduce(need)
+    high: np.ndarray = np.maximum.reduce(need)
     white = (low > 0.22) & (high < 1.35 * low) & (bands.get("B08", low) > 0.22)
     # A cloud is larger than any roof: 300 m and more.
     return ndimage.binary_dilation(ndimage.binary_opening(white, np.ones((3, 3)), iterations=14), iterations=6)
