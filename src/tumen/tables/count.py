@@ -1,7 +1,19 @@
 """How many visits and voyages took place: joint draws, their summaries, diagnostics, forecasts."""
 
 from tumen.tables.schema import (
-    COUNT, DATE, DRAW, EVIDENCE_ID, FLAG, NAME, PARENTS, REAL, TEXT, TEXTS, TIME, Column, Table,
+    COUNT,
+    DATE,
+    DRAW,
+    EVIDENCE_ID,
+    FLAG,
+    NAME,
+    PARENTS,
+    REAL,
+    TEXT,
+    TEXTS,
+    TIME,
+    Column,
+    Table,
 )
 
 VISITS = Table(
