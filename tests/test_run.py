@@ -56,9 +56,9 @@ def append_row(path: Path, **cells: str) -> None:
         csv.DictWriter(file, header, lineterminator="\n", restval="").writerow(cells)
 
 
-def last_row(path: Path) -> dict[str, str]:
+def rows(path: Path) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))[-1]
+        return list(csv.DictReader(file))
 
 
 def computed(folder: Path, store: Path, **options: Any) -> tuple[Study, list[str]]:
@@ -170,16 +170,18 @@ def test_a_lost_object_is_made_again(study: Study, copy: Path, tmp_path: Path) -
 
 def test_nothing_published_later_is_used(copy: Path, tmp_path: Path) -> None:
     before, _ = computed(copy, tmp_path / "a", as_of="2024-03-01")
-    for name in ("claims.csv", "indicators.csv", "looks.csv"):
-        row = last_row(copy / name)
-        key = next(c for c in row if c.endswith("_id") or c == "id")
-        row[key] = row[key] + "-planted"
-        if "published" in row:
-            row["published"] = "2024-06-01"
-        for column in ("point", "low", "high"):
-            if row.get(column):
-                row[column] = "99000000"
-        append_row(copy / name, **row)
+    # Rows that fit the case, planted with a later day of publication; the claim is far beyond any other.
+    claim = next(
+        r for r in rows(copy / "claims.csv") if r["unit"] == "rounds" and r["use"] == "evidence" and r["point"]
+    )
+    planted = {
+        "claims.csv": claim | {"point": "99000000", "period_end": "2024-02"},
+        "indicators.csv": rows(copy / "indicators.csv")[0],
+        "looks.csv": next(r for r in rows(copy / "looks.csv") if r["date"] < "2024-02" and not r["vessel"]),
+    }
+    for name, row in planted.items():
+        later = {"published": "2024-06-01"} if "published" in row else {"source": "kbs-c4ads-2024-06-24"}
+        append_row(copy / name, **(row | later | {"id": row["id"] + "-planted"}))
     after, _ = computed(copy, tmp_path / "b", as_of="2024-03-01")
     for name in ("headline", "trades", "balance"):
         columns = [c for c in before.table(name).column_names if c not in ("evidence_id", "parents", "why")]
