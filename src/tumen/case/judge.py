@@ -21,6 +21,7 @@ from tumen.case.expression import ExpressionError, names_in, parse
 from tumen.case.faults import At, Faults
 from tumen.case.read import read_csv, read_toml
 from tumen.case.record import DateCell, PartialDate, Record, TextCell
+from tumen.case.shares import beta_quantile
 from tumen.tables import INDICATORS, SOURCES
 
 RELIABILITY = ("A", "B", "C", "D", "E", "F")
@@ -254,9 +255,8 @@ def jeffreys(count: int, of: int) -> tuple[float, float]:
     >>> round(low, 4), round(high, 3), round(middle((low, high)), 4)
     (0.0018, 0.126, 0.0158)
     """
-    from scipy.special import betaincinv
-
-    near, centre = betaincinv(count + 0.5, of - count + 0.5, [0.05 if 2 * count > of else 0.95, 0.5])
+    a, b = count + 0.5, of - count + 0.5
+    near, centre = beta_quantile(a, b, 0.05 if 2 * count > of else 0.95), beta_quantile(a, b, 0.5)
     odds_near, odds_centre = near / (1 - near), centre / (1 - centre)
     odds_far = odds_centre**2 / odds_near
     far = odds_far / (1 + odds_far)
