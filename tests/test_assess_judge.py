@@ -328,6 +328,24 @@ def test_a_broken_indicator_is_named_with_file_and_line(broken, old, new, told):
     assert any(f.startswith(f"indicators.csv:{line}:") and told in f for f in faults_of(broken.folder))
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("scr-fy2024", ",237\n", ",\n", "value: None"),
+        ("scr-fy2024", "2025-03-31,,far", "2026-03-31,,far", "the last day of the next year"),
+        ("scr-fy2024", "seen,supports,weak", "seen,contradicts,weak", "likelihood ratio of 1.1"),
+        ("scr-fy2023", ",174\n", ",474\n", "likelihood ratio"),
+        ("panel-veto", "month after the column,\n", "month after the column,3\n", "is no yearly count"),
+    ],
+)
+def test_a_broken_count_is_named_with_file_and_line(broken, name, old, new, told):
+    text = (broken.folder / "indicators.csv").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines(keepends=True) if line.startswith(f"{name},"))
+    assert old in row
+    line = broken("indicators.csv", row, row.replace(old, new, 1))
+    assert any(f.startswith(f"indicators.csv:{line}:") and told in f for f in faults_of(broken.folder))
+
+
 def test_evidence_dated_after_as_of_is_refused(broken):
     found = faults_of(broken.folder, as_of=dt.date(2024, 3, 1))
     assert any("indicators.csv:" in f and "after the as-of date 2024-03-01" in f for f in found)

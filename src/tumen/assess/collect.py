@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from tumen.assess.evidence import chances
+from tumen.assess.evidence import of_sign, to_come
 from tumen.assess.words import place
 from tumen.case.judge import Observation, Responses, Trades
 from tumen.tables import COLLECT
@@ -37,8 +37,9 @@ def table(trades: Trades, now: Snapshot, responses: Responses | None, hidden: Co
     for look in looks.values():
         depend = now.values[f"grades.reliability.{look.grade[0]}"] * now.values[f"grades.credibility.{look.grade[1]}"]
         sides = []
+        hit, false_alarm = to_come(look.sign, trades, now.found, now.values)
         for seen in (True, False):
-            true, false, blind = chances(look.sign, seen, now.values)
+            true, false, blind = of_sign(hit, false_alarm, seen)
             sides.append((depend * true + (1 - depend) * blind, depend * false + (1 - depend) * blind))
             extra.append((look.trade, *sides[-1]))
         chance_pairs.append(sides)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from tumen.assess.sheet import Values
-from tumen.case.judge import NONE, Trades
+from tumen.case.history import next_raised, ratios
+from tumen.case.judge import NONE, Series, Trades
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Finding:
     text: str
     text_ko: str | None
     evidence_ids: tuple[str, ...]
+    value: float | None = None
+    counted: Series | None = None  # of a yearly count: its history, and the counts since up to this one
 
     @property
     def published(self) -> dt.date:
@@ -81,7 +84,20 @@ def findings(indicators: pa.Table, trades: Trades) -> list[Finding]:
     groups: dict[str, list[dict]] = defaultdict(list)
     for row in rows:
         groups[root(row["indicator_id"])].append(row)
-    return sorted((_finding(group) for group in groups.values()), key=lambda f: (f.published, f.id))
+    made = [_finding(group) for group in groups.values()]
+    return sorted(_with_history(made, trades), key=lambda f: (f.published, f.id))
+
+
+def _with_history(found: list[Finding], trades: Trades) -> list[Finding]:
+    """Give each yearly count its history and the counts that came before it."""
+    out = [f for f in found if not trades.signs[f.sign].counts]
+    for name in dict.fromkeys(f.sign for f in found if trades.signs[f.sign].counts):
+        own = sorted((f for f in found if f.sign == name), key=lambda f: f.event)
+        years = [(f.event, f.value or 0.0) for f in own]
+        for place, finding in enumerate(own):
+            series = trades.signs[name].series(years[: place + 1], trades.settings.trade_began)
+            out.append(replace(finding, counted=series))
+    return out
 
 
 def _finding(rows: Sequence[dict]) -> Finding:
@@ -97,6 +113,7 @@ def _finding(rows: Sequence[dict]) -> Finding:
         text=first["text"],
         text_ko=first["text_ko"],
         evidence_ids=tuple(r["evidence_id"] for r in rows if r["evidence_id"]),
+        value=first["value"],
     )
 
 
@@ -122,15 +139,39 @@ def depends(finding: Finding, values: Values, day: dt.date) -> np.ndarray:
     return (1 - lost) * content * fresh
 
 
-def chances(sign: str, seen: bool, values: Values) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+Sides = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def chances(finding: Finding, values: Values) -> Sides:
     """Chance of what was reported if the node is true, if it is false, and if the origin is blind to the facts.
 
     A blind origin reports the sign as often as the side under which the sign is likelier would
     have it: so a finding that depends on the facts with chance r moves odds by at most 1/(1 - r).
+    Of a yearly count the chances are relative: only their ratios mean something.
     """
-    true, false = values[f"signs.{sign}.hit"], values[f"signs.{sign}.false_alarm"]
-    blind = np.maximum(true, false)
-    return (true, false, blind) if seen else (1 - true, 1 - false, 1 - blind)
+    if finding.counted is None:
+        return of_sign(values[f"signs.{finding.sign}.hit"], values[f"signs.{finding.sign}.false_alarm"], finding.seen)
+    ratio = ratios(*finding.counted, values[f"signs.{finding.sign}.rise"])[:, -1]
+    most = np.maximum(ratio, 1.0)
+    return ratio / most, 1.0 / most, np.ones(len(ratio))
+
+
+def of_sign(hit: np.ndarray, false_alarm: np.ndarray, seen: bool) -> Sides:
+    """The same for a sign that is seen or not."""
+    blind = np.maximum(hit, false_alarm)
+    return (hit, false_alarm, blind) if seen else (1 - hit, 1 - false_alarm, 1 - blind)
+
+
+def to_come(sign: str, trades: Trades, found: Sequence[Finding], values: Values) -> tuple[np.ndarray, np.ndarray]:
+    """Chance that a sign would be seen next time, if the node is true and if it is false, each (rows,).
+
+    Of a yearly count: that the next one lies nearer to what the rise would give than to what would come without.
+    """
+    if not trades.signs[sign].counts:
+        return values[f"signs.{sign}.hit"], values[f"signs.{sign}.false_alarm"]
+    years = sorted((f.event, f.value or 0.0) for f in found if f.sign == sign)
+    series = trades.signs[sign].series(years, trades.settings.trade_began)
+    return next_raised(*series, values[f"signs.{sign}.rise"])
 
 
 def origin_likelihood(depend: np.ndarray, ratio: np.ndarray) -> np.ndarray:
@@ -162,7 +203,7 @@ class Evidence:
             self.groups[finding.node, finding.origin].append(number)
         self.ratios = []
         for finding in self.found:
-            true, false, blind = chances(finding.sign, finding.seen, values)
+            true, false, blind = chances(finding, values)
             self.ratios.append((true / blind, false / blind))
 
     def depend(self, days: Sequence[dt.date]) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tumen.assess.evidence import Finding, depends
+from tumen.assess.evidence import Finding, chances, depends
 from tumen.assess.network import leaf_prior, node_names, remainder
 from tumen.assess.sheet import Values
 from tumen.case.judge import Trades
@@ -135,11 +135,11 @@ def _findings(net: Any, gum: Any, found: Sequence[Finding], values: Values, day:
             _node(net, gum, label, ["not seen", "seen"])
             net.addArc(node, label)
             net.addArc(name, label)
-            hit = float(values[f"signs.{finding.sign}.hit"][0])
-            false = float(values[f"signs.{finding.sign}.false_alarm"][0])
-            seen = np.full((2, len(members) + 1), max(hit, false))
-            seen[0, rank + 1 :], seen[1, rank + 1 :] = false, hit
-            _fill(net, label, [node, name], seen)
+            hit, false, blind = (float(side[0]) for side in chances(finding, values))
+            told = np.full((2, len(members) + 1), blind)
+            told[0, rank + 1 :], told[1, rank + 1 :] = false, hit
+            # What was told of a sign looked for in vain is that it was not seen.
+            _fill(net, label, [node, name], told if finding.seen else 1 - told)
             evidence[label] = int(finding.seen)
     return evidence
 

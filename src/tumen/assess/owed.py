@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -53,10 +54,8 @@ def chance_below(bound: float, row: dict) -> float:
     >>> chance_below(1e9, {"owed_median": 2e9, "owed_low90": 1e9, "owed_high90": 5e9})
     0.05
     """
-    from scipy.special import ndtr
-
     middle = row["owed_median"]
     side = middle - row["owed_low90"] if bound < middle else row["owed_high90"] - middle
     if side <= 0:
         return float(bound >= middle)
-    return round(float(ndtr((bound - middle) / side * Z95)), 12)
+    return round(0.5 * (1.0 + math.erf((bound - middle) / side * Z95 / math.sqrt(2.0))), 12)

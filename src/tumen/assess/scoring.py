@@ -20,6 +20,7 @@ import pyarrow as pa
 from tumen.assess.words import PHIA_RANGES, phia
 from tumen.case.judge import Outcome, Trades
 from tumen.case.record import content_id
+from tumen.case.shares import beta_quantile
 from tumen.tables import CALIBRATION, JUDGEMENTS, SCORES
 
 FIELDS = ("judged_on", "trade", "probability", "low90", "high90", "word", "definition")
@@ -132,14 +133,12 @@ def scores_of(said: np.ndarray, true: np.ndarray) -> dict[str, Any]:
 
 
 def _band(own: Sequence[tuple[float, int]]) -> dict[str, Any]:
-    from scipy.special import betaincinv
-
     hits, size = sum(t for _, t in own), len(own)
-    low, high = betaincinv(hits + 0.5, size - hits + 0.5, [0.05, 0.95])
+    low, high = (beta_quantile(hits + 0.5, size - hits + 0.5, level) for level in (0.05, 0.95))
     return {
         "judgements": size,
         "said": float(np.mean([p for p, _ in own])),
         "true_share": hits / size,
-        "low90": float(low),
-        "high90": float(high),
+        "low90": low,
+        "high90": high,
     }

@@ -101,8 +101,11 @@ def sheet(trades: Trades) -> Sheet:
         for other, bounds in hypothesis.settled_by.items():
             made.add(f"{head}.settled_by.{other}", bounds, True)
     for name, sign in trades.signs.items():
-        made.add(f"signs.{name}.hit", sign.hit, True)
-        made.add(f"signs.{name}.false_alarm", sign.false_range, True)
+        if sign.rise is not None:
+            made.add(f"signs.{name}.rise", sign.rise, False)
+        if sign.hit is not None:
+            made.add(f"signs.{name}.hit", sign.hit, True)
+            made.add(f"signs.{name}.false_alarm", sign.false_range, True)
         if sign.half_life_days is not None:
             days = sign.half_life_days
             made.add(f"signs.{name}.half_life_days", (days / HALF_LIFE_SPREAD, days * HALF_LIFE_SPREAD), False)

@@ -9,18 +9,21 @@ rows; what they mean is a table in trades.toml that the brief can print.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tumen.case.expression import ExpressionError, names_in, parse
 from tumen.case.faults import At, Faults
+from tumen.case.history import FEWEST, ratios
 from tumen.case.read import read_csv, read_toml
-from tumen.case.record import DateCell, PartialDate, Record, TextCell
+from tumen.case.record import AmountCell, DateCell, PartialDate, Record, TextCell
 from tumen.case.shares import beta_quantile
 from tumen.tables import INDICATORS, SOURCES
 
@@ -201,19 +204,39 @@ class Baseline(Record):
         return self
 
 
+class YearCount(Record):
+    """A count of one year from before the trade."""
+
+    end: dt.date = Field(description="last day of the year that was counted")
+    count: float = Field(gt=0, description="the count")
+    source: str = Field(description="source id, or the word assumption")
+    why: str = Field(default="", description="how it was read, where it is not printed as such")
+
+
 class SignClass(Record):
     """Diagnosticity of a class of indicators.
 
     `hit`: chance of this sign, where someone looked, if the hypothesis is true; `false_alarm`:
     the same if it is false. Where a `baseline` is given the false alarm comes from it (Jeffreys'
-    interval of the share before the trade). `half_life_days`: age at which the sign has lost
+    interval of the share before the trade). Where `rise` and `history` are given in place of these, the
+    sign is a yearly count, weighed against its own history before the trade (`tumen.case.history`), and
+    each indicator of it carries its count in `value`. `half_life_days`: age at which the sign has lost
     half its bearing on the present; absent, it does not age.
     """
 
     label: str = Field(description="name for the reader")
     label_ko: str = Field(description="name for the reader, Korean")
-    hit: Chances = Field(description="range of the chance of the sign if the hypothesis is true, where someone looked")
+    hit: Chances | None = Field(
+        default=None,
+        description="range of the chance of the sign if the hypothesis is true, where someone looked",
+    )
     false_alarm: Chances | None = Field(default=None, description="the same if it is false; or give a baseline")
+    rise: Factors | None = Field(
+        default=None, description="yearly count: range of the factor on it if the hypothesis is true"
+    )
+    history: list[YearCount] = Field(
+        default_factory=list, description="yearly count: the years before the trade, oldest first"
+    )
     baseline: Baseline | None = Field(
         default=None, description="how often it was seen before the trade, in place of false_alarm"
     )
@@ -227,9 +250,29 @@ class SignClass(Record):
 
     @model_validator(mode="after")
     def _one(self) -> SignClass:
+        if self.rise is not None or self.history:
+            if self.rise is None or self.hit or self.false_alarm or self.baseline:
+                raise ValueError(
+                    "history with hit, false_alarm or baseline, or without rise; expected rise and history alone"
+                )
+            if len(self.history) < FEWEST:
+                raise ValueError(f"history of {len(self.history)} years; expected at least {FEWEST}")
+            for before, after in itertools.pairwise(self.history):
+                if not 350 <= (after.end - before.end).days <= 380:
+                    raise ValueError(
+                        f"history goes from {before.end} to {after.end}; expected each year once, in order"
+                    )
+            return self
+        if self.hit is None:
+            raise ValueError("hit is missing; expected hit and false_alarm or baseline, or rise and history")
         if (self.false_alarm is None) == (self.baseline is None):
             raise ValueError("false_alarm and baseline: not exactly one is given; expected one of the two")
         return self
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a yearly count with a history."""
+        return self.rise is not None
 
     @property
     def false_range(self) -> tuple[float, float]:
@@ -241,8 +284,24 @@ class SignClass(Record):
 
     def ratio(self, state: str) -> float:
         """Likelihood ratio at the middle of the ranges, of the sign seen or not seen."""
+        assert self.hit is not None
         hit, false = middle(self.hit), middle(self.false_range)
         return hit / false if state == "seen" else (1 - hit) / (1 - false)
+
+    def series(self, counted: Sequence[tuple[dt.date, float]], began: dt.date) -> Series:
+        """Its years before the trade and the counts since, each with the share of its year after `began`."""
+        share = [min(max((end - began).days / 365.25, 0.0), 1.0) for end, _ in counted]
+        return Series(
+            np.array([y.count for y in self.history]), np.array([count for _, count in counted]), np.array(share)
+        )
+
+
+class Series(NamedTuple):
+    """A yearly count: before the trade, since, and the share of each later year in which the trade was on."""
+
+    before: np.ndarray
+    since: np.ndarray
+    share: np.ndarray
 
 
 def jeffreys(count: int, of: int) -> tuple[float, float]:
@@ -355,6 +414,7 @@ class Indicator(Record):
     source_id: str = Field(description="source")
     why: str = Field(description="why this sign, this origin and this state")
     note: TextCell = Field(default=None, description="remark")
+    value: AmountCell = Field(default=None, description="the count, where its sign is a yearly count")
 
 
 class Outcome(Record):
@@ -553,6 +613,8 @@ def _check_trades(trades: Trades, known: set[str], faults: Faults) -> None:
         _source(restraint.at, f"{name}.source", restraint.source, known, faults)
     for name, sign in trades.signs.items():
         _source(sign.at, f"{name}.source", sign.source, known, faults)
+        for year in sign.history:
+            _source(year.at, f"{name}.history.source", year.source, known, faults)
         if sign.baseline is not None:
             _source(sign.baseline.at, f"{name}.baseline.source", sign.baseline.source, known, faults)
     for name, look in trades.collect.items():
@@ -592,6 +654,7 @@ def _check_hypothesis(name: str, hypothesis: Hypothesis, trades: Trades, levels:
 
 def _check_indicators(trades: Trades, rows: list[Indicator], known: set[str], faults: Faults) -> None:
     seen: dict[str, Indicator] = {}
+    counted: dict[str, list[Indicator]] = {}
     for row in rows:
         if row.id in seen:
             faults.add(row.at, "id", f"'{row.id}' stands on line {seen[row.id].at.line} too", "an id of its own")
@@ -608,29 +671,54 @@ def _check_indicators(trades: Trades, rows: list[Indicator], known: set[str], fa
             faults.add(row.at, "sign", f"'{row.sign}' of {row.date}, before the trade began on {began}",
                        f"{NONE}: a sign from before belongs in the baseline of its class")  # fmt: skip
         if _name(row.at, "sign", row.sign, trades.signs, f"a sign of trades.toml or {NONE}", faults):
-            _check_bearing(row, trades.signs[row.sign], faults)
+            sign = trades.signs[row.sign]
+            if sign.counts:
+                counted.setdefault(row.sign, []).append(row)
+            elif row.value is not None:
+                faults.add(row.at, "value", f"{row.value:g}, but {row.sign} is no yearly count", "an empty cell")
+            else:
+                _check_bearing(row, None if row.state == "not_looked" else sign.ratio(row.state), faults)
+    for name, own in counted.items():
+        _check_counts(trades.signs[name], own, trades.settings.trade_began, faults)
 
 
-def _check_bearing(row: Indicator, sign: SignClass, faults: Faults) -> None:
+def _check_counts(sign: SignClass, rows: list[Indicator], began: dt.date, faults: Faults) -> None:
+    """Counts of one sign must be counts, follow each other year by year, and be worded by their own ratio."""
+    rows = sorted((r for r in rows if r.state != "not_looked"), key=lambda r: r.date.last())
+    last = sign.history[-1].end
+    for row in rows:
+        if row.value is None or row.value <= 0 or row.state != "seen":
+            faults.add(row.at, "value", f"{row.value}, state {row.state}", "the count of the year, with state seen")
+            return
+        if row.repeats is None and not 350 <= (row.date.last() - last).days <= 380:
+            faults.add(row.at, "date", f"{row.date} follows {last}", "the last day of the next year of the count")
+            return
+        last = row.date.last()
+    rows = [r for r in rows if r.repeats is None]
+    if not rows:
+        return
+    series = sign.series([(r.date.last(), r.value or 0.0) for r in rows], began)
+    assert sign.rise is not None
+    rise = np.array([math.sqrt(sign.rise[0] * sign.rise[1])])
+    for row, ratio in zip(rows, ratios(*series, rise)[0], strict=True):
+        _check_bearing(row, float(ratio), faults)
+
+
+def _check_bearing(row: Indicator, ratio: float | None, faults: Faults) -> None:
     """The words of a row must say what the numbers of its sign say."""
-    direction, strength = bearing(sign, row.state)
+    direction, strength = bearing(ratio)
+    told = f"but {row.sign} {row.state} has a likelihood ratio of {ratio or 1:.2g}"
     if row.direction != direction:
-        faults.add(
-            row.at, "direction", f"'{row.direction}', but {row.sign} {row.state} has a likelihood ratio of "
-            f"{sign.ratio(row.state):.2g}", f"{direction}",
-        )  # fmt: skip
+        faults.add(row.at, "direction", f"'{row.direction}', {told}", direction)
     elif row.strength != strength:
-        faults.add(
-            row.at, "strength", f"'{row.strength}', but {row.sign} {row.state} has a likelihood ratio of "
-            f"{sign.ratio(row.state):.2g}", f"{strength} (strong from {STRONG:g}, moderate from {MODERATE:g})",
-        )  # fmt: skip
+        faults.add(row.at, "strength", f"'{row.strength}', {told}",
+                   f"{strength} (strong from {STRONG:g}, moderate from {MODERATE:g})")  # fmt: skip
 
 
-def bearing(sign: SignClass, state: str) -> tuple[str, str]:
-    """Direction and strength in words of a sign that was seen, not seen, or not looked for."""
-    if state == "not_looked":
+def bearing(ratio: float | None) -> tuple[str, str]:
+    """Direction and strength in words of a likelihood ratio; None is a sign that was not looked for."""
+    if ratio is None:
         return "neutral", "none"
-    ratio = sign.ratio(state)
     size = max(ratio, 1 / ratio)
     strength = "strong" if size >= STRONG else "moderate" if size >= MODERATE else "weak"
     return ("supports" if ratio > 1 else "contradicts"), strength
@@ -715,6 +803,7 @@ def indicators_table(indicators: Iterable[Indicator], sources: pa.Table) -> pa.T
                 "text": row.text,
                 "text_ko": row.text_ko,
                 "state": row.state,
+                "value": row.value,
                 "direction": row.direction,
                 "strength": row.strength,
                 "credibility": row.credibility,

@@ -28,6 +28,7 @@ INDICATORS = Table(
         Column("text", TEXT, "what happened"),
         Column("text_ko", TEXT, "the same in Korean", null="not translated"),
         Column("state", TEXT, "seen | not_seen | not_looked"),
+        Column("value", REAL, "the count, where its sign is a yearly count", null="its sign is no yearly count"),
         Column("direction", TEXT, "supports | contradicts | neutral"),
         Column("strength", TEXT, "weak | moderate | strong"),
         Column("credibility", TEXT, "Admiralty 1-6"),
