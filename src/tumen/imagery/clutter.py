@@ -1,22 +1,36 @@
 """How bright the sea may be by chance: thresholds for a stated false-alarm rate.
 
-Takes moments and tail counts of intensity over its local mean; gives the multiple of the mean that one
-pixel in 1/PFA exceeds. Families: gamma (speckle alone), K (gamma texture), Weibull and log-normal; each
-is fitted by its second moment, and the one whose moderate tail fits best is carried on to the stated
-rate, anchored at the deepest tail level that was still counted. After Oliver and Quegan 2004 (ch. 5),
-Crisp 2004 (DSTO-RR-0272) and Gao 2010 on parametric CFAR families.
+Takes histograms of intensity over its local mean; gives the multiple of the mean that one pixel in 1/PFA
+exceeds. Families: gamma (speckle alone), K (gamma texture), Weibull and log-normal. The family is the one
+that makes the bright half of a strip's histogram most likely, each region has its own variance by the same
+likelihood, and one factor a strip scales the thresholds so that the regional fits together predict the
+count of the deepest level that is still well counted. After Oliver and Quegan 2004 (ch. 5), Crisp 2004
+(DSTO-RR-0272) and Gao 2010 on parametric CFAR families.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy import special, stats
 
 FAMILIES = ("gamma", "k", "weibull", "lognormal")
-LEVELS = np.array([1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 11.0, 15.0, 20.0])
-MIN_TAIL = 60  # counts: fewer do not settle a tail level to 13 %
+# Bins of the histograms: eight an octave from 1/64 to 32 times the mean. Brighter samples are targets.
+OCTAVE_LOW, OCTAVE_HIGH, PER_OCTAVE = -6, 5, 8
+BINS = (OCTAVE_HIGH - OCTAVE_LOW) * PER_OCTAVE
+EDGES = np.array(
+    [2.0**o * (1 + k / PER_OCTAVE) for o in range(OCTAVE_LOW, OCTAVE_HIGH) for k in range(PER_OCTAVE)]
+    + [2.0**OCTAVE_HIGH]
+)
+BRIGHT = int(np.searchsorted(EDGES, 1.25))  # the fit looks from here on: dark slicks shape only the lower half
+# Shares of samples that may be ships, spread evenly over the bright bins; the likeliest is used. A cut-out
+# round a ship holds a few per cent, a strip of open sea next to nothing.
+SHIPS = (1e-4, 1e-3, 1e-2, 5e-2)
+MIN_TAIL = 100  # counts: fewer do not settle a tail level to 10 %
+SMALL = 1500  # samples: fewer cannot tell texture from a ship
+MILD = 1.35  # variance of mild sea in units of speckle alone, for regions that are too small to fit
 
 
 def survival(family: str, variance: float, u: np.ndarray, looks: float) -> np.ndarray:
@@ -53,8 +67,8 @@ def _k_survival(variance: float, u: np.ndarray, looks: float) -> np.ndarray:
 @lru_cache(maxsize=4096)
 def _texture_nodes(log_texture: float) -> tuple[np.ndarray, np.ndarray]:
     order = np.exp(-log_texture)
-    # midpoints of 240 slices of equal width in the normal score, dense enough for the far tail
-    edges = np.linspace(-7, 7, 241)
+    # midpoints of 140 slices of equal width in the normal score, dense enough for the far tail
+    edges = np.linspace(-7, 7, 141)
     mid = (edges[:-1] + edges[1:]) / 2
     nodes = stats.gamma.isf(stats.norm.sf(mid), order, scale=1 / order)
     weights = stats.norm.sf(edges[:-1]) - stats.norm.sf(edges[1:])
@@ -62,30 +76,53 @@ def _texture_nodes(log_texture: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=4096)
-def _weibull_shape_of(log_variance: float) -> float:
+def _weibull_shape(variance: float) -> float:
     from scipy.optimize import brentq
 
-    variance = np.exp(log_variance)
-    f = lambda c: special.gamma(1 + 2 / c) / special.gamma(1 + 1 / c) ** 2 - 1 - variance  # noqa: E731
+    wanted = float(np.clip(variance, 1e-3, 50))
+    f = lambda c: special.gamma(1 + 2 / c) / special.gamma(1 + 1 / c) ** 2 - 1 - wanted  # noqa: E731
     return float(brentq(f, 0.2, 60.0))
 
 
-def _weibull_shape(variance: float) -> float:
-    return _weibull_shape_of(round(float(np.log(np.clip(variance, 1e-3, 50))), 3))
-
-
 class Families:
-    """Tails of the four families on a grid of variances, for interpolation (25,000 evaluations a scene)."""
+    """Tails of the four families on a grid of variances: tables for thresholds and for the likelihood."""
 
     def __init__(self, looks: float) -> None:
         self.looks = looks
-        self.log_variance = np.linspace(np.log(0.004), np.log(40.0), 70)
-        self.log_u = np.linspace(np.log(0.4), np.log(3000.0), 420)
+        self.log_variance = np.linspace(np.log(0.3 / looks), np.log(40.0), 64)
+        self.log_u = np.linspace(np.log(0.4), np.log(3000.0), 300)
         u = np.exp(self.log_u)
+        edges = EDGES[BRIGHT:]
         self.log_tail = np.empty((len(FAMILIES), len(self.log_variance), len(u)))
+        # log-probability of the bins: all the dark ones together, each bright one by itself
+        self.log_bin = np.empty((len(SHIPS), len(FAMILIES), len(self.log_variance), len(edges)))
         for i, family in enumerate(FAMILIES):
             for j, lv in enumerate(self.log_variance):
-                self.log_tail[i, j] = np.log(np.maximum(survival(family, float(np.exp(lv)), u, looks), 1e-40))
+                tail = survival(family, float(np.exp(lv)), np.concatenate([u, edges]), looks)
+                self.log_tail[i, j] = np.log(np.maximum(tail[: len(u)], 1e-40))
+                at = tail[len(u) :]
+                shares = np.concatenate([[1 - at[0]], at[:-1] - at[1:]])
+                for k, ships in enumerate(SHIPS):
+                    self.log_bin[k, i, j] = np.log((1 - ships) * np.maximum(shares, 0) + ships / len(edges))
+
+    def fit(self, histogram: np.ndarray, known: tuple[str, int] | None = None) -> tuple[str, int, float]:
+        """Family, number of the ship share and variance that suit a histogram best; `known` settles the first two."""
+        counts = np.concatenate([[histogram[:BRIGHT].sum()], histogram[BRIGHT:]]).astype(float)
+        tried = [(f, k) for f in FAMILIES for k in range(len(SHIPS))] if known is None else [known]
+        best, summit = ("k", 0, 0.3), -np.inf
+        for name, k in tried:
+            like = self.log_bin[k, FAMILIES.index(name)] @ counts
+            j = int(np.argmax(like))
+            at, top = self.log_variance[j], float(like[j])
+            if 0 < j < len(like) - 1:  # the summit of the parabola through three points
+                a, b, c = like[j - 1 : j + 2]
+                bend = a - 2 * b + c
+                shift = 0.5 * (a - c) / bend if bend < 0 else 0.0
+                at += shift * (self.log_variance[1] - self.log_variance[0])
+                top = float(b - 0.25 * (a - c) * shift)
+            if top > summit:
+                best, summit = (name, k, float(np.exp(at))), top
+        return best
 
     def curve(self, family: str, variance: float) -> np.ndarray:
         """log P(U > u) on `log_u`, at one variance."""
@@ -102,42 +139,55 @@ def families(looks: float) -> Families:
     return Families(looks)
 
 
-def threshold(curve: np.ndarray, log_u: np.ndarray, pfa: float) -> float:
-    """Multiple of the mean at which a tail curve reaches `pfa`."""
-    return float(np.exp(np.interp(-np.log(pfa), -curve, log_u)))
-
-
+@dataclass(frozen=True)
 class Tail:
-    """Fitted tail of one region and channel: family, variance and a factor that anchors it to the counts."""
+    """Fitted tail of one region and channel; `shift` scales the thresholds of a whole strip."""
 
-    def __init__(
-        self,
-        count: float,
-        second: float,
-        tail: np.ndarray,
-        looks: float,
-        levels: np.ndarray = LEVELS,
-        family: str | None = None,
-    ) -> None:
-        # The blocks' own means carry the noise of their samples; it is small beside the texture.
-        self.variance = float(np.clip(second / max(count, 1) - 1, 0.3 / looks, 39.0))
-        self.table = families(looks)
-        shares = tail / max(count, 1)
-        use = np.flatnonzero((tail >= MIN_TAIL) & (shares < 0.1))[-4:]
-        self.family, self.shift = "k", 1.0
-        self.curve = self.table.curve("k", self.variance)
-        if count < 2000 or not len(use):
-            return
-        best, log_levels, log_shares = np.inf, np.log(levels[use]), np.log(shares[use])
-        for name in FAMILIES if family is None else (family,):
-            curve = self.table.curve(name, self.variance)
-            miss = float(np.sum((np.interp(log_levels, self.table.log_u, curve) - log_shares) ** 2))
-            if miss < best:
-                best, self.family, self.curve = miss, name, curve
-        # Scale the argument so that the family passes through the deepest level that is well counted.
-        fitted = threshold(self.curve, self.table.log_u, float(shares[use[-1]]))
-        self.shift = float(np.clip(levels[use[-1]] / fitted, 0.8, 1.25))
+    family: str
+    variance: float
+    looks: float
+    shift: float = 1.0
 
     def at(self, pfa: float) -> float:
         """Multiple of the mean exceeded with probability `pfa`."""
-        return self.shift * threshold(self.curve, self.table.log_u, pfa)
+        table = families(self.looks)
+        return self.shift * float(
+            np.exp(np.interp(-np.log(pfa), -table.curve(self.family, self.variance), table.log_u))
+        )
+
+
+def tails(histograms: np.ndarray, looks: float) -> list[Tail]:
+    """Tails of the regions of one strip and channel; `histograms` has shape (regions, BINS).
+
+    The family is chosen once, because a single region has too few samples far out to tell. Regions too small
+    to fit are taken as speckle with mild texture.
+
+    >>> rng = np.random.default_rng(1)
+    >>> u = rng.gamma(4.4, 1 / 4.4, (2, 200_000))
+    >>> tails(np.array([np.histogram(v, EDGES)[0] for v in u]), 4.4)[0].family
+    'gamma'
+    """
+    table = families(looks)
+    counts = histograms.sum(1)
+    large = np.flatnonzero(counts >= SMALL)
+    mild = Tail("k", MILD / looks, looks)
+    if not len(large):
+        return [mild] * len(histograms)
+    pooled = histograms[large].sum(0)
+    family, ships, _ = table.fit(pooled)
+    fits = {int(i): table.fit(histograms[i], (family, ships))[2] for i in large}
+    # Counts over each level, as seen and as the fits have it; the deepest level that is well counted settles the shift.
+    over = pooled[::-1].cumsum()[::-1]
+    deep = np.flatnonzero(over >= max(MIN_TAIL, SHIPS[ships] * over[0]))  # farther out, ships may outnumber the sea
+    shift = 1.0
+    if len(deep) and EDGES[deep[-1]] > 1.5:
+        level = EDGES[deep[-1]]
+        tried = np.geomspace(0.8, 1.25, 46)
+        expected = np.zeros(len(tried))
+        for i in large:
+            expected += counts[i] * np.exp(
+                np.interp(np.log(level / tried), table.log_u, table.curve(family, fits[int(i)]))
+            )
+        # A sample over the last edge is a target and is not counted; nor may it be expected.
+        shift = float(np.exp(np.interp(np.log(over[deep[-1]]), np.log(expected), np.log(tried))))
+    return [Tail(family, fits[i], looks, shift) if i in fits else mild for i in range(len(histograms))]

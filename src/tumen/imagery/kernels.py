@@ -87,18 +87,20 @@ def block_means(image, land, use_land, out_mean, out_water, out_valid):
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def texture(a, b, two, land, use_land, mean_a, mean_b, group, clip, out_count, out_sum2, out_tail, levels):
-    """Moments and tail counts of intensity over its block mean, by group of `group` x `group` blocks.
+def histograms(a, b, two, land, use_land, mean_a, mean_b, group, row_step, column_step, octave_low, out):
+    """Histograms of intensity over its block mean, by group of `group` x `group` blocks.
 
-    Channels: 0 the first polarisation, 1 the second, 2 their mean. `out_sum2[.., c]` sums the square of the
-    normalised intensity below `clip`; `out_tail[.., c, k]` counts samples above `levels[k]`. Every 4th row,
-    every 3rd pixel.
+    Channels: 0 the first polarisation, 1 the second, 2 their mean. `out` has shape (group rows, group columns,
+    3, bins) with eight bins an octave from 2**octave_low: the bin is read off the exponent and the first three
+    bits of the mantissa. Brighter samples than the last bin are targets and are left out of their channel.
     """
     height, width = a.shape
     rows, cols = mean_a.shape
+    bins = out.shape[3]
+    offset = (127 + octave_low) << 3
+    u = np.empty((3, BLOCK), np.float32)
+    bits = u.view(np.int32)
     channels = 3 if two else 1
-    skip = 3 if height * width > 200_000 else 1
-    u = np.empty(3, np.float32)
     for bi in range(rows):
         y0, y1 = bi * BLOCK, min((bi + 1) * BLOCK, height)
         for bj in range(cols):
@@ -109,42 +111,35 @@ def texture(a, b, two, land, use_land, mean_a, mean_b, group, clip, out_count, o
             ia = np.float32(1 / ma)
             ib = np.float32(1 / mb) if two else np.float32(0)
             x0, x1 = bj * BLOCK, min((bj + 1) * BLOCK, width)
-            for y in range(y0, y1, SAMPLE_STEP):
-                for x in range(x0, x1, skip):
+            for y in range(y0, y1, row_step):
+                n = 0
+                for x in range(x0, x1, column_step):
                     va = np.float32(a[y, x])
                     if va <= 0 or (use_land and land[y, x] != 0):
                         continue
-                    u[0] = va * va * ia
+                    u[0, n] = va * va * ia
                     if two:
                         vb = np.float32(b[y, x])
-                        u[1] = vb * vb * ib
-                        u[2] = np.float32(0.5) * (u[0] + u[1])
-                    out_count[gi, gj] += 1
-                    for c in range(channels):
-                        if u[c] < clip:
-                            out_sum2[gi, gj, c] += u[c] * u[c]
-                            for k in range(len(levels)):
-                                if u[c] <= levels[k]:
-                                    break
-                                out_tail[gi, gj, c, k] += 1
+                        u[1, n] = vb * vb * ib
+                        u[2, n] = np.float32(0.5) * (u[0, n] + u[1, n])
+                    n += 1
+                for c in range(channels):
+                    for i in range(n):
+                        k = (bits[c, i] >> 20) - offset
+                        if k < bins:
+                            out[gi, gj, c, max(k, 0)] += 1
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _row_peak(a_row, b_row, two, ia, ib, ca, cb, cf, x0, x1):
-    peak = np.float32(0)
+def _over(a_row, b_row, two, cap_a, cap_b, x0, x1):
+    """Whether any pixel of a stretch is over its cap; whole numbers are compared as whole numbers."""
+    top_a, top_b = a_row[x0], b_row[x0]
+    for x in range(x0, x1):
+        top_a = max(top_a, a_row[x])
     if two:
         for x in range(x0, x1):
-            va = np.float32(a_row[x])
-            vb = np.float32(b_row[x])
-            ua = va * va * ia
-            ub = vb * vb * ib
-            s = max(max(ua * ca, ub * cb), (ua + ub) * cf)
-            peak = max(peak, s)
-    else:
-        for x in range(x0, x1):
-            va = np.float32(a_row[x])
-            peak = max(peak, va * va * ia * ca)
-    return peak
+            top_b = max(top_b, b_row[x])
+    return top_a > cap_a or (two and top_b > cap_b)
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -152,7 +147,8 @@ def candidates(a, b, two, land, use_land, mean_a, mean_b, low_a, low_b, low_f, o
     """Pixels above the low threshold in either polarisation or in their mean, rows first..last.
 
     `low_*` hold the threshold of each block in units of its mean. Returns the number found (it may exceed
-    the room in `out`, whose rows are y, x).
+    the room in `out`, whose rows are y, x). The mean of two numbers is over a threshold only if one of them
+    is, so that a stretch of 64 pixels is first held against the smallest threshold of each polarisation.
     """
     width = a.shape[1]
     found = 0
@@ -165,13 +161,16 @@ def candidates(a, b, two, land, use_land, mean_a, mean_b, low_a, low_b, low_f, o
             if ma <= 0 or (two and mb <= 0):
                 continue
             x0, x1 = bj * BLOCK, min((bj + 1) * BLOCK, width)
+            la, lb, lf = low_a[bi, bj], low_b[bi, bj], low_f[bi, bj]
+            if two:
+                cap_a, cap_b = np.sqrt(min(la, lf) * ma), np.sqrt(min(lb, lf) * mb)
+            else:
+                cap_a, cap_b = np.sqrt(la * ma), 0.0
+            if not _over(a[y], b[y], two, cap_a, cap_b, x0, x1):
+                continue
             ia = np.float32(1 / ma)
             ib = np.float32(1 / mb) if two else np.float32(0)
-            ca = np.float32(1 / low_a[bi, bj])
-            cb = np.float32(1 / low_b[bi, bj])
-            cf = np.float32(0.5 / low_f[bi, bj])
-            if _row_peak(a[y], b[y], two, ia, ib, ca, cb, cf, x0, x1) <= 1:
-                continue
+            ca, cb, cf = np.float32(1 / la), np.float32(1 / lb), np.float32(0.5 / lf)
             for x in range(x0, x1):
                 if use_land and land[y, x] != 0:
                     continue
@@ -193,8 +192,9 @@ def candidates(a, b, two, land, use_land, mean_a, mean_b, low_a, low_b, low_f, o
 def ring_mean(image, land, use_land, means, cy, cx, guard, ring, cap):
     """Mean intensity in a square ring (half sides `guard` < r <= `ring`) round each centre.
 
-    Land, no-data and samples above `cap` (per centre, in units of the mean of their own block) are left
-    out. Returns means and the number of samples used.
+    Land, no-data and samples above `cap` (in units of the mean of their own block) are left out: the same
+    clipping that the block means had, so that both measure the same thing. Returns means and the number of
+    samples used.
     """
     height, width = image.shape
     n_points = len(cy)
@@ -216,7 +216,7 @@ def ring_mean(image, land, use_land, means, cy, cx, guard, ring, cap):
                     continue
                 p = v * v
                 m = means[bi, x // BLOCK]
-                if m > 0 and p > cap[i] * m:
+                if m > 0 and p > cap * m:
                     continue
                 s += p
                 n += 1
@@ -267,3 +267,60 @@ def grow(a, b, two, land, use_land, seed_y, seed_x, inv_a, inv_b, low, taken, li
                         total += 1
         objects += 1
     return objects, total
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def turned_box(px, py, weight, offsets, trim):
+    """Extents of points along turned axes: the box of least area near the principal axis.
+
+    `offsets` are turns from the principal axis of the weighted points, radians; `trim` is the share left out
+    at each edge (0: none). Returns centre x, y, extents along and across the best axis, and its angle.
+    """
+    n = len(px)
+    total = 0.0
+    mx = 0.0
+    my = 0.0
+    for i in range(n):
+        total += weight[i]
+        mx += weight[i] * px[i]
+        my += weight[i] * py[i]
+    mx /= total
+    my /= total
+    xy = 0.0
+    xx = 0.0
+    for i in range(n):
+        dx, dy = px[i] - mx, py[i] - my
+        xy += weight[i] * dx * dy
+        xx += weight[i] * (dx * dx - dy * dy)
+    principal = 0.5 * np.arctan2(2 * xy, xx) if n > 1 else 0.0
+    best = np.inf
+    out = np.zeros(5)
+    along = np.empty(n)
+    across = np.empty(n)
+    for k in range(len(offsets)):
+        c, s = np.cos(principal + offsets[k]), np.sin(principal + offsets[k])
+        for i in range(n):
+            dx, dy = px[i] - mx, py[i] - my
+            along[i] = dx * c + dy * s
+            across[i] = -dx * s + dy * c
+        if trim > 0 and n >= 30:
+            along.sort()
+            across.sort()
+            at = trim * (n - 1)
+            j = int(at)
+            w = at - j
+            a0 = along[j] * (1 - w) + along[j + 1] * w
+            a1 = along[n - 1 - j] * (1 - w) + along[n - 2 - j] * w
+            c0 = across[j] * (1 - w) + across[j + 1] * w
+            c1 = across[n - 1 - j] * (1 - w) + across[n - 2 - j] * w
+        else:
+            a0, a1, c0, c1 = along.min(), along.max(), across.min(), across.max()
+        # The pixel's own extent along a slanted axis is between 1 and 1.41: one is added to both sides.
+        cost = (a1 - a0 + 1) * (c1 - c0 + 1) * (1 + 0.4 * abs(offsets[k]))
+        if cost < best:
+            best = cost
+            mid_a, mid_c = (a0 + a1) / 2, (c0 + c1) / 2
+            out[0] = mx + mid_a * c - mid_c * s
+            out[1] = my + mid_a * s + mid_c * c
+            out[2], out[3], out[4] = a1 - a0 + 1, c1 - c0 + 1, principal + offsets[k]
+    return out

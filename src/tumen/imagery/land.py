@@ -188,6 +188,21 @@ def land_share(
     return mask.reshape(height, fine, width, fine).mean((1, 3), dtype="float32")
 
 
+def land_mask(
+    land: Land | None, geo: Georeference | None, x: int, y: int, width: int, height: int
+) -> np.ndarray | None:
+    """Pixels of a window whose centre is land, uint8 (height, width), or None where there is no land."""
+    if land is None or geo is None:
+        return None
+    outlines = pixel_polygons(land, geo, x, y, width, height)
+    if not outlines:
+        return None
+    transform = need("affine").Affine(1, 0, x, 0, 1, y)
+    return need("rasterio.features").rasterize(
+        [(g, 1) for g in outlines], (height, width), transform=transform, dtype="uint8"
+    )
+
+
 def pixel_polygons(land: Land, geo: Georeference, x: int, y: int, width: int, height: int) -> list[Any]:
     """Land polygons of a window, in the scene's pixel coordinates."""
     shapely = need("shapely")

@@ -16,22 +16,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from tumen.imagery import kernels
-from tumen.imagery.clutter import LEVELS, Tail
+from tumen.imagery.clutter import BINS, OCTAVE_LOW, tails
 from tumen.imagery.faults import SceneFault
-from tumen.imagery.land import Land, land_share
+from tumen.imagery.land import Land, land_mask
 from tumen.imagery.scene import Scene
 
 BLOCK = kernels.BLOCK
-STRIP = 8 * BLOCK  # rows of a strip: five strips in flight of two polarisations of 25,000 columns are 400 MB
+STRIP = 16 * BLOCK  # rows read at a time: with margins 128 MB for two polarisations of 25,000 columns
 MARGIN = 2 * BLOCK  # rows shared by neighbouring strips: a ship of 400 m at 10 m is 40 pixels, its ring 48
 GROUP = 16  # blocks a side of a region whose clutter family is fitted: 10 km in IW
 GUARD, RING = 22, 44  # half sides of the ring, pixels: 6,000 pixels outside a ship of 400 m
 LOW = 0.85  # the low threshold against the final one: fluctuation of block against ring mean
-TEXTURE_CLIP = 25.0  # times the mean: brighter samples are targets, not texture
 GROW_PFA = 2e-3  # edge of a ship: still four deviations of the mean of two polarisations
-SMALL = 1500  # samples: a cut-out of less than 130 pixels a side
+FILL_STEPS = 4  # blocks that a mean is carried into narrow water: 2.5 km in IW
+# Largest strip, pixels, and the steps in rows and columns of the samples for its histograms: at least 300,000.
+SAMPLING = ((300_000, (1, 1)), (2_000_000, (2, 3)), (8_000_000, (4, 3)), (np.inf, (8, 3)))
 BORDER = 0.02  # of the median intensity; border noise of products before IPF 2.90 lies far below any sea
 MAX_OBJECT = 60_000  # pixels; larger is land or a wind front
 
@@ -79,15 +81,26 @@ def search(
     """Search a scene strip by strip. `mask` (height x width, 1 = land) adds to the land polygons."""
     pols = polarisations(scene)
     out: list[tuple[int, list[Blob], dict[str, Any], dict[str, int], np.ndarray]] = []
+    # One strip a thread, one that is being read.
+    buffers: queue.Queue = queue.Queue()
+    for _ in range(threads + 1):
+        buffers.put(None)  # filled by the reader, which knows the type of the numbers
     with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Future] = []
-        for strip in _read(scene, pols, threads):
-            waiting.append(pool.submit(_strip, scene, land, strip, pfa, looks, mask))
-            while len(waiting) >= threads:
-                out.append(waiting.pop(0).result())
+        waiting: list[tuple[Future, _Strip]] = []
+
+        def collect() -> None:
+            job, done = waiting.pop(0)
+            out.append(job.result())
+            buffers.put(done.whole)
+
+        for strip in _read(scene, pols, threads, buffers):
+            waiting.append((pool.submit(_strip, scene, land, strip, pfa, looks, mask), strip))
+            while len(waiting) > threads:
+                collect()
             if progress:
                 progress(strip.y0 / scene.height)
-        out += [w.result() for w in waiting]
+        while waiting:
+            collect()
     blobs = [b for _, bs, *_ in out for b in bs]
     usable = np.concatenate([o[2]["valid"] for o in out])
     water = sum(o[2]["water"] for o in out)
@@ -107,27 +120,57 @@ class _Strip:
     first: int  # rows first..last of the arrays are this strip's own
     last: int
     images: list[np.ndarray]
+    whole: list[np.ndarray]  # the buffers that the images are views of
 
 
-def _read(scene: Scene, pols: list[str], threads: int) -> Iterator[_Strip]:
-    """Strips with margins, read ahead by one thread a polarisation; the margins are copied, not read twice."""
-    same = len({scene.bands[p].path for p in pols}) == 1
+def _read(scene: Scene, pols: list[str], threads: int, buffers: queue.Queue) -> Iterator[_Strip]:
+    """Strips with margins, read ahead by a thread of its own into buffers that are used again and again.
+
+    Reading ends at multiples of STRIP, so that tiles of a COG are unpacked once; the margins are copied from
+    the strip before. `buffers` holds the sets of buffers that are free, None for one that is yet to be made.
+    """
     ready: queue.Queue = queue.Queue(maxsize=1)
     stop = threading.Event()
 
     def fill() -> None:
+        held: list[np.ndarray] | None = None  # the strip before, whose last rows begin the next
+        held_y = held_end = 0
         try:
-            with ThreadPoolExecutor(len(pols)) as readers:
-                for y, n in scene.strips(STRIP):
-                    if stop.is_set():
-                        return
-                    jobs = [
-                        readers.submit(
-                            scene.read, p, 0, y, scene.width, n, None, threads if same or len(pols) == 1 else 1
-                        )
-                        for p in pols
-                    ]
-                    ready.put((y, n, [_amplitude(j.result()) for j in jobs]))
+            while held_end < scene.height and not stop.is_set():
+                end = min(held_end + STRIP, scene.height)
+                if scene.height - end < 2 * MARGIN + BLOCK:  # the last piece would be mostly margin
+                    end = scene.height
+                y0 = max(0, held_end - 2 * MARGIN)
+                room = STRIP + 4 * MARGIN + BLOCK
+                images, made = [], []
+                whole = buffers.get()
+                if stop.is_set():
+                    return
+                for k, pol in enumerate(pols):
+                    kept = held_end - y0
+                    first = None
+                    if whole is None:
+                        first = _amplitude(scene.read(pol, 0, held_end, scene.width, end - held_end, None, threads))
+                        buffer = np.empty((min(room, scene.height), scene.width), first.dtype)
+                    else:
+                        buffer = whole[k]
+                    if kept and held is not None:
+                        buffer[:kept] = held[k][y0 - held_y : held_end - held_y]
+                    target = buffer[kept : end - y0]
+                    if first is not None:
+                        target[:] = first
+                    elif buffer.dtype == np.float32:
+                        target[:] = _amplitude(scene.read(pol, 0, held_end, scene.width, end - held_end, None, threads))
+                    else:
+                        got = scene.read(pol, 0, held_end, scene.width, end - held_end, target, threads)
+                        if not np.may_share_memory(got, target):
+                            target[:] = got  # a band of another grid
+                    made.append(buffer)
+                    images.append(buffer[: end - y0])
+                own0 = 0 if held is None else held_end - MARGIN
+                own1 = end if end == scene.height else end - MARGIN
+                ready.put(_Strip(y0, own0 - y0, own1 - y0, images, made))
+                held, held_y, held_end = images, y0, end
             ready.put(None)
         except BaseException as error:
             ready.put(error)
@@ -135,44 +178,21 @@ def _read(scene: Scene, pols: list[str], threads: int) -> Iterator[_Strip]:
     reader = threading.Thread(target=fill, daemon=True)
     reader.start()
     try:
-        held: list[np.ndarray] | None = None
-        held_y = 0
         while True:
             item = ready.get()
             if isinstance(item, BaseException):
                 raise item
             if item is None:
-                if held is not None:
-                    yield _last(held, held_y, scene.height)
                 return
-            y, _, images = item
-            if held is None:
-                held, held_y = images, y
-                own0 = 0
-            else:
-                held = [np.concatenate([h, i]) for h, i in zip(held, images, strict=True)]
-            end = held_y + len(held[0])
-            own_last = end - MARGIN if end < scene.height else end
-            if end < scene.height and own_last - own0 >= BLOCK:
-                yield _Strip(held_y, own0 - held_y, own_last - held_y, held)
-                keep = max(own_last - MARGIN, held_y)
-                keep -= (keep - held_y) % BLOCK
-                held = [h[keep - held_y :].copy() for h in held]
-                held_y, own0 = keep, own_last
-            elif end >= scene.height:
-                yield _Strip(held_y, own0 - held_y, end - held_y, held)
-                held = None
+            yield item
     finally:
         stop.set()
+        buffers.put(None)
         while reader.is_alive():
             try:
                 ready.get(timeout=0.05)
             except queue.Empty:
                 continue
-
-
-def _last(held: list[np.ndarray], held_y: int, height: int) -> _Strip:
-    return _Strip(held_y, 0, height - held_y, held)
 
 
 def _amplitude(image: np.ndarray) -> np.ndarray:
@@ -211,11 +231,15 @@ def _strip(scene: Scene, land: Land | None, strip: _Strip, pfa: float, looks: fl
         if two:
             mean_b[rim] = 0
         valid[rim & (valid > 0) & (water > 0)] = 0
+    if use_land:
+        _fill(mean_a, water, valid)
+        if two:
+            _fill(mean_b, water, valid)
     groups = (-(-shape[0] // GROUP), -(-shape[1] // GROUP))
-    count, second = np.zeros(groups), np.zeros((*groups, 3))
-    tail = np.zeros((*groups, 3, len(LEVELS)))
-    kernels.texture(a, b, two, land_array, use_land, mean_a, mean_b, GROUP, TEXTURE_CLIP, count, second, tail, LEVELS)
-    limits, grow_limit, texture, names = _limits(count, second, tail, pfa, looks, two)
+    counts = np.zeros((*groups, 3, BINS), np.int64)
+    steps = next(s for size, s in SAMPLING if a.size <= size)
+    kernels.histograms(a, b, two, land_array, use_land, mean_a, mean_b, GROUP, *steps, OCTAVE_LOW, counts)
+    limits, grow_limit, texture, names = _limits(counts, pfa, looks, two)
     spread = lambda v: np.repeat(np.repeat(v, GROUP, 0), GROUP, 1)[: shape[0], : shape[1]]  # noqa: E731
     own = np.zeros(shape[0], bool)
     own[strip.first // BLOCK : -(-strip.last // BLOCK)] = True
@@ -235,38 +259,38 @@ def _strip(scene: Scene, land: Land | None, strip: _Strip, pfa: float, looks: fl
     return strip.y0, blobs, totals, names, empty
 
 
-def _limits(count, second, tail, pfa, looks, two):
+def _fill(mean: np.ndarray, water: np.ndarray, valid: np.ndarray) -> None:
+    """Blocks with too little water for a mean of their own take that of their neighbours: basins, narrow channels."""
+    for _ in range(FILL_STEPS):
+        bare = (mean <= 0) & (water > 0) & (valid > 0)
+        if not bare.any():
+            return
+        known = (mean > 0).astype(float)
+        around = ndimage.uniform_filter(known, 3, mode="constant")
+        made = ndimage.uniform_filter(np.maximum(mean, 0) * known, 3, mode="constant")
+        use = bare & (around > 1e-6)
+        mean[use] = made[use] / around[use]
+
+
+def _limits(counts, pfa, looks, two):
     """Final thresholds, growth threshold and texture by region; and how often each family was chosen."""
-    groups = count.shape
+    groups = counts.shape[:2]
     limits, grow_limit, texture = np.full((*groups, 3), 1e9), np.full(groups, 1e9), np.zeros(groups)
     # The rate is shared between the tests, so that a pixel is wrong with the stated rate in all.
-    shares = (pfa / 4, pfa / 4, pfa / 2) if two else (pfa, pfa, pfa)
+    shares = (pfa / 4, pfa / 4, pfa / 2) if two else (pfa,)
     names: dict[str, int] = {}
-    # The family is chosen once a strip and channel: a single region has too few samples far out to tell.
-    pooled = [
-        _tail(count.sum(), second[..., c].sum(), tail[..., c, :].sum((0, 1)), looks * (2 if c == 2 else 1)).family
-        for c in range(3)
-    ]
-    for i in range(groups[0]):
-        for j in range(groups[1]):
-            if count[i, j] < 20:
-                continue
-            for c in range(3 if two else 1):
-                fit = _tail(count[i, j], second[i, j, c], tail[i, j, c], looks * (2 if c == 2 else 1), pooled[c])
-                limits[i, j, c] = fit.at(shares[c])
-                if c == (2 if two else 0):
-                    grow_limit[i, j], texture[i, j] = fit.at(GROW_PFA), fit.variance
-                    names[fit.family] = names.get(fit.family, 0) + 1
-            if not two:
-                limits[i, j, 1:] = limits[i, j, 0]
+    seen = counts[:, :, 0].sum(-1).ravel() >= 20
+    for c, share in enumerate(shares):
+        fits = tails(counts[:, :, c].reshape(-1, counts.shape[-1])[seen], looks * (2 if c == 2 else 1))
+        limits.reshape(-1, 3)[seen, c] = [fit.at(share) for fit in fits]
+        if c == len(shares) - 1:
+            grow_limit.reshape(-1)[seen] = [fit.at(GROW_PFA) for fit in fits]
+            texture.reshape(-1)[seen] = [fit.variance for fit in fits]
+            for fit in fits:
+                names[fit.family] = names.get(fit.family, 0) + 1
+    if not two:
+        limits[..., 1:] = limits[..., :1]
     return limits, grow_limit, texture, names
-
-
-def _tail(count: float, second: float, tail: np.ndarray, looks: float, family: str | None = None) -> Tail:
-    """Tail of a region; one too small to tell texture from a ship is taken as speckle with mild texture."""
-    if count < SMALL:
-        return Tail(count, count * (1 + 1.35 / looks), tail * 0, looks)
-    return Tail(count, second, tail, looks, family=family)
 
 
 def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_limit, texture, strip) -> list[Blob]:
@@ -288,7 +312,7 @@ def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_
     rings: list[np.ndarray] = []
     share = np.zeros(len(cy))
     for channel, (image, mean) in enumerate(zip(images, (mean_a, mean_b), strict=False)):
-        ring, used = kernels.ring_mean(image, land, use_land, mean, cy, cx, GUARD, RING, limit[:, channel] * LOW)
+        ring, used = kernels.ring_mean(image, land, use_land, mean, cy, cx, GUARD, RING, kernels.CLIP)
         block = mean[np.minimum(cy // BLOCK, mean.shape[0] - 1), np.minimum(cx // BLOCK, mean.shape[1] - 1)]
         # In narrow water the ring holds too little: fall back on the block, which was clipped and land-free.
         rings.append(np.where(used >= 300, ring, np.maximum(block, 1e-9)))
@@ -313,18 +337,21 @@ def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_
     )
     label, gy, gx = label[:total], gy[:total], gx[:total]
     starts = np.searchsorted(label, np.arange(objects + 1))
-    # The first pixel of an object is its brightest core; cores by pixel, to count them in each object.
-    core_keys = {}
-    for i in order:
-        core_keys[(int(y[i]), int(x[i]))] = i
+    # The first pixel of an object is its brightest core; `keys` finds a core's row among the candidates.
+    keys = y[order] * a.shape[1] + x[order]
+    sorting = np.argsort(keys)
+    keys = keys[sorting]
+    pixel_keys = gy.astype(np.int64) * a.shape[1] + gx
+    spot = np.minimum(np.searchsorted(keys, pixel_keys), len(keys) - 1)
+    is_core = keys[spot] == pixel_keys
     out = []
     for k in range(objects):
         s, e = starts[k], starts[k + 1]
-        head = core_keys.get((int(gy[s]), int(gx[s])))
-        if head is None or not strip.first <= gy[s] < strip.last:
+        if not strip.first <= gy[s] < strip.last:
             continue
+        head = order[sorting[spot[s]]]
         py, px = gy[s:e], gx[s:e]
-        cores = sum((int(v), int(w)) in core_keys for v, w in zip(py, px, strict=True)) if e - s < 5000 else int(e - s)
+        cores = int(is_core[s:e].sum())
         c = inverse[head]
         out.append(
             Blob(
@@ -344,8 +371,7 @@ def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_
 def _land_mask(
     scene: Scene, land: Land | None, y0: int, width: int, height: int, extra: np.ndarray | None
 ) -> np.ndarray | None:
-    share = land_share(land, scene.geo, 0, y0, width, height, fine=1)
-    mask = None if share is None else (share >= 0.5).astype(np.uint8)
+    mask = land_mask(land, scene.geo, 0, y0, width, height)
     if extra is not None:
         part = np.ascontiguousarray(extra[y0 : y0 + height])
         mask = part if mask is None else mask | part

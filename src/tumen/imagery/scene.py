@@ -151,11 +151,16 @@ def open_raster(path: str, threads: int = 1) -> Any:
     # Strips are read once: GDAL's default cache, a twentieth of the memory, would only hold what is done with.
     os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
     rasterio = need("rasterio")
-    options = {"num_threads": threads} if threads > 1 and path.lower().endswith((".tif", ".tiff")) else {}
     try:
         # Bare pictures are welcome here. Scenes are opened from threads, where catch_warnings does not hold.
         warnings.filterwarnings("ignore", category=need("rasterio.errors").NotGeoreferencedWarning)
-        return rasterio.open(path, **options)
+        # Uncompressed lines go straight from the file into our array, not by way of GDAL's cache.
+        with rasterio.Env(GTIFF_DIRECT_IO="YES"):
+            data = rasterio.open(path)
+            if threads > 1 and data.driver == "GTiff" and data.compression is not None:
+                data.close()  # threads unpack tiles; for plain lines they would only cost (four times the time)
+                data = rasterio.open(path, num_threads=threads)
+        return data
     except need("rasterio.errors").RasterioError as error:
         if not path.startswith("/vsi") and os.path.exists(path) and os.path.getsize(path) == 0:
             raise SceneFault(path, "an empty file", "an image") from None

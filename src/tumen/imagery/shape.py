@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tumen.imagery import kernels
+
+OFFSETS = np.radians(np.linspace(-24, 24, 25))  # turns from the principal axis that are tried
+
 
 @dataclass(frozen=True)
 class Rectangle:
@@ -57,32 +61,10 @@ def rectangle(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None, tr
     """
     px, py = np.asarray(x, float) + 0.5, np.asarray(y, float) + 0.5
     w = np.ones(len(px)) if weight is None else np.asarray(weight, float)
-    mx, my = np.average(px, weights=w), np.average(py, weights=w)
-    dx, dy = px - mx, py - my
-    principal = 0.5 * np.arctan2(2 * np.sum(w * dx * dy), np.sum(w * (dx * dx - dy * dy))) if len(px) > 1 else 0.0
-    offsets = np.radians(np.linspace(-24, 24, 25))
-    angles = principal + offsets
-    cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
-    along, across = dx * cos + dy * sin, -dx * sin + dy * cos
-    a0, a1 = _edges(along, trim)
-    c0, c1 = _edges(across, trim)
-    # The pixel's own extent along a slanted axis is between 1 and 1.41: one is added to both sides.
-    length, width = a1 - a0 + 1, c1 - c0 + 1
-    cost = length * width * (1 + 0.4 * np.abs(offsets))
-    k = int(np.argmin(cost))
-    angle, mid_a, mid_c = angles[k], (a0[k] + a1[k]) / 2, (c0[k] + c1[k]) / 2
-    long, short = float(length[k]), float(width[k])
-    cx = mx + mid_a * np.cos(angle) - mid_c * np.sin(angle)
-    cy = my + mid_a * np.sin(angle) + mid_c * np.cos(angle)
+    cx, cy, long, short, angle = kernels.turned_box(px, py, w, OFFSETS, trim)
     if short > long:
         long, short, angle = short, long, angle + np.pi / 2
-    return Rectangle(float(cx), float(cy), long, short, float((angle + np.pi / 2) % np.pi - np.pi / 2))
-
-
-def _edges(values: np.ndarray, trim: float) -> tuple[np.ndarray, np.ndarray]:
-    if values.shape[1] < 30 or trim <= 0:
-        return values.min(1), values.max(1)
-    return np.quantile(values, trim, axis=1), np.quantile(values, 1 - trim, axis=1)
+    return Rectangle(float(cx), float(cy), float(long), float(short), float((angle + np.pi / 2) % np.pi - np.pi / 2))
 
 
 def angle_sd(length_px: float, width_px: float) -> float:
