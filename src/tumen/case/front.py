@@ -140,14 +140,20 @@ class Check(Record):
     """A published figure that the model was not fitted to: a claim of claims.csv by id, or the figure itself."""
 
     name: str = Field(description="identifier and label")
+    origin: str = Field(
+        default="", description="who counted; figures of one origin share its way of counting (empty: the source)"
+    )
+    held_out: bool = Field(
+        default=False, description="entered after every input had been set, so that no input can lean on it"
+    )
     quantity: Literal["origin_share", "fired_per_day", "fire_ratio"] = Field(
         description="what was published: share, rounds a day, or ratio of fire"
     )
     side: Literal["RUS", "UKR", "both"] = Field(description="RUS, UKR or both")
     start: PartialDate = Field(description="first day, month or year that it speaks of")
     end: PartialDate = Field(description="last day, month or year")
-    reading: Literal["about", "at_least", "up_to", "range", "local"] = Field(
-        description="how it is meant; local: a part of the front only"
+    reading: Literal["about", "at_least", "up_to", "range", "local", "peak"] = Field(
+        description="how it is meant; local: a part of the front only; peak: the highest days only"
     )
     claim: str | None = Field(default=None, description="id of a claim in claims.csv that holds the figure")
     low: float | None = Field(default=None, description="the figure, or its lower end, where no claim holds it")
@@ -162,6 +168,8 @@ class Check(Record):
             raise ValueError("no figure; expected low and high, or the id of a claim")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"low {self.low} above high {self.high}; expected low <= high")
+        if min(x for x in (self.low, self.high, 1.0) if x is not None) <= 0:
+            raise ValueError(f"{self.low} to {self.high}; expected positive figures")
         if self.quantity == "origin_share" and self.high is not None and not 0 <= self.high <= 1:
             raise ValueError(f"share {self.high}; expected 0 to 1")
         return self

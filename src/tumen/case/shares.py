@@ -23,7 +23,9 @@ def beta_quantile(a: float, b: float, probability: float) -> float:
     0.5
     """
     if not (a > 0 and b > 0 and 0 < probability < 1):
-        raise ValueError(f"Beta({a:g}, {b:g}) at {probability:g}: expected positive parameters, a probability in (0, 1)")
+        raise ValueError(
+            f"Beta({a:g}, {b:g}) at {probability:g}: expected positive parameters, a probability in (0, 1)"
+        )
     # Bisection on the log-odds, so that tiny shares keep their digits.
     low, high = -700.0, 700.0
     for _ in range(80):

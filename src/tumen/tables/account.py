@@ -297,12 +297,24 @@ FRONT_CHECKS = Table(
         Column("end", DATE, "last day"),
         Column("claimed_low", REAL, "published, lower value"),
         Column("claimed_high", REAL, "published, upper value"),
-        Column("reading", TEXT, "about | at_least | up_to | range | local: a part of the front only"),
+        Column("reading", TEXT, "about | at_least | up_to | range | local: a part of the front | peak: highest days"),
+        Column("origin", TEXT, "who counted"),
+        Column("held_out", FLAG, "entered after every input had been set"),
         Column("expected_median", REAL, "model"),
         Column("expected_low90", REAL, "5 % point"),
         Column("expected_high90", REAL, "95 % point"),
-        Column("surprise", REAL, "two-sided tail probability of the published value under the model", unit="0..1"),
-        Column("agrees", FLAG, "the 90 % interval of the model meets the published value or bound"),
+        Column("ratio", REAL, "published (middle) over the model's median", null="the model fires none"),
+        Column(
+            "spread",
+            REAL,
+            "factor within which nine of ten figures of a source lie from the truth, from how sources differ on the "
+            "same days; 1 where that cannot be told",
+        ),
+        Column(
+            "surprise", REAL, "two-sided tail probability of the published value under model and spread", unit="0..1"
+        ),
+        Column("agrees", FLAG, "the 90 % interval of the model, widened by the spread, meets the value or bound"),
+        Column("agrees_exact", FLAG, "the 90 % interval of the model alone meets it, the figure taken as exact truth"),
         Column("text", TEXT, "one sentence for the reader"),
         Column("source_id", TEXT, "source"),
         EVIDENCE_ID,

@@ -160,7 +160,9 @@ CLAIMS = Table(
             NAME,
             "visits | voyages | image_days | vessel_days | containers | rounds | tonnes | missiles | usd | share | ... ",
         ),
-        Column("item", TEXT, "of what, e.g. munitions, 152 mm, refined petroleum, wheat flour, soldiers", null="not stated"),
+        Column(
+            "item", TEXT, "of what, e.g. munitions, 152 mm, refined petroleum, wheat flour, soldiers", null="not stated"
+        ),
         Column("label", TEXT, "the quantity in the source's words (ours, shortened)"),
         Column("low", REAL, "lower value", null="not given"),
         Column("point", REAL, "single value", null="a range only"),
@@ -177,8 +179,15 @@ CLAIMS = Table(
         Column("published", DATE, "latest day on which it can have been published"),
         Column("origin_group", TEXT, "who first produced it"),
         Column("independence", TEXT, "own observation | derived | claim | self-report"),
-        Column("derived_from", TEXT, "claim ids or origin groups that it was computed from, '; ' between", null="nothing"),
-        Column("group", TEXT, "figures of one statement that belong together, e.g. 109 days, 49 with a vessel", null="alone"),
+        Column(
+            "derived_from", TEXT, "claim ids or origin groups that it was computed from, '; ' between", null="nothing"
+        ),
+        Column(
+            "group",
+            TEXT,
+            "figures of one statement that belong together, e.g. 109 days, 49 with a vessel",
+            null="alone",
+        ),
         Column("use", TEXT, "evidence: enters a likelihood | check: only compared | no: kept for the record"),
         Column("source_id", TEXT, "source"),
         Column("note", TEXT, "remark", null="none"),

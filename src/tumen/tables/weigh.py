@@ -71,7 +71,12 @@ CLAIMS_COMPARED = Table(
             unit="0..1",
         ),
         Column("used", TEXT, "evidence | check | derived: adds nothing"),
-        Column("moved_rounds", REAL, "change of the median of total rounds if its whole origin group is left out", null="not used"),
+        Column(
+            "moved_rounds",
+            REAL,
+            "change of the median of total rounds if its whole origin group is left out",
+            null="not used",
+        ),
         Column("text", TEXT, "one sentence for the reader"),
         EVIDENCE_ID,
         PARENTS,
@@ -118,9 +123,18 @@ SENSITIVITY = Table(
     "What the spread of total rounds comes from: shares of the variance of its logarithm by input. They add up to one; "
     "a share below zero is an input that offsets another.",
     (
-        Column("input", TEXT, "voyages | load per voyage | rail beside sea | boxes with arms | mix of munitions | rounds in a box"),
+        Column(
+            "input",
+            TEXT,
+            "voyages | load per voyage | rail beside sea | boxes with arms | mix of munitions | rounds in a box",
+        ),
         Column("variance_share", REAL, "covariance of the input's part with the whole over the variance of the whole"),
-        Column("factor90", REAL, "nine draws in ten of the input's part lie within this factor of its median", unit="factor"),
+        Column(
+            "factor90",
+            REAL,
+            "nine draws in ten of the input's part lie within this factor of its median",
+            unit="factor",
+        ),
         EVIDENCE_ID,
         PARENTS,
     ),
