@@ -349,6 +349,50 @@ def test_published_figures_are_held_against_the_walk(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def rate(name: str, origin: str, figure: float, reading: str = "about", month: str = "2023-02") -> str:
+    return (
+        f'\n[[check]]\nname = "{name}"\norigin = "{origin}"\nquantity = "fired_per_day"\nside = "RUS"\n'
+        f'start = "{month}"\nend = "{month}"\nreading = "{reading}"\nlow = {figure}\nhigh = {figure}\nsource = "s1"\n'
+    )
+
+
+def test_sources_that_differ_are_no_exact_truth(tmp_path: Path) -> None:
+    """Three sources at 1, 2 and 4 times one figure: the mean square of their log ratios, halved, is (log 2) squared."""
+    plain = front(cargo(), read(tmp_path)[0], no_claims(), PERIOD, seed=1)
+    fired = next(
+        r["fired_median"]
+        for r in plain["front"].to_pylist()
+        if (r["side"], r["scenario"], r["week"]) == ("RUS", "with", dt.date(2023, 2, 13))
+    )
+    text = TEXT + rate("low", "a", fired / 2) + rate("same", "b", fired) + rate("high", "c", 2 * fired)
+    text += rate("far", "a", 20 * fired, month="2023-03") + rate("a day", "d", 50 * fired, reading="peak")
+    made = front(cargo(), read(tmp_path, text)[0], no_claims(), PERIOD, seed=1)
+    rows = {r["check"]: r for r in made["front_checks"].to_pylist()}
+    assert rows["same"]["spread"] == pytest.approx(2**1.6448536)
+    assert {n: (r["agrees"], r["agrees_exact"]) for n, r in rows.items()} == {
+        "low": (True, False), "same": (True, True), "high": (True, False), "far": (False, False), "a day": (True, True),
+    }  # fmt: skip
+    met = next(r for r in made["diagnostics"].to_pylist() if r["name"] == "published rates met")
+    assert met["value"] == 0.75  # the peak is not counted: it says nothing of a mean
+    assert "taken as exact truth 1 would" in met["text"]
+    assert "weak test" in met["text"]
+
+
+def test_two_figures_of_one_source_say_nothing_of_how_sources_differ(tmp_path: Path) -> None:
+    text = TEXT + rate("one", "a", 100) + rate("other", "a", 900)
+    made = front(cargo(), read(tmp_path, text)[0], no_claims(), PERIOD, seed=1)
+    assert {r["spread"] for r in made["front_checks"].to_pylist()} == {1.0}
+
+
+def test_no_input_of_najin_leans_on_a_held_out_figure(najin: Case) -> None:
+    """A source of a held-out figure feeds no stock, flow or wish."""
+    assert najin.front is not None
+    held = {c.source for c in najin.front.check if c.held_out}
+    inputs = {r.source for r in (*najin.front.stock, *najin.front.flow, *najin.front.demand)}
+    assert held
+    assert not held & inputs
+
+
 def test_the_newest_published_figure_holds(tmp_path: Path) -> None:
     later = TEXT[TEXT.index('[[flow]]\nside = "RUS"') : TEXT.index('[[flow]]\nside = "UKR"')]
     later = later.replace("point = 100", "point = 150").replace('"2023-01-01"', '"2023-06-01"')

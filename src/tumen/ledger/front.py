@@ -32,6 +32,8 @@ MEAN_MONTH_DAYS = 365.25 / 12
 Z95 = 1.6448536269514722  # the standard normal's 95 % point
 # Of figures that the model and the spread of sources explain, nine in ten should be met; of a dozen, seldom under this.
 MET = 0.75
+# Where sources lie further apart than this factor, meeting one of them says little.
+WEAK = 3.0
 
 
 @dataclass(frozen=True)
@@ -685,6 +687,8 @@ def _met(name: str, told: list[dict]) -> tuple[float, float, bool, str]:
             f", once widened by the factor of {spread:.1f} within which nine of ten sources lie from what they all "
             f"mean (from how they differ on the same days); taken as exact truth {exact} would"
         )
+    if spread > WEAK:
+        text += ". A weak test: the ratios of both sides' fire, in which a source's way of counting cancels, tell more"
     return agree / len(told), MET, agree >= MET * len(told), text
 
 
