@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import shutil
 
 import numpy as np
@@ -163,6 +165,36 @@ def test_any_matrix_goes_to_csv_and_back(hypotheses, names, data):
 def test_a_broken_matrix_is_refused_with_its_line(text, told):
     with pytest.raises(ValueError, match=told):
         ach.from_csv(text)
+
+
+def test_a_matrix_saved_by_a_spreadsheet_is_read(world):
+    """A row of words for the reader, semicolons, decimal commas and a byte-order mark change nothing."""
+    made = ach.matrix(world.at(LAST)["ach"])
+    text = ach.to_csv(made, dict.fromkeys(made.findings, "what it says, in words; with marks"))
+    assert ach.from_csv(text) == made
+    rows = list(csv.reader(io.StringIO(text)))
+    rows[1][1:] = [w.replace(".", ",") for w in rows[1][1:]]
+    out = io.StringIO()
+    csv.writer(out, delimiter=";").writerows([*rows, [""] * len(rows[0])])
+    assert ach.from_csv("\ufeff" + out.getvalue()) == made
+
+
+def test_an_analysts_matrix_beside_the_networks(world):
+    network = ach.matrix(world.at(LAST)["ach"])
+    name, finding = network.hypotheses[0], network.findings[0]
+    other = "II" if network.cells[name, finding] != "II" else "CC"
+    mine = ach.Matrix(network.hypotheses, network.findings, {**network.cells, (name, finding): other}, network.weights)
+    parted = ach.compared(mine, network, {finding: "its words"}).to_pylist()
+    assert parted == [
+        {"trade": name, "indicator_id": finding, "yours": other, "network": network.cells[name, finding],
+         "text": "its words"}
+    ]  # fmt: skip
+    beside = {r["trade"]: r for r in ach.scores_beside(mine, network).to_pylist()}
+    points = ach.POINTS[other] - ach.POINTS[network.cells[name, finding]]
+    assert beside[name]["yours"] - beside[name]["network"] == pytest.approx(points * network.weights[finding])
+    assert ach.strangers(mine, network) == []
+    odd = ach.Matrix(("nobody",), (finding,), {("nobody", finding): "C"}, {finding: 1.0})
+    assert ach.strangers(odd, network) == ["nobody"]
 
 
 def test_inconsistency_by_hand():

@@ -324,6 +324,53 @@ def backtest(
         showing.print_scores(made)
 
 
+@app.command()
+def matrix(
+    case: CaseFolder,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            "--compare", metavar="FILE", help="Your own matrix, in the form that -o writes.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the CSV here.")] = None,
+    as_of: AsOf = None,
+    store: StoreFolder = None,
+) -> None:
+    """Competing hypotheses as a matrix: write the network's as CSV, or hold one of your own against it.
+
+    `tumen matrix CASE -o mine.csv` writes a sheet with a row for each hypothesis and a column for each finding. Change
+    its cells (CC, C, N, I, II) in a spreadsheet and save it as CSV; `tumen matrix CASE --compare mine.csv` then prints
+    your inconsistency scores beside the network's, and each cell in which the two part.
+    """
+    from tumen import show as showing
+    from tumen.assess import ach
+
+    study = _study(case, as_of, store)
+    with _shown_progress(study):
+        network = ach.matrix(study.table("ach"))
+    told = {r["indicator_id"]: r["text"] for r in study.table("indicators").to_pylist()}
+    if compare is None:
+        text = ach.to_csv(network, told)
+        if output is None:
+            print(text, end="")
+        else:
+            output.write_text(text, encoding="utf-8")
+            print(f"{output}: {len(network.hypotheses)} hypotheses, {len(network.findings)} findings")
+        return
+    try:
+        mine = ach.from_csv(compare.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        _fail(f"{compare}: {error}", DATA_FAULT)
+    if strange := ach.strangers(mine, network):
+        _fail(f"{compare}: unknown to this case: {', '.join(strange)}", DATA_FAULT)
+    parted = ach.compared(mine, network, told)
+    if output is not None:
+        showing.write(parted, "csv", output, title="")
+    showing.write(ach.scores_beside(mine, network), "table", None, title="inconsistency: yours and the network's")
+    showing.write(parted, "table", None, title=f"{parted.num_rows} cells in which you and the network part")
+
+
 KEPT = "judgements.csv"
 Kept = Annotated[
     Path | None,

@@ -30,6 +30,7 @@ POINTS = {"CC": 0, "C": 0, "N": 0, "I": -1, "II": -2}
 # A Bayes factor within a tenth of one moves no yardstick word by itself: neutral.
 NEUTRAL = 1.1
 HEAD = "hypothesis"
+TEXT = "what was found"  # head of the row for the reader
 
 
 @dataclass(frozen=True)
@@ -118,48 +119,68 @@ def scores(made: Matrix) -> pa.Table:
     return ACH_SCORES.build(rows)
 
 
-def to_csv(made: Matrix) -> str:
-    """The matrix as CSV: a row of weights, then one row a hypothesis. `from_csv` gives it back exactly."""
+def to_csv(made: Matrix, texts: Mapping[str, str] | None = None) -> str:
+    """The matrix as CSV: a row of weights, then one row a hypothesis. `from_csv` gives it back exactly.
+
+    `texts` says in words what each finding is; it becomes a row for the reader that `from_csv` passes over.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([HEAD, *made.findings])
     writer.writerow(["weight", *(repr(made.weights[f]) for f in made.findings)])
+    if texts is not None:
+        writer.writerow([TEXT, *(texts.get(f, "") for f in made.findings)])
     for name in made.hypotheses:
         writer.writerow([name, *(made.cells[name, f] for f in made.findings)])
     return out.getvalue()
 
 
 def from_csv(text: str) -> Matrix:
-    """Read a matrix. Raises `ValueError` naming line and column of what is wrong."""
-    rows = [r for r in csv.reader(io.StringIO(text)) if r]
-    if not rows or rows[0][:1] != [HEAD] or len(rows) < 2 or rows[1][:1] != ["weight"]:
+    """Read a matrix, also one that a spreadsheet saved. Raises `ValueError` naming line and column of what is wrong."""
+    text = text.removeprefix("\ufeff")
+    # Spreadsheets of many countries write semicolons where ours are commas.
+    mark = ";" if text.split("\n", 1)[0].startswith(f"{HEAD};") else ","
+    reader = csv.reader(io.StringIO(text), delimiter=mark)
+    rows = [(reader.line_num, r) for r in reader if r and (any(c.strip() for c in r) or len(r) == 1)]
+    if not rows or rows[0][1][:1] != [HEAD] or len(rows) < 2 or rows[1][1][:1] != ["weight"]:
         raise ValueError(f"line 1: expected a header '{HEAD},FINDING,...' and a second row 'weight,...'")
-    names = tuple(rows[0][1:])
+    names = tuple(rows[0][1][1:])
     if len(set(names)) != len(names):
         raise ValueError("line 1: a finding stands twice")
+    given = rows[1][1][1:]
+    if len(given) != len(names):
+        raise ValueError(f"line 2: {len(given)} weights, expected {len(names)}")
     weights: dict[str, float] = {}
-    for name, value in zip(names, rows[1][1:], strict=False):
+    for name, value in zip(names, given, strict=True):
         try:
-            weights[name] = float(value)
+            weights[name] = float(value.replace(",", ".") if mark == ";" else value)
         except ValueError:
             raise ValueError(f"line 2: {name}: '{value}', expected a number from 0 to 1") from None
         if not 0 <= weights[name] <= 1:
             raise ValueError(f"line 2: {name}: '{value}', expected a number from 0 to 1")
     cells: dict[tuple[str, str], str] = {}
-    order = []
-    for line, row in enumerate(rows[2:], 3):
+    order: list[str] = []
+    for line, row in rows[2:]:
+        if line == rows[2][0] and row[0] == TEXT:
+            continue
         if len(row) != len(names) + 1:
             raise ValueError(f"line {line}: {len(row)} cells, expected {len(names) + 1}")
         if row[0] in order:
             raise ValueError(f"line {line}: hypothesis '{row[0]}' stands twice")
         order.append(row[0])
         for name, value in zip(names, row[1:], strict=True):
-            if value not in CELLS:
+            if value.strip() not in CELLS:
                 raise ValueError(f"line {line}: {name}: '{value}', expected one of {', '.join(CELLS)}")
-            cells[row[0], name] = value
-    if len(weights) != len(names):
-        raise ValueError(f"line 2: {len(weights)} weights, expected {len(names)}")
+            cells[row[0], name] = value.strip()
     return Matrix(tuple(order), names, cells, weights)
+
+
+def strangers(mine: Matrix, network: Matrix) -> list[str]:
+    """Hypotheses and findings of an analyst's matrix that the case does not know."""
+    return [
+        *(h for h in mine.hypotheses if h not in network.hypotheses),
+        *(f for f in mine.findings if f not in network.findings),
+    ]
 
 
 def compare(mine: Matrix, network: Matrix) -> list[tuple[str, str, str, str]]:
@@ -170,3 +191,32 @@ def compare(mine: Matrix, network: Matrix) -> list[tuple[str, str, str, str]]:
         if other is not None and other != value:
             out.append((*key, value, other))
     return out
+
+
+def compared(mine: Matrix, network: Matrix, texts: Mapping[str, str]) -> pa.Table:
+    """`compare` as a table: trade, indicator_id, yours, network, text."""
+    parted = compare(mine, network)
+    names = ("trade", "indicator_id", "yours", "network", "text")
+    rows = [(*row, texts.get(row[1], "")) for row in parted]
+    return pa.table({name: pa.array([r[n] for r in rows], pa.string()) for n, name in enumerate(names)})
+
+
+def scores_beside(mine: Matrix, network: Matrix) -> pa.Table:
+    """Weighted inconsistency of each hypothesis in both matrices, over the findings of the analyst's own."""
+    own = Matrix(
+        tuple(h for h in mine.hypotheses if h in network.hypotheses), mine.findings,
+        {(h, f): network.cells[h, f] for h in mine.hypotheses if h in network.hypotheses for f in mine.findings},
+        {f: network.weights[f] for f in mine.findings},
+    )  # fmt: skip
+    theirs = {r["trade"]: r for r in scores(own).to_pylist()}
+    rows = [
+        {
+            "trade": r["trade"],
+            "yours": r["weighted"],
+            "network": theirs[r["trade"]]["weighted"],
+            "rank_yours": r["rank"],
+            "rank_network": theirs[r["trade"]]["rank"],
+        }
+        for r in scores(mine).to_pylist()
+    ]
+    return pa.Table.from_pylist(rows)
