@@ -1,7 +1,8 @@
-"""From bright blobs in radar amplitude to ships: merging, parting, size, heading, flags, probability.
+"""From bright blobs in radar amplitude to ships: sidelobes off, parting, joining, size, heading, flags, probability.
 
-Takes the `Blob` objects of `sar.search`; gives `Ship` objects. Size is read mostly from the
-cross-polarised band, where sea clutter and the sidelobes of corner reflectors are weaker.
+Takes the `Blob` objects of `sar.search`; gives `Ship` objects. A blob loses the crosses that very bright points
+draw along range and azimuth, is parted where neighbours touch, and fragments of one hull are joined. Size is
+read from both polarisations together: azimuth smear shows in one, range sidelobes in the other.
 """
 
 from __future__ import annotations
@@ -12,26 +13,111 @@ from functools import lru_cache
 from importlib import resources
 
 import numpy as np
+from scipy import ndimage
 
 from tumen.imagery.sar import Blob
 from tumen.imagery.scene import Scene
 from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
 
-UNTRIMMED_M = 200.0
-TRIM_LEVELS = (0.006, 0.012, 0.025, 0.05, 0.1, 0.2, 0.4)  # of the peak's power
-WIDEST_M = 130.0
 MERGE_GAP_M = 45.0  # between fragments of one hull: bow and superstructure are often the only bright parts
 FINE_M = 5.0  # pixels below it resolve the hull: no size model is needed
 MAX_LENGTH_M = 430.0  # the longest ships are 400 m; blur adds to it
+WIDEST_M = 75.0  # one hull in the picture: a beam of at most 60 m and blur
+WIDER, WIDER_PX = 1.25, 1.0  # one hull is at most so much wider than its parts
+# Sidelobes of a point, of its power, from 3 pixels on along rows and columns: -17 dB, falling to -30 dB at 20
+# pixels. Sentinel-1's weighted response has a peak sidelobe of -21 dB (S1-RS-MDA-52-7440); points next to it add.
+SIDELOBE_3PX, SIDELOBE_FALL = 0.02, 1.6
+VALLEY_DB = 2.5  # between two ships; speckle of the mean of two polarisations, smoothed, is 1 dB
+PART_PIXELS = (12, 4000)  # fewer cannot be two ships, more are land
+# Merchant ships: length is 6.4 times the beam, give or take 17 % (median and spread of the AIS dimensions of 93
+# ships in the OpenSARShip chips).
+LENGTH_TO_BEAM, BEAM_SHARE = 6.4, 0.15
+TURN_SD = 0.35  # radians times width over length: of the same chips, against marked head and tail points
+SHIP_SHARE = 2.0  # times the gap: a fragment longer than 90 m, blur included, is no bow
+CAP = 15.0  # times the geometric mean of a hull: one corner reflector must not set the level of the edges
 
 
 def ships(blobs: list[Blob], scene: Scene) -> list[Ship]:
     """Ships of a scene."""
     size = scene.mean_pixel_m or 10.0
-    merged = merge(blobs, MERGE_GAP_M / size, MAX_LENGTH_M / size)
-    out = [measure(b, size) for b in merged]
-    _flag(out, merged, scene)
+    hulls = objects(blobs, size)
+    out = [measure(b, size) for b in hulls]
+    _flag(out, hulls, scene)
     return out
+
+
+def objects(blobs: list[Blob], size: float) -> list[Blob]:
+    """One blob a hull; `size` is the pixel in metres."""
+    parts = [p for b in blobs for p in part(without_sidelobes(b), size)]
+    return merge(parts, MERGE_GAP_M / size, MAX_LENGTH_M / size)
+
+
+def _pick(blob: Blob, keep: np.ndarray) -> Blob:
+    return replace(blob, y=blob.y[keep], x=blob.x[keep], amplitude=blob.amplitude[keep])
+
+
+def without_sidelobes(blob: Blob) -> Blob:
+    """The blob without pixels that the sidelobes of its brightest points explain."""
+    level = _joint(blob)
+    strong = np.flatnonzero(level * SIDELOBE_3PX >= 2)
+    if len(level) < 6 or not len(strong) or len(level) > PART_PIXELS[1]:
+        return blob
+    dy, dx = np.abs(blob.y[:, None] - blob.y[strong]), np.abs(blob.x[:, None] - blob.x[strong])
+    far, off = np.maximum(dy, dx), np.minimum(dy, dx)
+    share = np.where((far >= 3) & (off <= 1), SIDELOBE_3PX * (3 / np.maximum(far, 3)) ** SIDELOBE_FALL, 0)
+    return _pick(blob, level > 2 * (level[strong] * share).max(1))
+
+
+def part(blob: Blob, size: float) -> list[Blob]:
+    """Touching ships as blobs of their own.
+
+    The blob is flooded from its summits down. Where two floods meet they are one hull if the valley between
+    them is shallow, or if both together are as slender as one ship; else they stay apart. Slender blobs are
+    left as they are.
+    """
+    box = rectangle(blob.x, blob.y, trim=0)
+    fits = box.width * size <= WIDEST_M and box.length * size <= MAX_LENGTH_M
+    if fits or not PART_PIXELS[0] <= len(blob.x) <= PART_PIXELS[1]:
+        return [blob]
+    y, x = blob.y - blob.y.min() + 2, blob.x - blob.x.min() + 2
+    grid = np.zeros((y.max() + 3, x.max() + 3))
+    grid[y, x] = _joint(blob)
+    inside = ndimage.gaussian_filter((grid > 0).astype(float), 0.7)
+    level = 10 * np.log10(np.maximum((ndimage.gaussian_filter(grid, 0.7) / np.maximum(inside, 1e-6))[y, x], 1e-3))
+    label = np.full(grid.shape, -1)
+    pixels: list[list[int]] = []
+    summit: list[float] = []
+    parent: list[int] = []
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    for i in np.argsort(-level, kind="stable"):
+        v, u = int(y[i]), int(x[i])
+        around = {root(k) for k in label[v - 1 : v + 2, u - 1 : u + 2].ravel().tolist() if k >= 0}
+        if not around:
+            label[v, u] = len(parent)
+            parent.append(len(parent))
+            pixels.append([int(i)])
+            summit.append(float(level[i]))
+            continue
+        first, *others = sorted(around, key=lambda k: -summit[k])
+        for other in others:
+            shallow = len(pixels[other]) < 4 or summit[other] - level[i] < VALLEY_DB
+            if shallow or _slender(y, x, pixels[first], pixels[other], MAX_LENGTH_M / size):
+                parent[other] = first
+                pixels[first] += pixels[other]
+        label[v, u] = first
+        pixels[first].append(int(i))
+    return [_pick(blob, np.array(sorted(pixels[k]))) for k in range(len(parent)) if parent[k] == k]
+
+
+def _slender(y: np.ndarray, x: np.ndarray, a: list[int], b: list[int], longest_px: float) -> bool:
+    """Whether two sets of pixels together are as slender as the wider of them: one hull."""
+    both, ra, rb = (rectangle(x[k], y[k], trim=0) for k in (a + b, a, b))
+    return both.length <= longest_px and both.width <= WIDER * max(ra.width, rb.width) + WIDER_PX
 
 
 def merge(blobs: list[Blob], gap_px: float, longest_px: float) -> list[Blob]:
@@ -71,12 +157,13 @@ def _one_hull(a: Blob, b: Blob, gap_px: float, longest_px: float) -> bool:
     d = np.sqrt(((a.x[:, None] - b.x[None]) ** 2 + (a.y[:, None] - b.y[None]) ** 2).min())
     if d > gap_px:
         return False
-    both = rectangle(np.concatenate([a.x, b.x]), np.concatenate([a.y, b.y]), trim=0)
-    ra, rb = rectangle(a.x, a.y, trim=0), rectangle(b.x, b.y, trim=0)
-    if both.length > longest_px:
+    y, x = np.concatenate([a.y, b.y]), np.concatenate([a.x, b.x])
+    if rectangle(x, y, trim=0).length > longest_px:
         return False
-    wider = both.width > 1.25 * max(ra.width, rb.width) + 1.5
-    return not wider or (min(len(a.x), len(b.x)) <= 4 and d <= 2.5)
+    ia, ib = list(range(len(a.x))), list(range(len(a.x), len(x)))
+    if d > 2 and min(rectangle(p.x, p.y, trim=0).length for p in (a, b)) > SHIP_SHARE * gap_px:
+        return False  # water between two pieces each of which is a ship by itself: moored bow to stern
+    return _slender(y, x, ia, ib, longest_px) or (min(len(a.x), len(b.x)) <= 4 and bool(d <= 2.5))
 
 
 def _union(parts: list[Blob]) -> Blob:
@@ -95,45 +182,6 @@ def _union(parts: list[Blob]) -> Blob:
     )
 
 
-def trim(blob: Blob, size: float) -> Blob:
-    """The blob without faint skirts and neighbours: the lowest level at which what is left could be one hull.
-
-    Only a blob wider than 200 m is trimmed: the level rises from 22 to 4 dB below the peak until the strongest piece is no wider
-    than 130 m in the picture (beam, blur and smear) and no longer than the longest ship.
-    """
-    if len(blob.x) < 6 or rectangle(blob.x, blob.y, trim=0).width * size <= UNTRIMMED_M:
-        return blob
-    level = _joint(blob)
-    peak = _peak(level)
-    best = blob
-    for share in TRIM_LEVELS:
-        kept = _strongest_piece(blob, level, max(2.0, share * peak))
-        if kept is None:
-            break
-        best = kept
-        r = rectangle(kept.x, kept.y, trim=0)
-        if r.width * size <= WIDEST_M and r.length * size <= MAX_LENGTH_M:
-            break
-    return best
-
-
-def _strongest_piece(blob: Blob, level: np.ndarray, bar: float) -> Blob | None:
-    from scipy import ndimage
-
-    keep = level >= bar
-    if keep.sum() < 3:
-        return None
-    y, x = blob.y - blob.y.min() + 2, blob.x - blob.x.min() + 2
-    grid = np.zeros((y.max() + 3, x.max() + 3), np.float32)
-    grid[y[keep], x[keep]] = level[keep]
-    # Pieces up to 4 pixels apart hang together: bow and superstructure of one hull.
-    labels, n = ndimage.label(ndimage.binary_dilation(grid > 0, np.ones((5, 5))))
-    if n > 1:
-        power = ndimage.sum_labels(grid, labels, np.arange(1, n + 1))
-        keep &= labels[y, x] == 1 + int(np.argmax(power))
-    return replace(blob, y=blob.y[keep], x=blob.x[keep], amplitude=blob.amplitude[keep])
-
-
 def _joint(blob: Blob) -> np.ndarray:
     """Geometric mean of the polarisations' contrasts: azimuth smear shows in one, range sidelobes in the other."""
     levels = blob.amplitude**2 / blob.clutter
@@ -141,7 +189,9 @@ def _joint(blob: Blob) -> np.ndarray:
 
 
 def _peak(values: np.ndarray) -> float:
-    return float(np.sort(values)[-max(3, len(values) // 10) :].mean())
+    """Level of the bright tenth of a hull, at most `CAP` times the hull's geometric mean."""
+    top = float(np.sort(values)[-max(3, len(values) // 10) :].mean())
+    return min(top, CAP * float(np.exp(np.log(np.maximum(values, 0.3)).mean())))
 
 
 def features(blob: Blob, size: float) -> dict[str, float]:
@@ -149,13 +199,13 @@ def features(blob: Blob, size: float) -> dict[str, float]:
 
     `edges_m` is the median over polarisations and levels of the extent of the pixels above a level;
     `spread_m` the median over polarisations of the length of a uniform bar of the same second moment.
-    One is stretched by smear, the other by bright ends, so the smaller is the better one.
+    One is stretched by smear, the other by bright ends: how far they differ says how sure the length is.
     """
     levels = blob.amplitude**2 / blob.clutter
     co, cross = levels[:, 0], levels[:, -1]
     peak_co, peak_cross = _peak(co), _peak(cross)
     weaker = np.minimum(co / peak_co, cross / peak_cross) * peak_cross if peak_co > 6 else cross
-    edges, spreads, areas = [], [], []
+    edges, spreads = [], []
     maps = (
         ("weaker", weaker, (0.03, 0.06, 0.12)),
         ("joint", np.sqrt(co * cross), (0.06, 0.12)),
@@ -171,8 +221,6 @@ def features(blob: Blob, size: float) -> dict[str, float]:
             if keep.sum() < 2:
                 keep = values >= np.sort(values)[-min(2, len(values))]
             edges.append(rectangle(blob.x[keep], blob.y[keep], trim=0).length)
-            if share == 0.06:
-                areas.append(float(keep.sum()))
         u = _along(blob.x, blob.y, r)
         root = np.sqrt(weight)
         mean = np.average(u, weights=root)
@@ -181,10 +229,7 @@ def features(blob: Blob, size: float) -> dict[str, float]:
     return {
         "edges_m": long,
         "spread_m": spread,
-        "smaller_m": min(long, spread),
-        "area_m": float(np.median(areas)) * size,
         "peak_cross": float(np.log(max(peak_cross, 1e-3))),
-        "peak_co": float(np.log(max(peak_co, 1e-3))),
     }
 
 
@@ -204,20 +249,42 @@ def predict_length_m(f: dict[str, float], m: dict) -> tuple[float, float]:
         c * (f[n] - a) / s for n, c, a, s in zip(m["names"], m["coef"], m["mean"], m["scale"], strict=True)
     )
     value = float(np.clip(value, 8.0, 450.0))
-    return value, float(np.hypot(m["sd_m"], m["sd_share"] * value))
+    parts = (m["sd_m"], m["sd_share"] * value, m["sd_differ"] * (f["edges_m"] - f["spread_m"]))
+    return value, float(np.sqrt(sum(v * v for v in parts)))
+
+
+def axis(blob: Blob) -> tuple[float, float]:
+    """Principal axis of a hull, radians from the x axis, and its standard deviation.
+
+    Weights are the roots of the capped level, of pixels over 6 % of the peak: bright ends pull less. The deviation
+    is in proportion to how stubby the hull is.
+    """
+    level = _joint(blob)
+    peak = _peak(level)
+    keep = level >= 0.06 * peak
+    if keep.sum() < 3:
+        keep[:] = True
+    x, y, w = blob.x[keep], blob.y[keep], np.sqrt(np.minimum(level[keep], peak))
+    x, y = x - np.average(x, weights=w), y - np.average(y, weights=w)
+    xx, yy, xy = (float(np.average(v, weights=w)) for v in (x * x, y * y, x * y))
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
+    spread = np.hypot((xx - yy) / 2, xy)
+    long, short = (xx + yy) / 2 + spread + 1 / 12, (xx + yy) / 2 - spread + 1 / 12
+    return float(angle), float(np.clip(TURN_SD * np.sqrt(short / long), 0.03, 0.9))
 
 
 def measure(blob: Blob, size: float) -> Ship:
     """One ship from one blob."""
-    core = trim(blob, size)
-    f = features(core, size)
-    whole = rectangle(core.x, core.y, np.minimum(_joint(core), _peak(_joint(core))), trim=0)
+    f = features(blob, size)
+    whole = rectangle(blob.x, blob.y, np.minimum(_joint(blob), _peak(_joint(blob))), trim=0)
+    angle, turn_sd = whole.angle, angle_sd(whole.length, whole.width)
     if size >= FINE_M:
         length, sd = predict_length_m(f, model()["length"])
-        # Blur by the 20 m resolution cell makes every hull look wide; the mean length to beam of merchant
-        # ships, 6.2, says more than the picture, which only moves it a little.
-        width = 0.75 * length / 6.2 + 0.25 * max(whole.width * size - 20, 5)
-        width_sd = max(6.0, 0.25 * width)
+        # The 20 m resolution cell blurs every hull to the same width: measured on real ships, the picture adds
+        # nothing to what the length says of the beam (bench/imagery_s1_lengths.py).
+        width = length / LENGTH_TO_BEAM
+        width_sd = float(np.hypot(BEAM_SHARE * width, sd / LENGTH_TO_BEAM))
+        angle, turn_sd = axis(blob)
     else:
         length, width = whole.length * size, whole.width * size
         sd, width_sd = 0.08 * length + 2 * size, 0.15 * width + 2 * size
@@ -235,8 +302,8 @@ def measure(blob: Blob, size: float) -> Ship:
         length_sd_px=sd / size,
         width_px=width / size,
         width_sd_px=width_sd / size,
-        angle=whole.angle,
-        angle_sd=angle_sd(whole.length, whole.width),
+        angle=angle,
+        angle_sd=turn_sd,
         probability=probability(score),
         contrast=blob.contrast,
         features={**f, **score},
