@@ -24,12 +24,16 @@ FIGURES = (
 )  # fmt: skip
 
 
-def headline(tables: Tables, origins: Iterable[str], basis: str, as_of: dt.date, made_by: dict[str, str]) -> pa.Table:
+def headline(
+    tables: Tables, origins: Iterable[str], basis: str, as_of: dt.date, made_by: dict[str, str],
+    period: tuple[dt.date, dt.date],
+) -> pa.Table:  # fmt: skip
     """Build HEADLINE.
 
     `tables` holds the draw tables visits, voyages, cargo, account_totals, front_totals;
     `origins` are the ports of loading; `basis` is the value basis of the headline; `made_by`
-    gives for each table the evidence id of the computation that made it. A figure whose draws
+    gives for each table the evidence id of the computation that made it; `period` is the first and last
+    day that the flow is counted for, often earlier than `as_of`. A figure whose draws
     are empty (no front in the case) is left out.
     """
     visits = tables["visits"].filter(
@@ -41,11 +45,12 @@ def headline(tables: Tables, origins: Iterable[str], basis: str, as_of: dt.date,
     fire = _where(tables["front_totals"], "answer", "share_of_russian_fire")
     missed = summary(unseen).median if len(unseen) else 0.0
     words = basis.replace("_", " ")
+    span = f"{period[0]} to {period[1]}"
     found = {
-        "visits": (seen + unseen, "visits", "visits", f"port visits at {', '.join(origins)}, of which about {missed:.0f} no look caught"),
-        "voyages": (_total(tables["voyages"], "voyages"), "voyages", "voyages", "laden voyages on the route"),
-        "containers": (_total(_where(cargo, "commodity", "containers"), "quantity"), "containers", "cargo", "20-foot containers that left, by sea and rail"),
-        "rounds": (_total(_where(cargo, "commodity", "rounds"), "quantity"), "rounds", "cargo", "artillery rounds and rockets that left, all calibres"),
+        "visits": (seen + unseen, "visits", "visits", f"port visits at {', '.join(origins)}, {span}, of which about {missed:.0f} no look caught"),
+        "voyages": (_total(tables["voyages"], "voyages"), "voyages", "voyages", f"laden voyages on the route, {span}"),
+        "containers": (_total(_where(cargo, "commodity", "containers"), "quantity"), "containers", "cargo", f"20-foot containers that left by sea and rail, {span}"),
+        "rounds": (_total(_where(cargo, "commodity", "rounds"), "quantity"), "rounds", "cargo", f"artillery rounds and rockets that left, all calibres, {span}"),
         "value_usd": (_total(account, "value_usd"), "USD", "account_totals", f"worth of what was given, {words}, money of the day"),
         "returned_usd": (_total(account, "returned_usd"), "USD", "account_totals", f"worth of what was seen or claimed to come back, {words}"),
         "owed_usd": (_total(account, "owed_usd"), "USD", "account_totals", f"given less returned, {words}"),

@@ -215,7 +215,7 @@ def _headline(x: Inputs) -> Tables:
 
     origins = [p["place"] for p in x["case:places"].to_pylist() if p["role"] == "origin" and p["kind"] == "port"]
     basis = x.required("prices", "prices.toml").headline_basis
-    return {"headline": headline(x.tables, origins, basis, x.as_of, x.made_by)}
+    return {"headline": headline(x.tables, origins, basis, x.as_of, x.made_by, x.period)}
 
 
 STEPS: tuple[Step, ...] = (
@@ -290,7 +290,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "headline", "headline: the answer in figures",
-        ("visits", "voyages", "cargo", "account_totals", "front_totals", "case:places"), ("prices.headline_basis",),
+        ("visits", "voyages", "cargo", "account_totals", "front_totals", "case:places"), ("prices.headline_basis", "settings.period"),
         ("headline",),
         ("headline.py",), _headline,
     ),

@@ -266,7 +266,8 @@ def print_headline(study: Study, data: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     settings = study.case.settings
     mark = "SIMULATED  " if settings.simulated else ""
-    console.print(f"\n[bold]{mark}{escape(settings.title)}[/bold], as of {settings.as_of}\n")
+    console.print(f"\n[bold]{mark}{escape(settings.title)}[/bold], as of {settings.as_of}")
+    console.print(f"[bold]{mark}[/bold]flow counted from {settings.period[0]} to {settings.period[1]}\n")
     for name, words in WORDS.items():
         f = data.get(name)
         if f:

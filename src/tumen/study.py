@@ -96,7 +96,7 @@ class Study:
 
         self.run()
         tables = {n: self.table(n) for n in ("headline", "trades", "redlines", "options", "diagnostics")}
-        return as_data(tables, self.case.settings.as_of)
+        return as_data(tables, self.case.settings.as_of, self.case.settings.simulated)
 
     def count(self) -> Tables:
         """Visits and voyages: the tables of the step `count`."""

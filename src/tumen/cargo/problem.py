@@ -20,7 +20,7 @@ from tumen.cargo import world as worlds
 from tumen.cargo.boxes import hulls, slots
 from tumen.cargo.likelihood import Origin, log_likelihood, origin_of
 from tumen.cargo.sampler import Scorer
-from tumen.cargo.statements import RATIO, Statement
+from tumen.cargo.statements import CAPACITY, RATIO, Statement
 from tumen.cargo.statements import read as read_statements
 from tumen.cargo.streams import Sea, last_day, sea_from, window
 from tumen.cargo.world import DAYS_PER_MONTH, Hulls, Layout, World
@@ -71,17 +71,17 @@ class Windows:
         self.rail = np.zeros((len(months), len(statements)))
         self.before = np.zeros(len(statements))
         self.counted: dict[int, Array] = {}  # voyages of each world, for statements on voyages
+        self.sailed: dict[int, Array] = {}  # the same, for statements on the boxes of some of them
         self.relative: dict[int, tuple[Array, Array, float]] = {}  # shares of the year before, and days of it over own
         for i, s in enumerate(statements):
             route = self._route(s, sea, shares)
             self.route.append(route)
             self.share[:, i] = [float(a >= s.start and b <= s.end and s.scope != "rail") for a, b in days]
             if s.quantity == "voyages":
-                counts = sea.counts if s.place is None else sea.through(s.place, "number")
-                if s.vessel is not None:
-                    counts = counts * np.array([ship == s.vessel for ship in sea.ships])
-                self.counted[i] = np.einsum("dms,m->d", counts, window(months, s.start, s.end))
+                self.counted[i] = voyages_of(s, sea)
                 continue
+            if s.on_voyages is not None:
+                self.sailed[i] = np.maximum(voyages_of(s, sea), LEAST)
             if s.quantity == RATIO:
                 a, b = s.year_before
                 share = np.array([float(c >= a and d <= b and s.scope != "rail") for c, d in days])
@@ -124,8 +124,13 @@ class Windows:
                 continue
             sea = by_sea[self.route[i]] @ self.share[:, i]
             rail = world.rail @ self.rail[:, i] + self.before[i] * world.before
+            if s.on_voyages is not None:
+                sea = sea * (s.on_voyages / self.sailed[i][d])
             if s.quantity == "containers":
                 out[:, i] = sea + rail
+                continue
+            if s.quantity == CAPACITY:
+                out[:, i] = (sea + rail) * world.in_box[:, self.munitions.index(str(s.munition))]
                 continue
             arms = sea * world.arms_sea + rail * world.arms_rail
             if i in self.relative:
@@ -135,6 +140,14 @@ class Windows:
             else:
                 out[:, i] = arms * per_arms[s.quantity]
         return np.maximum(out, LEAST), by_sea[""].sum(1)
+
+
+def voyages_of(s: Statement, sea: Sea) -> Array:
+    """Laden voyages of each world in the window and route of a statement; (draws,)."""
+    counts = sea.counts if s.place is None else sea.through(s.place, "number")
+    if s.vessel is not None:
+        counts = counts * np.array([ship == s.vessel for ship in sea.ships])
+    return np.einsum("dms,m->d", counts, window(sea.months, s.start, s.end))
 
 
 def _binned(by_month: Array, shares: Array) -> Array:
@@ -318,12 +331,15 @@ def _too_many(problem: Problem) -> list[tuple[str, str]]:
         counts = sea.counts if s.place is None else sea.through(s.place, "number")
         voyages = np.einsum("dms,m->ds", counts, window(sea.months, s.start, s.end))
         room = float((voyages @ problem.hulls.slots).max()) if sea.ships else 0.0
+        if s.on_voyages is not None:
+            room = s.on_voyages * float(problem.hulls.slots.max(initial=0.0))
         if math.exp(s.lower) > room:
             out.append(
                 (
                     s.claim_id,
                     f"claim {s.claim_id} puts {math.exp(s.lower):,.0f} containers on voyages whose hulls hold at most "
-                    f"{room:,.0f} in any draw; the row is set aside",
+                    f"{room:,.0f} in any draw; expected no more than that, in containers (not tonnes, not rounds); the row "
+                    "is set aside",
                 )
             )
     return out

@@ -5,6 +5,7 @@ Takes a `Posterior`; gives the tables that people read. Nothing here changes a d
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from scipy.special import ndtr
 
 from tumen import tables
 from tumen.cargo import sampler
-from tumen.cargo.likelihood import bias_draws
+from tumen.cargo.likelihood import bias_draws, log_likelihood, origin_of
 from tumen.cargo.problem import Windows
-from tumen.cargo.statements import RATIO, Statement
+from tumen.cargo.statements import CAPACITY, RATIO, TOTALS, Statement
+from tumen.cargo.streams import window
 from tumen.cargo.world import World, normal_sd
 from tumen.case.loading import Z95
 
@@ -27,8 +29,13 @@ Array = np.ndarray
 
 LEAST_ESS = 1_000.0
 LEAST_ESS_WITHOUT = 1_000.0
-# 4,000 draws that rest on fewer upstream worlds than this would thin out what the traffic model knows.
-LEAST_WORLDS_SHARE = 0.2
+# Draws that rest on the worth of fewer upstream worlds would thin out what the traffic model knows: with 150 the ends
+# of its 90 % intervals are good to a sixth of a standard deviation.
+LEAST_WORLDS = 150.0
+# Most that another run may move the median or an end of the 90 % interval, as a share of the interval's width.
+MOST_MONTE_CARLO = 0.05
+LEAST_ROUNDS = 1.0
+GROUPS = 20
 # Prior and posterior of an input that share less than this contradict one another.
 LEAST_OVERLAP = 0.05
 # The median of log rounds may move by this much of its standard deviation when a prior is made 1.25 times as sharp
@@ -58,6 +65,7 @@ def _claims(
     truths = everything.truths(made.world, made.home, problem.is_round)[0]
     surprises = _surprises(made, everything, truths, without, rng)
     whole = sampler.quantiles(made.pool.rounds, made.weights)[0]
+    alone = _moved_alone(made)
     rows = []
     stop = {row for row, _ in problem.impossible}
     for i, s in enumerate(problem.statements):
@@ -69,13 +77,37 @@ def _claims(
             {
                 "claim_id": s.claim_id, "origin_group": s.group, "quantity": s.quantity, "reading": s.reading,
                 "claimed_low": s.low, "claimed": s.point, "claimed_high": s.high, "unit": s.unit,
+                "scope": s.scope, "period_start": s.start, "period_end": s.end,
                 "expected_median": median, "expected_low90": low, "expected_high90": high, "surprise": surprises[i],
-                "used": used, "moved_rounds": moved,
-                "text": _sentence(s, median, low, high, surprises[i], moved, s.claim_id in stop),
+                "used": used, "moved_rounds": moved, "moved_alone": alone.get(s.claim_id, moved),
+                "text": sentence(s, median, low, high, surprises[i], moved, s.claim_id in stop),
                 "parents": [s.evidence_id] if s.evidence_id else None,
             }
         )  # fmt: skip
     return tables.CLAIMS_COMPARED.build(rows) if rows else tables.CLAIMS_COMPARED.empty()
+
+
+def _moved_alone(made: Posterior) -> dict[str, float]:
+    """How far each claim of an origin with several moves the median of total rounds, the others still heard.
+
+    The draws, weighted by how much less likely the origin's claims are with this one among them.
+    """
+    problem = made.problem
+    rounds = made.pool.rounds[made.chosen]
+    even = np.full(len(rounds), 1.0 / len(rounds))
+    whole = sampler.quantiles(rounds, even, (0.5,))[0]
+    truths = problem.heard.truths(made.world, made.home, problem.is_round)[0]
+    out = {}
+    for origin, expected in zip(problem.origins, problem.by_origin(problem.expected(made.world, truths)), strict=True):
+        if len(origin.statements) == 1:
+            continue
+        all_of_it = log_likelihood(origin, expected)
+        for number, one in enumerate(origin.statements):
+            rest = [k for k in range(len(origin.statements)) if k != number]
+            fewer = origin_of(origin.group, [origin.statements[k] for k in rest], problem.loading.claims)
+            weights = sampler.normalised(log_likelihood(fewer, expected[:, rest]) - all_of_it)
+            out[one.claim_id] = whole - sampler.quantiles(rounds, weights, (0.5,))[0]
+    return out
 
 
 def _surprises(
@@ -123,19 +155,23 @@ def _surprise(made: Posterior, s: Statement, log_truth: Array, world: World) -> 
     return min(2.0 * min(below_upper, above_lower), 1.0)
 
 
-def _sentence(
+def sentence(
     s: Statement, median: float, low: float, high: float, surprise: float, moved: float | None, set_aside: bool
 ) -> str:
+    """What a claim says, of what, for when; what Tumen holds for the same; and what it was used for."""
     said = {"at_least": "at least ", "up_to": "at most "}.get(s.form, "")
-    value = s.point if s.point is not None else None
-    if value is None:
-        value_text = (
-            f"{rough(s.low)} to {rough(s.high)}" if s.low is not None and s.high is not None else rough(s.high or s.low)
-        )
+    if s.point == 0:
+        said, value = "", "no"
+    elif s.point is not None:
+        value = rough(s.point)
+    elif s.low is not None and s.high is not None:
+        value = f"{rough(s.low)} to {rough(s.high)}"
     else:
-        value_text = rough(value)
-    what = "of the flow of the year before" if s.quantity == RATIO else s.quantity.replace("_", " ")
-    text = f"{s.group} says {said}{value_text} {what} to {s.end}; Tumen holds {rough(median)} ({rough(low)} to {rough(high)})"
+        value = rough(s.high or s.low)
+    text = f"{s.group} says {said}{value} {counted(s)}, {where(s)}, {s.start} to {s.end}"
+    text += f"; Tumen holds {rough(median)} ({rough(low)} to {rough(high)})"
+    if s.on_voyages is not None:
+        text += " on as many voyages"
     if surprise < 0.01:
         text += f", which makes the figure very surprising (chance {surprise:.2g})"
     elif surprise < 0.05:
@@ -148,6 +184,35 @@ def _sentence(
     if s.used == "derived":
         return text + f". Not counted: {s.why}."
     return text + f". Compared only: {s.why}."
+
+
+def counted(s: Statement) -> str:
+    """What a statement counts, in words."""
+    if s.quantity == RATIO:
+        return "times the flow of the year before"
+    if s.quantity == CAPACITY:
+        return f"rounds if every box were full of {munition_words(str(s.munition))}"
+    if s.on_voyages is not None:
+        return f"containers on the {s.on_voyages:.0f} voyages that it counted"
+    return munition_words(s.quantity) if s.quantity not in TOTALS else s.quantity.replace("_", " ")
+
+
+def munition_words(name: str) -> str:
+    """A munition of loading.toml in words.
+
+    >>> munition_words("rounds_152"), munition_words("other_arms")
+    ('152 mm rounds', 'other arms')
+    """
+    head, _, calibre = name.rpartition("_")
+    return f"{calibre} mm {head.replace('_', ' ')}" if calibre.isdigit() and head else name.replace("_", " ")
+
+
+def where(s: Statement) -> str:
+    """Stream, port and hull of a statement, in words."""
+    words = {"sea": "by sea", "rail": "by rail", "all": "by all routes"}[s.scope]
+    if s.place is not None:
+        words += f" through {s.place}"
+    return words + (f" on {s.vessel}" if s.vessel is not None else "")
 
 
 def rough(value: float | None) -> str:
@@ -280,10 +345,18 @@ def _diagnostics(made: Posterior, without: dict[str, Array]) -> pa.Table:
             k < sampler.MOST_PARETO_K,
             f"Pareto k of the importance weights is {k:.2f}; below 0.7 they can be trusted.",
         )
-        worlds = len(np.unique(made.home))
+        of_world = np.bincount(made.pool.d, weights=made.weights, minlength=draws)
+        size, least = sampler.ess(of_world), min(LEAST_WORLDS, draws / 20)
         note(
-            "upstream worlds kept", worlds / draws, LEAST_WORLDS_SHARE, worlds / draws >= LEAST_WORLDS_SHARE,
-            f"{worlds:,} of {draws:,} worlds of the traffic model agree with the claims well enough to be kept.",
+            "upstream worlds", size, least, size >= least,
+            f"The claims leave the worth of {size:,.0f} of the {draws:,} worlds of the traffic model; "
+            f"{len(np.unique(made.home)):,} of them stand in the draws.",
+        )  # fmt: skip
+        error = monte_carlo_error(np.log(np.maximum(made.pool.rounds, LEAST_ROUNDS)), made.weights, made.pool.d, draws)
+        note(
+            "Monte Carlo error", error, MOST_MONTE_CARLO, error <= MOST_MONTE_CARLO,
+            f"Another run with other worlds would move the median or an end of the 90 % interval of total rounds by about "
+            f"{error:.1%} of the interval's width.",
         )  # fmt: skip
     for group, weights in without.items():
         size = sampler.ess(weights)
@@ -312,6 +385,10 @@ def _diagnostics(made: Posterior, without: dict[str, Array]) -> pa.Table:
             f"prior sensitivity, {label}", shift, MOST_PRIOR_SHIFT, shift <= MOST_PRIOR_SHIFT,
             f"Making the priors of {label} 1.25 instead of 0.8 times as sharp moves the median of total rounds by {shift:.2f} of its spread.",
         )  # fmt: skip
+    heard_last = _last_heard(made)
+    if heard_last is not None:
+        share, text = heard_last
+        note("rounds after the last published count", share, None, True, text)
     if problem.sea.outside:
         mean = problem.sea.outside / draws
         note(
@@ -328,6 +405,45 @@ def _diagnostics(made: Posterior, without: dict[str, Array]) -> pa.Table:
             f"unreadable claim, {row}", 1.0, 0.0, False, f"Claim {row} cannot be read as a statement on cargo: {text}."
         )
     return tables.DIAGNOSTICS.build(rows)
+
+
+def _last_heard(made: Posterior) -> tuple[float, str] | None:
+    """Share of total rounds that lies after the last day that a claim on cargo speaks of, and a sentence on it."""
+    problem = made.problem
+    last: dict[str, tuple[dt.date, str]] = {}
+    for origin in problem.origins:
+        for s in origin.statements:
+            what = "boxes" if s.quantity.startswith("containers") else "rounds or tonnes"
+            last[what] = max(last.get(what, (s.end, s.group)), (s.end, s.group))
+    if not last:
+        return None
+    months = problem.sea.months
+    first = min(day for day, _ in last.values())
+    month = np.arange(len(months)) // problem.loading.load.phase_months
+    sea = np.einsum("dms,ds->dm", problem.sea.lifted[made.home], made.world.per_voyage) * made.world.phases[:, month]
+    arms = sea * made.world.arms_sea[:, None] + made.world.rail * made.world.arms_rail[:, None]
+    after = 1.0 - window(months, months[0], first)
+    share = float(np.median((arms @ after) / np.maximum(arms.sum(1), LEAST_ROUNDS)))
+    told = " and ".join(f"{what} to {day} ({group})" for what, (day, group) in sorted(last.items()))
+    return share, (
+        f"The last published counts that are heard run for {told}. {share:.0%} of all rounds lie after {first}: there the "
+        f"figure rests on less. The period ends on {problem.period[1]}; nothing later is in any figure, whatever the as-of day."
+    )
+
+
+def monte_carlo_error(values: Array, weights: Array, d: Array, worlds: int) -> float:
+    """Largest standard error of the median and the ends of the 90 % interval, as a share of the interval's width.
+
+    Delete-a-group jackknife over the worlds (Kott 2001), so that it holds both sources of error: few worlds, and few
+    inputs to each. World d is in group d modulo 20; draws of the traffic model come in no order that this could follow.
+    """
+    whole = np.array(sampler.quantiles(values, weights))
+    group = d % min(GROUPS, worlds)
+    apart = np.array([sampler.quantiles(values, np.where(group == g, 0.0, weights)) for g in range(group.max() + 1)])
+    n = len(apart)
+    errors = np.sqrt((n - 1) / n * np.square(apart - apart.mean(0)).sum(0))
+    width = whole[2] - whole[1]
+    return float(errors.max() / width) if width > 0 else 0.0
 
 
 def overlap(z: Array) -> float:

@@ -202,6 +202,10 @@ class Claims(Record):
     kind: dict[str, OriginKind]
     origin: dict[str, str]
     reason: str = Field(min_length=8)
+    # A reading 'capacity_152' says what all boxes would hold of this munition.
+    capacity: dict[str, str] = Field(default={})
+    # A count of rounds whose `item` is written so counts this munition alone.
+    items: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _known(self) -> Claims:
@@ -252,6 +256,12 @@ class Loading(Record):
         taken = {"containers", "containers_arms", "tonnes", "rounds", "usable_rounds"} & set(self.munition)
         if taken:
             raise ValueError(f"munition named '{sorted(taken)[0]}'; expected another name, this one is a total")
+        for field, named in (("capacity", self.claims.capacity), ("items", self.claims.items)):
+            for key, name in named.items():
+                if name not in self.munition:
+                    raise ValueError(
+                        f"claims.{field} '{key}' is '{name}'; expected one of {', '.join(self.munition)}"
+                    )
         for check in self.check:
             if check.munition not in self.munition and check.munition != "rounds":
                 raise ValueError(f"check of '{check.munition}'; expected 'rounds' or one of {', '.join(self.munition)}")

@@ -54,12 +54,17 @@ CLAIMS_COMPARED = Table(
     (
         Column("claim_id", TEXT, "claim"),
         Column("origin_group", TEXT, "who first produced it"),
-        Column("quantity", TEXT, "what it counts"),
+        Column(
+            "quantity", TEXT, "what it counts; capacity: what all boxes would hold if they were full of one munition"
+        ),
         Column("reading", TEXT, "exactly | at_least | up_to | range | capacity_152 | capacity_122"),
         Column("claimed_low", REAL, "lower value", null="none"),
         Column("claimed", REAL, "value", null="a range only"),
         Column("claimed_high", REAL, "upper value", null="none"),
         Column("unit", TEXT, "unit"),
+        Column("scope", TEXT, "sea | rail | all"),
+        Column("period_start", DATE, "first day that it counts"),
+        Column("period_end", DATE, "last day that it counts; never after its publication"),
         Column("expected_median", REAL, "what Tumen holds for the same quantity, scope and period"),
         Column("expected_low90", REAL, "5 % point"),
         Column("expected_high90", REAL, "95 % point"),
@@ -74,7 +79,15 @@ CLAIMS_COMPARED = Table(
         Column(
             "moved_rounds",
             REAL,
-            "change of the median of total rounds if its whole origin group is left out",
+            "how far its whole origin group moves the median of total rounds",
+            unit="rounds",
+            null="not used",
+        ),
+        Column(
+            "moved_alone",
+            REAL,
+            "how far this claim alone moves it, all others of its origin still heard",
+            unit="rounds",
             null="not used",
         ),
         Column("text", TEXT, "one sentence for the reader"),
