@@ -1,6 +1,6 @@
 """Are the intervals of `weigh` true? Simulated truths, their claims and stacks, coverage, ranks, and methods in use.
 
-    python bench/cargo_calibration.py [--cases 1000] [--draws 1000] [--floors round]
+    python bench/cargo_calibration.py [--cases 1000] [--kinds mix ...] [--draws 1000] [--floors round] [--keep FILE]
 
 Every truth is a draw of the priors of the Najin case with voyages of its own; the traffic posterior is stood in for by
 draws that the true voyages are exchangeable with. All data here are simulated. Prints, by kind of evidence and for all:
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import os
 import sys
 import time
@@ -47,14 +48,26 @@ PLANS: dict[str, tuple[Said, ...]] = {
     ),
     "stacks": (),
 }
+PLANS["others"] = (
+    Said("OSC", "containers", "sea", "at_least", (D(2025, 3, 31),), counted=60),
+    Said("ROK-MND", "rounds", "all", "capacity_152", (D(2024, 2, 29), D(2025, 6, 30))),
+    Said("MSMT", "rounds", "sea", "up_to", (D(2024, 12, 31),), start=D(2024, 1, 1)),
+    Said("EE-INT", "rounds", "all", "range", (D(2023, 10, 31),)),
+    Said("UA-GUR", "rate_ratio", "all", "up_to", (D(2025, 6, 30),), start=D(2025, 1, 1)),
+    Said("UA-GUR", "containers", "all", "exactly", (D(2025, 5, 31),), start=D(2025, 5, 1), or_none=True),
+    Said("NKPRO", "containers", "rail", "exactly", (D(2024, 12, 31),)),
+)
 PLANS["mix"] = (
     *PLANS["exact"],
     *PLANS["floors"],
     Said("ROK-MND", "containers", "all", "at_least", (D(2024, 6, 30),), copies=3),
     Said("MSMT", "rounds", "sea", "up_to", (D(2024, 12, 31),)),
-    Said("EE-INT", "rounds", "all", "range", (D(2023, 10, 31),)),
+    *PLANS["others"][3:-1],
 )
-QUANTITIES = ("rounds", "containers", "tonnes")
+QUANTITIES: dict[str, tuple[str, str | None]] = {
+    "rounds": ("rounds", None), "usable": ("usable_rounds", None), "containers": ("containers", None),
+    "tonnes": ("tonnes", None), "by sea": ("containers", "sea"), "by rail": ("containers", "rail"),
+}  # fmt: skip
 LEVELS = (0.5, 0.8, 0.95)
 
 
@@ -129,17 +142,30 @@ def one_case(job: tuple[int, str, int, str]) -> dict:
     nothing = (tables.SIGHTINGS.empty(), tables.CLAIMS.empty())
     seen, true = voyages(rng, draws)
     world = weigh(true, tables.LOOKS.empty(), *nothing, vessels, made, PERIOD, int(rng.integers(2**31)), draws=1)
-    claims, _ = simulate_claims(world["cargo"], made, PLANS[kind], PERIOD[0], rng, floors)  # type: ignore[arg-type]
+    sailed: dict[dt.date, int] = {}
+    for row in true.to_pylist():
+        sailed[row["month"]] = sailed.get(row["month"], 0) + row["voyages"]
+    in_box = {r["munition"]: r["median"] for r in world["box_rounds"].to_pylist() if r["source"] == "model"}
+    claims, _ = simulate_claims(
+        world["cargo"],
+        made,
+        PLANS[kind],
+        PERIOD[0],
+        rng,
+        floors,
+        sailed,
+        in_box,  # type: ignore[arg-type]
+    )
     looks = stacks(rng, made, world["loads"], 6) if kind in ("stacks", "mix") else tables.LOOKS.empty()
     started = time.process_time()
     answer = posterior(seen, looks, nothing[0], claims, vessels, made, PERIOD, seed, draws, leave_out=False)
     seconds = time.process_time() - started
     amounts = monthly(answer)
     flows = world["cargo"].to_pylist()
-    out: dict = {"kind": kind, "seconds": seconds, "distinct": len(np.unique(answer.home)) / draws}
-    for quantity in QUANTITIES:
-        truth = sum(f["quantity"] for f in flows if f["commodity"] == quantity)
-        values = sum(v.sum(1) for (_, c), v in amounts.items() if c == quantity)
+    out: dict = {"seed": seed, "kind": kind, "seconds": seconds, "distinct": len(np.unique(answer.home)) / draws}
+    for quantity, (commodity, stream) in QUANTITIES.items():
+        truth = sum(f["quantity"] for f in flows if f["commodity"] == commodity and stream in (None, f["stream"]))
+        values = sum(v.sum(1) for (s, c), v in amounts.items() if c == commodity and stream in (None, s))
         out[quantity] = (truth, float((values < truth).mean()), crps(values, truth), bool(np.isfinite(values).all()))
     out["naive"] = naive(claims, out["rounds"][0])
     return out
@@ -156,8 +182,10 @@ def naive(claims: pa.Table, truth: float) -> dict[str, tuple[bool, bool, bool, f
     """Methods in use, on the latest figure of every source that speaks of the flow: inside 50/80/95 %, and log CRPS."""
     latest: dict[str, tuple[dt.date, float]] = {}
     for row in claims.to_pylist():
-        per = {"containers": 450.0, "rounds": 1.0, "tonnes": 1000 / 46.25}[row["quantity"]]
-        value = (row["point"] or row["high"] or row["low"]) * per
+        per = {"containers": 450.0, "rounds": 1.0, "tonnes": 1000 / 46.25}.get(row["quantity"], 0.0)
+        if not per or row["group"]:
+            continue
+        value = next(v for v in (row["point"], row["high"], row["low"]) if v is not None) * per
         key = row["origin_group"]
         if key not in latest or row["period_end"] >= latest[key][0]:
             latest[key] = (row["period_end"], value)
@@ -199,8 +227,7 @@ def report(results: list[dict]) -> bool:
                 + "  ".join(f"{100 * v:5.1f}" for v in inside)
                 + f"   ranks p={p:.3f}   log CRPS {score:.4f}"
             )
-            if kind == "all":
-                good &= p > 0.01 and all(abs(v - level) <= 0.03 for v, level in zip(inside, LEVELS, strict=True))
+            good &= p > 0.01 and all(abs(v - level) <= 0.03 for v, level in zip(inside, LEVELS, strict=True))
     for method in ("average of all claims", "the biggest claim", "ministry x 400 to 500"):
         for kind in ("exact", "mix"):
             mine = [r for r in results if r["kind"] == kind and method in r["naive"]]
@@ -219,23 +246,34 @@ def report(results: list[dict]) -> bool:
 
 def main() -> int:
     ask = argparse.ArgumentParser()
-    ask.add_argument("--cases", type=int, default=1000)
+    ask.add_argument("--cases", type=int, default=1000, help="of each kind")
     ask.add_argument("--draws", type=int, default=1000)
     ask.add_argument("--workers", type=int, default=os.cpu_count())
+    ask.add_argument("--kinds", nargs="+", choices=list(PLANS), default=list(PLANS))
+    ask.add_argument("--keep", type=Path, help="write every result here, and go on from what it holds")
     ask.add_argument("--floors", choices=("exponential", "round"), default="exponential")
     given = ask.parse_args()
-    kinds = list(PLANS)
-    jobs = [(n, kinds[n % len(kinds)], given.draws, given.floors) for n in range(given.cases)]
+    kept = (
+        [json.loads(line) for line in given.keep.read_text().splitlines()] if given.keep and given.keep.exists() else []
+    )
+    done = {(r["seed"], r["kind"]) for r in kept}
+    # No two kinds share a world; all kinds advance together, so that a run that is cut short holds as many of each.
+    every = [(n * len(PLANS) + list(PLANS).index(kind), kind) for n in range(given.cases) for kind in given.kinds]
+    jobs = [(seed, kind, given.draws, given.floors) for seed, kind in every if (seed, kind) not in done]
     started = time.time()
+    results = list(kept)
     with ProcessPoolExecutor(given.workers) as pool:
-        results = []
         for number, result in enumerate(pool.map(one_case, jobs, chunksize=4), 1):
             results.append(result)
+            if given.keep:
+                with given.keep.open("a") as file:
+                    file.write(json.dumps(result, default=float) + "\n")
             if number % 100 == 0:
                 print(f"{number} cases, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
     good = report(results)
     print(
-        f"{given.cases} simulated truths in {time.time() - started:.0f} s; {'within' if good else 'NOT within'} 3 points and 1 %"
+        f"{len(results)} simulated truths, {len(jobs)} of them in {time.time() - started:.0f} s; "
+        f"{'within' if good else 'NOT all within'} 3 points and 1 %"
     )
     return 0 if good else 1
 

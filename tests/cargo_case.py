@@ -75,6 +75,8 @@ def plain() -> Loading:
         box__arms_sea=prior(0.8, "share"),
         box__arms_rail=prior(0.8, "share"),
         munition={"rounds_152": shell},
+        claims__capacity={"capacity_152": "rounds_152"},
+        claims__items={"152 mm": "rounds_152"},
     )
 
 

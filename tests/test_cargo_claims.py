@@ -136,6 +136,27 @@ def test_rates_are_read_as_the_total_of_their_window():
     assert year.point == pytest.approx(1000 * 182 / 365.25)
 
 
+def test_a_rate_that_is_told_to_run_on_speaks_of_the_time_until_it_was_published():
+    row = claim("r", quantity="rounds_per_year", unit="rounds/year", point=365.25, forecast=True)
+    row |= {"published": dt.date(2024, 4, 9)}
+    statement = read(claims(row), plain(), PERIOD, {}, set())[0][0]
+    assert (statement.used, statement.end, statement.point) == ("evidence", dt.date(2024, 4, 9), pytest.approx(100))
+    plan = {**row, "period_start": dt.date(2024, 5, 1)}
+    assert read(claims(plan), plain(), PERIOD, {}, set())[0][0].used == "check"
+
+
+def test_a_count_of_one_calibre_is_of_that_munition():
+    row = claim("r", quantity="rounds", unit="rounds", item="152 mm", point=1000.0)
+    assert read(claims(row), plain(), PERIOD, {}, set())[0][0].quantity == "rounds_152"
+    other = read(claims({**row, "item": "artillery rounds"}), plain(), PERIOD, {}, set())[0][0]
+    assert other.quantity == "rounds"
+
+
+def test_a_capacity_needs_the_munition_that_it_is_of():
+    row = claim("c", quantity="rounds", unit="rounds", reading="capacity_122", point=1000.0)
+    assert "claims.capacity" in read(claims(row), plain(), PERIOD, {}, set())[1][0][1]
+
+
 @pytest.mark.parametrize(
     ("fields", "used", "why"),
     [

@@ -58,7 +58,8 @@ def test_moments_and_worlds_agree_with_the_exact_posterior(pool):
     assert w @ pool.z[:, 0] == pytest.approx(mean, abs=0.02)
     assert np.sqrt(w @ (pool.z[:, 0] - mean) ** 2) == pytest.approx(spread, rel=0.04)
     got = np.bincount(pool.d, weights=w, minlength=len(SHIFTS))
-    assert np.abs(got - worlds).sum() < 0.12
+    # Six candidates a world: each world's weight is known to within a few parts in a hundred of a draw.
+    assert np.abs(got - worlds).sum() < 0.15
     # What no claim touches stays as it was.
     assert w @ pool.z[:, 7] == pytest.approx(0, abs=0.05)
     assert w @ pool.z[:, 7] ** 2 == pytest.approx(1, abs=0.08)

@@ -212,6 +212,80 @@ def test_a_zero_is_read_as_less_than_one_ship_load():
     assert row["claimed"] == 0
 
 
+def test_a_capacity_is_what_all_boxes_would_hold_and_not_a_count_of_rounds():
+    row = claim("c", quantity="rounds", unit="rounds", reading="capacity_152", point=80_000.0, use="check")
+    held = run(np.full(N, 2), rows=[row])["claims_compared"].to_pylist()[0]
+    # 200 boxes, arms or not, of 400 shells; of rounds there are 200 * 0.8 * 400.
+    assert held["expected_median"] == pytest.approx(200 * 400)
+    assert held["quantity"] == "capacity"
+    assert "if every box were full of 152 mm rounds" in held["text"]
+    assert held["surprise"] > 0.7
+
+
+def counted(**more):
+    """200 boxes on 4 voyages, told in one statement."""
+    both = {"group": "g", "reading": "at_least"}
+    return [
+        claim("boxes", **both, **more), claim("trips", quantity="voyages", unit="voyages", point=4.0, use="check", **both)
+    ]  # fmt: skip
+
+
+def test_boxes_of_counted_voyages_speak_of_the_load_and_not_of_how_many_sailed():
+    numbers = np.tile([4, 8], N // 2)
+    loading = change(one_origin(1.05), load__boxes_per_voyage=prior(50, "boxes/voyage", 20, 120))
+    tied = run(numbers, loading, counted())
+    assert np.median(totals(tied, "containers", N, "sea") / numbers[tied["draw_map"]["from_draw"].to_numpy()]) == (
+        pytest.approx(50, rel=0.05)
+    )
+    # A world of eight voyages agrees as well as one of four; untied, the 200 would be the whole flow of either.
+    by = tied["draw_map"]["from_draw"].to_numpy()
+    assert numbers[by].mean() == pytest.approx(6, abs=0.4)
+    row = tied["claims_compared"].to_pylist()[0]
+    assert row["expected_median"] == pytest.approx(200, rel=0.05)
+    assert "on the 4 voyages that it counted" in row["text"]
+
+
+def test_each_claim_is_shown_with_its_own_pull():
+    rows = [
+        claim("low", point=150.0, period_end=dt.date(2024, 3, 31)), claim("high", point=500.0),
+        claim("alone", point=300.0, origin_group="OSC"),
+    ]  # fmt: skip
+    held = {r["claim_id"]: r for r in run(np.full(N, 2), wide(), rows)["claims_compared"].to_pylist()}
+    assert held["low"]["moved_alone"] < 0 < held["high"]["moved_alone"]
+    assert held["alone"]["moved_alone"] == held["alone"]["moved_rounds"]
+    # Dropping one of two leaves what the other says alone.
+    without = run(np.full(N, 2), wide(), [rows[0], rows[2]])
+    both = run(np.full(N, 2), wide(), rows)
+    moved = np.median(totals(both, "rounds", N)) - np.median(totals(without, "rounds", N))
+    assert held["high"]["moved_alone"] == pytest.approx(moved, rel=0.35)
+
+
+def test_monte_carlo_error_tells_few_worlds_from_many():
+    from tumen.cargo.report import monte_carlo_error
+
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(40_000)
+    even = np.full(40_000, 1 / 40_000)
+    many = monte_carlo_error(values, even, np.arange(40_000) % 4000, 4000)
+    # The 5 % point of n draws is good to sqrt(0.05 * 0.95 / n) / density, here over a width of 3.29.
+    assert many == pytest.approx(np.sqrt(0.05 * 0.95 / 40_000) / 0.1031 / 3.29, rel=0.5)
+    of_world = rng.standard_normal(50)
+    d = rng.integers(0, 50, 40_000)
+    assert monte_carlo_error(of_world[d], even, d, 50) > 10 * many
+
+
+def test_how_much_rests_on_less_than_published_counts_is_said():
+    rows = [claim(point=200.0)]
+    table = voyages(np.full(N, 2), dt.date(2024, 12, 1))
+    import pyarrow as pa
+
+    out = run(np.zeros(N), rows=rows, voyage_table=pa.concat_tables([voyages(np.full(N, 2)), table]))
+    row = diagnostics(out)["rounds after the last published count"]
+    assert row["value"] == pytest.approx(0.5, abs=0.01)
+    assert "lie after 2024-06-30" in row["text"]
+    assert "period ends on 2024-12-31" in row["text"]
+
+
 def test_expectation_of_a_claim_is_for_its_own_window_and_quantity():
     months = [dt.date(2024, 1, 1), dt.date(2024, 2, 1), dt.date(2024, 7, 1)]
     import pyarrow as pa
@@ -417,7 +491,9 @@ def test_najin_with_voyages_near_the_published_ones(najin):
     )
     checks = diagnostics(out)
     for name, row in checks.items():
-        if name.startswith(("effective sample size", "tail of", "prior-posterior", "prior sensitivity")):
+        if name.startswith(
+            ("effective sample size", "upstream", "Monte Carlo", "tail of", "prior-posterior", "prior sensitivity")
+        ):
             assert row["passed"], row["text"]
     rounds = totals(out, "rounds", n)
     low, high = np.quantile(rounds, [0.05, 0.95])

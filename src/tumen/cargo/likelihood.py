@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from tumen.cargo.statements import Statement
 from tumen.cargo.world import normal_sd
@@ -110,40 +110,51 @@ def _boxes(
 ) -> tuple[Array, Array | None]:
     n, k = centre.shape
     points = _lattice(k if rng is not None else k - 1)
-    # With one claim the integral is closed; the lattice serves the claims before the last only.
-    q = 1 if (k == 1 and rng is None) else len(points)
     if rng is not None:
         points = (points[None, :, :] + rng.random((n, 1, points.shape[1]))) % 1.0
-    errors = np.zeros((k, n, q))
-    score = np.zeros((n, q))
+    else:
+        points = points[None]
+    errors: list[Array] = []
+    # Until the first claim is passed all points of the lattice are alike: one column serves them.
+    score = np.zeros((n, 1))
     for j, claim in enumerate(claims):
-        mean = centre[:, j, None] + np.tensordot(root[j, :j], errors[:j], axes=1) if j else centre[:, :1].repeat(q, 1)
+        mean = centre[:, j, None]
+        for weight, error in zip(root[j, :j], errors, strict=True):
+            mean = mean + weight * error
         sd = root[j, j]
         lower, upper = claim.lower, claim.upper
         tilt = 1.0 / slack if claim.tilted else 0.0
+        move = 0.0
         if tilt and claim.form == "at_least":
-            score += -(mean - lower) * tilt + 0.5 * (sd * tilt) ** 2
-            shifted = mean - sd**2 * tilt
+            score = score + ((lower + 0.5 * sd**2 * tilt) - mean) * tilt
+            move = -(sd**2) * tilt
         elif tilt:
-            score += -(upper - mean) * tilt + 0.5 * (sd * tilt) ** 2
-            shifted = mean + sd**2 * tilt
-        else:
-            shifted = mean
-        low, high, flip = _ends(lower, upper, shifted, sd)
-        score += np.log(np.maximum(high - low, LEAST_MASS))
+            score = score + ((0.5 * sd**2 * tilt - upper) + mean) * tilt
+            move = sd**2 * tilt
+        low, high, flip = _ends(lower, upper, mean + move, sd)
+        room = high - low
+        score = score + np.log(np.maximum(room, LEAST_MASS))
         if j < k - 1 or rng is not None:
-            u = points[..., j] if rng is not None else points[None, :, j]
             # Far in a tail both ends round to one value: the candidate has no weight, the clip keeps it finite.
-            place = ndtri(np.clip(low + u * (high - low), 1e-15, 1 - 1e-15))
-            errors[j] = (shifted - mean) / sd + np.where(flip, -place, place)
+            place = ndtri(np.clip(low + points[..., j] * room, 1e-15, 1 - 1e-15))
+            errors.append(move / sd + np.where(flip, -place, place))
+    whole = _log_mean(score)
     if rng is None:
-        return logsumexp(score, axis=1) - math.log(q), None
-    weights = np.exp(score - score.max(1, keepdims=True))
-    weights = np.cumsum(weights, 1)
+        return whole, None
+    q = points.shape[1]
+    weights = np.cumsum(np.exp(score - score.max(1, keepdims=True)) * np.ones((1, q)), 1)
     pick = (rng.random((n, 1)) * weights[:, -1:] > weights).sum(1)
     rows = np.arange(n)
-    chosen = centre + np.einsum("jl,lnq->njq", root, errors)[rows, :, pick]
-    return logsumexp(score, axis=1) - math.log(q), chosen
+    chosen = centre + np.stack([error[rows, pick] for error in errors], 1) @ root.T
+    return whole, chosen
+
+
+def _log_mean(score: Array) -> Array:
+    """Log of the mean of exp(score) over the columns."""
+    if score.shape[1] == 1:
+        return score[:, 0]
+    most = score.max(1)
+    return most + np.log(np.exp(score - most[:, None]).mean(1))
 
 
 def _ends(lower: float, upper: float, mean: Array, sd: float) -> tuple[Array | float, Array, Array | bool]:

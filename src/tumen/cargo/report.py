@@ -29,9 +29,9 @@ Array = np.ndarray
 
 LEAST_ESS = 1_000.0
 LEAST_ESS_WITHOUT = 1_000.0
-# Draws that rest on the worth of fewer upstream worlds would thin out what the traffic model knows: with 150 the ends
-# of its 90 % intervals are good to a sixth of a standard deviation.
-LEAST_WORLDS = 150.0
+# Draws that rest on the worth of fewer upstream worlds would thin out what the traffic model knows: with 100 the ends
+# of its 90 % intervals are good to a fifth of a standard deviation.
+LEAST_WORLDS = 100.0
 # Most that another run may move the median or an end of the 90 % interval, as a share of the interval's width.
 MOST_MONTE_CARLO = 0.05
 LEAST_ROUNDS = 1.0

@@ -20,15 +20,16 @@ Array = np.ndarray
 
 # Candidates of each kind of stage, for each draw that is wanted, and the least number of draws that this is counted
 # for: moments of some sixty inputs need a thousand candidates.
-FROM_PRIOR, FROM_MODE, MIDDLE, LAST = 1.0, 2.0, 3.0, 4.0
+FROM_PRIOR, FROM_MODE, MIDDLE, LAST = 1.0, 2.0, 1.5, 3.0
 LEAST_DRAWS = 1_000
 # Effective sample size for each draw; below it another stage follows.
-WANTED_ESS = 0.6
+WANTED_ESS = 1.0
 WIDEN = 1.15
 WIDEN_MODE = 1.5
 TEMPER_ESS = 500.0
 MOST_STAGES = 6
-MOST_LAST = 4
+MOST_LAST = 8
+MOST_TOP_UPS = 6
 # A proposal's spread is mixed with that of the normal approximation as if that were this many draws.
 SHRINK = 400.0
 # Vehtari and others (2024): importance estimates can be trusted below 0.7.
@@ -87,15 +88,16 @@ class Proposal:
             return z, d
         return self.centre + self.shift[d] + z @ self.root.T, d
 
-    def log_ratio(self, z: Array, d: Array) -> Array:
-        """Log of proposal over prior, worlds included."""
-        out = np.log(self.worlds[d] * len(self.worlds))
+    def log_ratio(self, z: Array, d: Array, squares: Array) -> Array:
+        """Log of proposal over prior, worlds included; `squares` are the sums of squares of z, row by row."""
+        out = np.log(self.worlds * len(self.worlds))[d]
         if self.centre is None or self.root is None:
             return out
-        away = z - self.centre - self.shift[d]
-        white = away @ np.linalg.inv(self.root).T
+        whiten = np.linalg.inv(self.root).T
+        white = z @ whiten
+        white -= ((self.centre + self.shift) @ whiten)[d]
         out -= np.log(np.diag(self.root)).sum()
-        return out - 0.5 * np.einsum("nr,nr->n", white, white) + 0.5 * np.einsum("nr,nr->n", z, z)
+        return out - 0.5 * np.einsum("nr,nr->n", white, white) + 0.5 * squares
 
 
 def prior_of(scorer: Scorer) -> Proposal:
@@ -112,6 +114,7 @@ class Pool:
         self.proposals: list[Proposal] = []
         self.sizes: list[int] = []
         self.z = np.empty((0, scorer.dimensions))
+        self.squares = np.empty(0)
         self.d = np.empty(0, dtype=np.int64)
         self.parts = np.empty((0, 0))
         self.rounds = np.empty(0)
@@ -127,12 +130,15 @@ class Pool:
         z, d = proposal.sample(n, self.scorer.dimensions, self.rng)
         parts, rounds = self.scorer.evaluate(z, d)
         first = not self.proposals
-        self.ratios = [np.concatenate([r, p.log_ratio(z, d)]) for r, p in zip(self.ratios, self.proposals, strict=True)]
+        squares = np.einsum("nr,nr->n", z, z)
+        self.squares = np.concatenate([self.squares, squares])
+        old = zip(self.ratios, self.proposals, strict=True)
+        self.ratios = [np.concatenate([r, p.log_ratio(z, d, squares)]) for r, p in old]
         self.z = np.concatenate([self.z, z])
         self.d = np.concatenate([self.d, d])
         self.parts = parts if first else np.concatenate([self.parts, parts])
         self.rounds = np.concatenate([self.rounds, rounds])
-        self.ratios.append(proposal.log_ratio(self.z, self.d))
+        self.ratios.append(proposal.log_ratio(self.z, self.d, self.squares))
         self.proposals.append(proposal)
         self.sizes.append(n)
         self._mix()
@@ -142,6 +148,7 @@ class Pool:
         stage = np.repeat(np.arange(len(self.sizes)), self.sizes)
         rows = np.flatnonzero(np.isin(stage, keep))
         self.z, self.d, self.parts, self.rounds = self.z[rows], self.d[rows], self.parts[rows], self.rounds[rows]
+        self.squares = self.squares[rows]
         self.ratios = [self.ratios[k][rows] for k in keep]
         self.proposals = [self.proposals[k] for k in keep]
         self.sizes = [self.sizes[k] for k in keep]
@@ -304,8 +311,8 @@ def run(pool: Pool, informative: bool) -> Proposal:
 
 
 def top_up(pool: Pool, mode: Proposal, without: int | None, wanted: float) -> None:
-    """Add stages, at most three, until effective sample size and tail suffice."""
-    for _ in range(3):
+    """Add stages, at most six, until effective sample size and tail suffice."""
+    for _ in range(MOST_TOP_UPS):
         weights = normalised(pool.log_weights(without))
         if ess(weights) >= wanted and pareto_k(weights) < MOST_PARETO_K:
             break

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tumen.cargo.boxes import boxes_by_weight, rounds_per_box
-from tumen.case.loading import Z95, Loading
+from tumen.case.loading import Z95, Loading, Prior
 
 Array = np.ndarray
 DAYS_PER_MONTH = 365.25 / 12
@@ -36,9 +36,48 @@ class Layout:
         self.names = names
         self.index = {name: number for number, name in enumerate(names)}
         self.knots, self.phases = knots, phases
+        self._priors = _priors(loading, ships, kinds)
+        placed = [(self.index[name], *prior.line()) for name, prior in self._priors.items()]
+        columns, middle, down, up, self.is_share = (np.array(part) for part in zip(*placed, strict=True))
+        self.columns, self.line = columns, np.stack([middle, down, up])
+        self.place = {name: number for number, name in enumerate(self._priors)}
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def values(self, z: Array) -> Array:
+        """Every prior at latent coordinates `z` (n, len(self)), at once; (n, priors), columns by `place`.
+
+        The same numbers as `Prior.value` gives one by one.
+        """
+        middle, down, up = self.line
+        own = z[:, self.columns]
+        out = np.maximum(own, 0.0)
+        own -= out  # what lies below the median
+        out *= up
+        own *= down
+        out += own
+        out += middle
+        np.exp(out, out=out)
+        out[:, self.is_share] /= 1.0 + out[:, self.is_share]
+        return out
+
+
+def _priors(loading: Loading, ships: list[str], kinds: list[str]) -> dict[str, Prior]:
+    """The prior of each latent column that has one; the rest (steps, phases) are used as they are."""
+    box, load, rail = loading.box, loading.load, loading.rail
+    out = {
+        "load": load.boxes_per_voyage, "size_power": load.size_power, "rail": rail.boxes_per_month,
+        "growth": rail.growth, "before": rail.before, "arms_sea": box.arms_sea, "arms_rail": box.arms_rail,
+        "payload": box.payload_kg, "room": box.volume_share, "usable": loading.use.usable, "works": loading.use.works,
+        "boxes_per_m": loading.stack.boxes_per_m, "load_ashore": loading.stack.load_ashore,
+    }  # fmt: skip
+    for name, munition in loading.munition.items():
+        out |= {f"share:{name}": munition.share, f"mass:{name}": munition.mass_kg}
+        if munition.volume_m3 is not None:
+            out[f"volume:{name}"] = munition.volume_m3
+    out |= {f"ship:{ship}": load.ship_factor for ship in ships}
+    return out | {f"kind:{kind}": loading.claims.kind[kind].bias for kind in kinds}
 
 
 @dataclass(frozen=True)
@@ -82,61 +121,63 @@ def build(
 ) -> World:
     """The world at latent coordinates `z` of shape (n, len(layout))."""
 
+    # By columns, so that each input is one stretch of memory.
+    values = np.asfortranarray(layout.values(z))
+
     def at(name: str) -> Array:
-        return z[:, layout.index[name]]
+        return values[:, layout.place[name]]
 
     box = loading.box
-    payload = box.payload_kg.value(at("payload"))
-    room = box.inside_m3 * box.volume_share.value(at("room"))
+    payload = at("payload")
+    room = box.inside_m3 * at("room")
     weights, in_box, mass = [], [], []
     for name, munition in loading.munition.items():
-        weights.append(munition.share.value(at(f"share:{name}")))
-        each = munition.mass_kg.value(at(f"mass:{name}"))
+        weights.append(at(f"share:{name}"))
+        each = at(f"mass:{name}")
         if munition.volume_m3 is None:
             each = np.minimum(each, payload)
             in_box.append(np.ones_like(each))
         else:
-            in_box.append(rounds_per_box(payload, room, each, munition.volume_m3.value(at(f"volume:{name}"))))
+            in_box.append(rounds_per_box(payload, room, each, at(f"volume:{name}")))
         mass.append(each)
     shares = np.stack(weights, 1)
     shares /= shares.sum(1, keepdims=True)
     boxes, masses = np.stack(in_box, 1), np.stack(mass, 1)
-    arms_sea, arms_rail = box.arms_sea.value(at("arms_sea")), box.arms_rail.value(at("arms_rail"))
+    arms_sea, arms_rail = at("arms_sea"), at("arms_rail")
     # A hull sinks by gross weight: tare of every box, cargo of those with arms; the rest count as half as heavy.
     cargo_t = (shares * boxes * masses).sum(1) / 1000.0
     gross_t = box.tare_kg / 1000.0 + cargo_t * (0.5 + 0.5 * arms_sea)
-    wanted = loading.load.boxes_per_voyage.value(at("load"))
-    power = loading.load.size_power.value(at("size_power"))
+    wanted = at("load")
+    power = at("size_power")
+    sized = {relative: wanted * relative**power for relative in set(hulls.relative.tolist())}
     per_voyage = np.empty((len(z), len(ships)))
     for number, ship in enumerate(ships):
-        load = wanted * hulls.relative[number] ** power * loading.load.ship_factor.value(at(f"ship:{ship}"))
+        load = sized[float(hulls.relative[number])] * at(f"ship:{ship}")
         most = np.minimum(boxes_by_weight(loading.load, hulls.dwt_t[number], gross_t), hulls.slots[number])
         per_voyage[:, number] = np.minimum(load, most)
-    kind_bias = [np.log(loading.claims.kind[k].bias.value(at(f"kind:{k}"))) for k in kinds]
+    kind_bias = [np.log(at(f"kind:{k}")) for k in kinds]
     return World(
         per_voyage=per_voyage,
         phases=np.exp(
             loading.load.phase_spread * z[:, layout.index["phase:0"] : layout.index["phase:0"] + layout.phases]
         ),
-        rail=rail_path(loading, layout, months, z),
-        before=loading.rail.before.value(at("before")),
+        rail=rail_path(loading, layout, months, z, np.log(at("rail")), np.log(at("growth"))),
+        before=at("before"),
         arms_sea=arms_sea,
         arms_rail=arms_rail,
         shares=shares,
         in_box=boxes,
         mass_kg=masses,
-        working=loading.use.usable.value(at("usable")) * loading.use.works.value(at("works")),
-        boxes_per_m=loading.stack.boxes_per_m.value(at("boxes_per_m")),
-        load_ashore=loading.stack.load_ashore.value(at("load_ashore")),
+        working=at("usable") * at("works"),
+        boxes_per_m=at("boxes_per_m"),
+        load_ashore=at("load_ashore"),
         kind_log_bias=np.stack(kind_bias, 1) if kinds else np.zeros((len(z), 0)),
     )
 
 
-def rail_path(loading: Loading, layout: Layout, months: int, z: Array) -> Array:
-    """Boxes by rail in each month: a level, a growth a year, and a random walk with a step every few months."""
+def rail_path(loading: Loading, layout: Layout, months: int, z: Array, level: Array, growth: Array) -> Array:
+    """Boxes by rail in each month: a log level, a log growth a year, and a random walk with a step every few months."""
     rail = loading.rail
-    level = np.log(rail.boxes_per_month.value(z[:, layout.index["rail"]]))
-    growth = np.log(rail.growth.value(z[:, layout.index["growth"]]))
     walk = np.zeros((len(z), layout.knots))
     for knot in range(1, layout.knots):
         walk[:, knot] = walk[:, knot - 1] + rail.step_spread * z[:, layout.index[f"step:{knot}"]]

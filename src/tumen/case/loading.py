@@ -66,14 +66,17 @@ class Prior(Record):
         [1.0, 2.0, 8.0]
         """
         z = np.asarray(z, dtype=float)
-        if self.unit == "share":
-            middle, down, up = (math.log(v / (1 - v)) for v in (self.median, self.low, self.high))
-            return 1.0 / (1.0 + np.exp(-_split(z, middle, down, up)))
-        return np.exp(_split(z, *(math.log(v) for v in (self.median, self.low, self.high))))
+        middle, down, up, is_share = self.line()
+        line = np.exp(middle + z * np.where(z > 0, up, down))
+        return line / (1.0 + line) if is_share else line
 
-
-def _split(z: np.ndarray, middle: float, low: float, high: float) -> np.ndarray:
-    return middle + z * np.where(z > 0, (high - middle) / Z95, (middle - low) / Z95)
+    def line(self) -> tuple[float, float, float, bool]:
+        """On the log or (for a share) logit scale: the median, its slopes a unit of z below and above, whether a share."""
+        is_share = self.unit == "share"
+        middle, low, high = (
+            math.log(v / (1 - v)) if is_share else math.log(v) for v in (self.median, self.low, self.high)
+        )
+        return middle, (middle - low) / Z95, (high - middle) / Z95, is_share
 
 
 def _in_unit(unit: str, least: float, most: float, hint: str = "") -> Callable[[Prior], Prior]:
@@ -259,9 +262,7 @@ class Loading(Record):
         for field, named in (("capacity", self.claims.capacity), ("items", self.claims.items)):
             for key, name in named.items():
                 if name not in self.munition:
-                    raise ValueError(
-                        f"claims.{field} '{key}' is '{name}'; expected one of {', '.join(self.munition)}"
-                    )
+                    raise ValueError(f"claims.{field} '{key}' is '{name}'; expected one of {', '.join(self.munition)}")
         for check in self.check:
             if check.munition not in self.munition and check.munition != "rounds":
                 raise ValueError(f"check of '{check.munition}'; expected 'rounds' or one of {', '.join(self.munition)}")

@@ -20,18 +20,28 @@ from tumen import tables
 from tumen.case.loading import Z95, Loading
 
 MARK = "simulated"
+RATIO = "rate_ratio"
+UNITS = {"tonnes": "t", RATIO: "ratio", "usable_rounds": "rounds"}
 
 
 @dataclass(frozen=True)
 class Said:
-    """One origin's running totals: a figure on each of some days. `copies` further groups repeat the last one."""
+    """One origin's running totals: a figure on each of some days. `copies` further groups repeat the last one.
+
+    `start` is the first day counted, where it is not that of the flow. `counted` voyages: the boxes are those of so many
+    voyages that the origin also tells the number of. A `rate_ratio` is against the twelve months before `start`. `or_none`:
+    boxes of less than a ship load are told as none.
+    """
 
     group: str
     quantity: str
     scope: Literal["sea", "rail", "all"]
-    reading: Literal["exactly", "at_least", "up_to", "range"]
+    reading: Literal["exactly", "at_least", "up_to", "range", "capacity_152", "capacity_122"]
     days: tuple[dt.date, ...]
     copies: int = 0
+    start: dt.date | None = None
+    counted: int | None = None
+    or_none: bool = False
 
 
 def simulate_claims(
@@ -41,11 +51,14 @@ def simulate_claims(
     start: dt.date,
     rng: np.random.Generator,
     floors: Literal["exponential", "round"] = "exponential",
+    voyages: dict[dt.date, int] | None = None,
+    in_box: dict[str, float] | None = None,
 ) -> tuple[pa.Table, dict[str, float]]:
     """Rows of `claims` about a known flow, and the true bias factor of each origin group.
 
     `truth` holds `cargo` rows of a single draw. Days should end months, so that windows need no part of a month.
-    Raises `ValueError` if `truth` holds more than one draw.
+    `voyages` (laden, by month) is needed where a count of boxes is of counted voyages, `in_box` (rounds in a full box, by
+    munition) for capacities. Raises `ValueError` if `truth` holds more than one draw.
     """
     if truth.num_rows and len(set(truth["draw"].to_pylist())) > 1:
         raise ValueError("truth holds several draws; expected the cargo of one world")
@@ -61,15 +74,24 @@ def simulate_claims(
         own = math.log(settings.origin_factor) / Z95 * rng.standard_normal()
         biases[group] = math.exp(kind_bias[kind] + own)
         mine = [(s, day) for s in said if s.group == group for day in s.days]
-        errors = (
-            kind_bias[kind]
-            + own
-            + _errors([d for _, d in mine], settings.drift_factor, settings.noise_factor, loading, rng)
-        )
+        errors = _errors([d for _, d in mine], settings.drift_factor, settings.noise_factor, loading, rng)
         for (one, day), error in zip(mine, errors, strict=True):
-            true = total(flows, one.quantity, one.scope, start, day)
+            since = one.start or start
+            true = _true(one, flows, since, day, loading, voyages or {}, in_box or {})
+            if one.quantity == RATIO:  # biases cancel; the drift of one figure against another is fresh
+                error = _errors([day], settings.drift_factor, settings.noise_factor, loading, rng)[0]
+            else:
+                error += kind_bias[kind] + own
             belief = max(true, 1e-3) * math.exp(error)
-            rows.append(_row(one, f"{MARK}-{group}-{one.quantity}-{day}", belief, start, day, loading, rng, floors))
+            name = f"{MARK}-{group}-{one.quantity}-{day}"
+            row = _row(one, name, belief, since, day, loading, rng, floors)
+            rows.append(row)
+            if one.counted is not None:
+                row["group"] = name
+                rows.append(
+                    row | {"claim_id": f"{name}-voyages", "quantity": "voyages", "unit": "voyages", "low": None, "high": None}
+                    | {"point": float(one.counted), "reading": "at_least", "use": "check"}
+                )  # fmt: skip
         for one in (s for s in said if s.group == group and s.copies):
             original = next(r for r in reversed(rows) if r["origin_group"] == group and r["quantity"] == one.quantity)
             for number in range(one.copies):
@@ -89,6 +111,24 @@ def total(flows: list[dict], quantity: str, scope: str, start: dt.date, end: dt.
         for f in flows
         if f["commodity"] == quantity and scope in ("all", f["stream"]) and start.replace(day=1) <= f["month"] <= end
     )
+
+
+def _true(
+    one: Said, flows: list[dict], since: dt.date, day: dt.date, loading: Loading,
+    voyages: dict[dt.date, int], in_box: dict[str, float],
+) -> float:  # fmt: skip
+    """What the flow holds of that which one statement counts."""
+    if one.quantity == RATIO:
+        before = since.replace(year=since.year - 1)
+        last = since - dt.timedelta(days=1)
+        now, then = (total(flows, "containers_arms", one.scope, a, b) for a, b in ((since, day), (before, last)))
+        return now / max(then, 1e-3) * ((last - before).days + 1) / ((day - since).days + 1)
+    if one.reading.startswith("capacity"):
+        return total(flows, "containers", one.scope, since, day) * in_box[loading.claims.capacity[one.reading]]
+    true = total(flows, one.quantity, one.scope, since, day)
+    if one.counted is not None:
+        true *= one.counted / max(sum(n for month, n in voyages.items() if since.replace(day=1) <= month <= day), 1)
+    return true
 
 
 def _errors(days: list[dt.date], drift: float, noise: float, loading: Loading, rng: np.random.Generator) -> np.ndarray:
@@ -113,8 +153,9 @@ def _row(
 ) -> dict[str, object]:
     low = point = high = None
     margin = math.exp(rng.exponential(loading.claims.slack))
-    if one.reading == "exactly":
-        point = belief
+    if one.reading == "exactly" or one.reading.startswith("capacity") or one.counted is not None:
+        none = one.or_none and belief < loading.claims.zero_boxes
+        point = 0.0 if none else belief
     elif one.reading == "at_least":
         point = belief / margin if floors == "exponential" else _round_below(belief)
     elif one.reading == "up_to":
@@ -125,7 +166,7 @@ def _row(
         low, high = belief * math.exp(-place * width), belief * math.exp((1 - place) * width)
     return {
         "claim_id": name, "quantity": one.quantity, "label": f"{MARK} {one.quantity}", "low": low, "point": point,
-        "high": high, "unit": one.quantity, "reading": one.reading, "direction": loading.direction, "scope": one.scope,
+        "high": high, "unit": UNITS.get(one.quantity, one.quantity), "reading": one.reading, "direction": loading.direction, "scope": one.scope,
         "period_start": start, "period_end": day, "published": day + dt.timedelta(days=3), "origin_group": one.group,
         "independence": "claim", "use": "evidence", "source_id": MARK, "note": MARK,
     }  # fmt: skip
