@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assess_world import LAST, World, balance, finding, model, sign
 from assess_world import hypothesis as node
-from tumen.assess import answer
+from tumen.assess import answer, answers
 from tumen.assess.answers import diagram, solve
 from tumen.assess.evidence import Report
 from tumen.assess.redlines import World as RedlineWorld
@@ -173,10 +173,71 @@ def test_without_packages_each_option_is_one():
 
 
 def test_every_set_of_options_is_weighed():
-    gain, cost = Scale(responses()).subsets()
-    net = sorted(gain @ [0.6, 0.2] - cost)
+    scale = Scale(responses())
+    member, middle = scale.subsets(), scale.sheet.nominal()
+    net = sorted((scale.gain(member, middle) @ [0.6, 0.2] - scale.cost(member, middle))[0])
     # nothing 0, one 4, two 100 x 0.6 x 0.1 + 2 - 4 = 4, both 6.8
     assert net == pytest.approx([0.0, 4.0, 4.0, 6.8])
+
+
+def with_utility(**more) -> Responses:
+    data = responses().model_dump()
+    data["utility"] |= more
+    return Responses.model_validate(data)
+
+
+def test_overlap_crowding_and_budget_on_paper():
+    # On a, option one takes 0.5 x 0.4 = 0.2 and is the stronger; two takes 0.1, of which half is done already:
+    # left (1 - 0.2)(1 - 0.05) = 0.76, so 100 x 0.6 x 0.24 = 14.4 instead of 16.8; on b two acts alone: 2.
+    scale = Scale(with_utility(overlap=[0.5, 0.5]))
+    gain, cost = scale.nominal()
+    assert gain @ [0.6, 0.2] == pytest.approx([0.0, 12.0, 16.4])
+    assert cost == pytest.approx([0.0, 8.0, 12.0])
+    # Both need x: each pair adds a tenth of the mean of their costs of 8 and 4, twice: 0.1 x (8 + 4) / 2 = 0.6.
+    _, cost = Scale(with_utility(crowding=[0.1, 0.1])).nominal()
+    assert cost == pytest.approx([0.0, 8.0, 12.6])
+    # Ten points buy the first package and not both, which then is as doing nothing.
+    scale = Scale(with_utility(budget=[10, 10]))
+    best, utilities = solve(diagram(scale, {"a": 0.6, "b": 0.2}), list(scale.packages))
+    assert (best, utilities["both"]) == ("first", pytest.approx(0.0))
+
+
+def test_frontier_by_hand():
+    # Costs 0, 4, 8, 12 and gains 0, 8, 12, 18.8 of nothing, two, one and both: each dearer one gains more.
+    made = frontier(responses(), {"a": 0.6, "b": 0.2})
+    assert [(r["options"], r["package"]) for r in made] == [
+        ([], "nothing"), (["two"], None), (["one"], "first"), (["one", "two"], "both"),
+    ]  # fmt: skip
+    assert [r["cost"] for r in made] == pytest.approx([0, 4, 8, 12])
+    assert [r["gain"] for r in made] == pytest.approx([0, 8, 12, 18.8])
+    assert [r["gain_per_point"] for r in made[1:]] == pytest.approx([2, 1, 1.7])
+    assert (made[2]["added"], made[2]["dropped"]) == (["one"], ["two"])
+    # Were b certain, two would gain 6 + 10 = 16 for 4 points, and one alone (12 for 8) no longer pays.
+    made = frontier(responses(), {"a": 0.6, "b": 1.0})
+    assert [r["options"] for r in made] == [[], ["two"], ["one", "two"]]
+
+
+def frontier(case: Responses, p: dict[str, float]) -> list[dict]:
+    scale = Scale(case)
+    draws = np.array([[p[t] for t in scale.trades]] * 3)
+    values = scale.sheet.values(np.zeros((3, len(scale.sheet.names))))
+    return answers._frontier(scale, values, draws, p).to_pylist()
+
+
+def test_a_package_of_everything_cheap_does_not_win_by_construction(world):
+    """With room for all and no overlap it does; as the case states them it holds the first place in a part of draws."""
+    bare = world.case.responses.model_copy(
+        update={"utility": world.case.responses.utility.model_copy(
+            update={"overlap": None, "crowding": None, "budget": None})}
+    )  # fmt: skip
+    tables = world.case.as_of(LAST).tables()
+    share = {}
+    for name, case in (("bare", bare), ("stated", world.case.responses)):
+        made = answer(
+            world.at(LAST), balance(LAST), tables["indicators"], world.trades, case, tables["sources"], LAST, 7
+        )
+        share[name] = {r["package"]: r["share_best"] for r in made["packages"].to_pylist()}
+    assert share["bare"]["all_low_cost"] > 0.5 > share["stated"]["all_low_cost"]
 
 
 def test_ranking_of_packages_on_the_real_case(world):

@@ -285,7 +285,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "answer", "answer: redlines and options",
         ("trades", "trade_draws", "balance", "case:indicators", "case:sources"), ("trades", "responses"),
-        ("redlines", "options", "packages", "reversals", "coverage", "diagnostics@answer"),
+        ("redlines", "options", "packages", "frontier", "reversals", "coverage", "diagnostics@answer"),
         ("assess", "case/judge.py", "case/expression.py"), _answer,
     ),
     Step(

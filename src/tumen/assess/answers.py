@@ -21,12 +21,14 @@ from tumen.assess.sheet import Z95, Values
 from tumen.assess.utility import Scale
 from tumen.assess.words import KOREAN, phia
 from tumen.case.judge import Responses, Trades, middle, open_by
-from tumen.tables import COVERAGE, DIAGNOSTICS, OPTIONS, PACKAGES, REVERSALS
+from tumen.tables import COVERAGE, DIAGNOSTICS, FRONTIER, OPTIONS, PACKAGES, REVERSALS
 
 # How far out a reversal is looked for, in half-widths of the stated range, and in how many steps.
 REACH = 3.0
 STEPS = 60
 AGREE = 1e-6
+# A set enters the frontier when it gains this share of the most that can be gained more than the one before.
+LEAST = 0.02
 
 
 def answer(
@@ -53,16 +55,18 @@ def answer(
     p = np.stack([draws[t] for t in scale.trades], axis=1)
     gain, cost = scale.rows(values)
     net = np.einsum("dpt,dt->dp", gain, p) - cost
+    taken = scale.affordable(scale.cost(scale.member(scale.packages.values()), values), values).mean(axis=0)
     nominal = _nominal(judged["trades"], scale)
 
     world = redlines.world(judged["trades"], balance, trades, indicators, judged["trade_draws"])
     happened = _happened(responses, sources, as_of)
-    packages, check = _packages(stated, scale, net, nominal)
+    packages, check = _packages(stated, scale, net, taken, nominal)
     options = _options(responses, scale, values, draws, happened, judged["trades"])
     return {
         "redlines": redlines.table(responses.redlines, world),
         "options": options,
         "packages": packages,
+        "frontier": _frontier(scale, values, p, nominal),
         "reversals": _reversals(scale, nominal, draws),
         "coverage": _coverage(judged["trades"], responses, trades, happened),
         "diagnostics": check,
@@ -127,7 +131,7 @@ def solve(made: Any, packages: list[str]) -> tuple[str, dict[str, float]]:
 
 
 def _packages(
-    responses: Responses, scale: Scale, net: np.ndarray, nominal: Mapping[str, float]
+    responses: Responses, scale: Scale, net: np.ndarray, taken: np.ndarray, nominal: Mapping[str, float]
 ) -> tuple[pa.Table, pa.Table]:
     names = list(scale.packages)
     best, utilities = solve(diagram(scale, nominal), names)
@@ -153,6 +157,7 @@ def _packages(
                 "effect_high90": float(high),
                 "rank": float(rank[number]),
                 "share_best": float((first == number).mean()),
+                "affordable": float(taken[number]),
                 "regret": float((net.max(axis=1) - net[:, number]).mean()),
                 "parents": [package.evidence_id] if package else None,
             }
@@ -172,6 +177,46 @@ def _packages(
         ]
     )  # fmt: skip
     return PACKAGES.build(sorted(rows, key=lambda r: r["rank"])), check
+
+
+def _frontier(scale: Scale, values: Values, p: np.ndarray, nominal: Mapping[str, float]) -> pa.Table:
+    """The best set of options at each cost: sets than which no cheaper one gains as much, at the middle of settings."""
+    if not scale.options:
+        return FRONTIER.empty()
+    member, middle_values = scale.subsets(), scale.sheet.nominal()
+    centre = np.array([nominal[t] for t in scale.trades])
+    gain, cost = scale.gain(member, middle_values)[0] @ centre, scale.cost(member, middle_values)[0]
+    best: list[int] = []
+    for number in np.lexsort((-gain, cost)):
+        if not best or gain[number] > gain[best[-1]] + LEAST * gain.max():
+            best.append(int(number))
+    drawn = np.einsum("dpt,dt->dp", scale.gain(member[best], values), p)
+    prices = scale.cost(member[best], values)
+    within = scale.affordable(prices, values).mean(axis=0)
+    named = {frozenset(o): n for n, o in scale.packages.items()}
+    rows = []
+    for place, number in enumerate(best):
+        chosen = [n for n, m in zip(scale.options, member[number], strict=True) if m]
+        before = {n for n, m in zip(scale.options, member[best[place - 1]], strict=True) if m} if place else set()
+        low, high = np.quantile(drawn[:, place], [0.05, 0.95])
+        step = cost[number] - cost[best[place - 1]] if place else 0.0
+        rows.append(
+            {
+                "step": float(place),
+                "options": chosen,
+                "package": named.get(frozenset(chosen)),
+                "added": [n for n in chosen if n not in before],
+                "dropped": sorted(before - set(chosen)),
+                "cost": float(cost[number]),
+                "gain": float(gain[number]),
+                "gain_low90": float(low),
+                "gain_high90": float(high),
+                "gain_per_point": float((gain[number] - gain[best[place - 1]]) / step) if step > 0 else None,
+                "affordable": float(within[place]),
+                "parents": [scale.responses.options[n].evidence_id for n in chosen] or None,
+            }
+        )
+    return FRONTIER.build(rows)
 
 
 def _alone(scale: Scale, values: Values, name: str, draws: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -112,7 +112,10 @@ def _decision(
     from tumen.assess.utility import Scale
 
     scale = Scale(responses)
-    gain, cost = scale.subsets()
+    member, middle = scale.subsets(), scale.sheet.nominal()
+    prices = scale.cost(member, middle)
+    member = member[scale.affordable(prices, middle)[0]]
+    gain, cost = scale.gain(member, middle)[0], scale.cost(member, middle)[0]
     columns = [now.names.index(t) for t in scale.trades]
 
     # Utility is linear in the probabilities, so means over settings draws suffice for the choice.

@@ -198,7 +198,16 @@ def _loosened(tree: Node, main: Compare | None, near: float) -> Node:
 
 
 def _share(tree: Node, world: World, day: int) -> float | None:
-    """Share of settings draws in which the condition holds; None if it reads no probability that has draws."""
+    """Share of settings draws in which the condition holds; None if it reads no probability that has draws.
+
+    Of a condition on the balance alone, the chance that the balance as the ledger draws it meets the limit.
+    """
+    if isinstance(tree, Compare) and tree.kind == "owed":
+        row = owed.row_on(world.balance, world.levels.basis, world.days[day])
+        if row is None:
+            return None
+        below = owed.chance_below(tree.limit, row)
+        return 1 - below if tree.sign in (">=", ">") else below
     used = [c for c in comparisons(tree) if c.kind == "p"]
     if not used or any((c.name or "") not in world.draws for c in used):
         return None
@@ -236,6 +245,7 @@ def _why(
         english += f"; {head} {shown}"
         korean += f"; {head} {shown.replace('against', '기준')}"
     if share is not None:
-        english += f"; holds in {share:.0%} of settings draws"
-        korean += f"; 설정 표본의 {share:.0%}에서 성립"
+        drawn = main is not None and main.kind == "owed"
+        english += f"; holds in {share:.0%} of {'the draws of the account' if drawn else 'settings draws'}"
+        korean += f"; {'계정' if drawn else '설정'} 표본의 {share:.0%}에서 성립"
     return english + ".", korean + "."

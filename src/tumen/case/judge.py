@@ -491,6 +491,17 @@ class Utility(Record):
         description="for each way of repayment, range of its harm while live, points a year"
     )
     horizon_days: float = Field(gt=0, description="days over which effects count")
+    overlap: Chances | None = Field(
+        default=None,
+        description="range of the share of a further option's effect on a trade that the strongest one has had already",
+    )
+    crowding: Amounts | None = Field(
+        default=None,
+        description="range of the share by which two options dearen each other where both need the same party",
+    )
+    budget: Amounts | None = Field(
+        default=None, description="range of the points that can be spent at all; a package that costs more is not taken"
+    )
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="reason for the scale")
 

@@ -273,11 +273,33 @@ PACKAGES = Table(
         Column("effect_high90", REAL, "95 % point", unit="points"),
         Column("rank", REAL, "rank by mean gain"),
         Column("share_best", REAL, "share of draws in which it ranks first", unit="0..1"),
+        Column("affordable", REAL, "share of draws in which it costs no more than the budget", unit="0..1"),
         Column("regret", REAL, "mean loss against the best package of each draw", unit="points"),
         EVIDENCE_ID,
         PARENTS,
     ),
     key=("package",),
+)
+
+FRONTIER = Table(
+    "frontier",
+    "The best set of options at each cost: no cheaper set gains as much at the middle of the settings.",
+    (
+        Column("step", REAL, "from the cheapest set, 0 is doing nothing"),
+        Column("options", TEXTS, "options in it"),
+        Column("package", TEXT, "stated package that it is", null="no stated package"),
+        Column("added", TEXTS, "options that the step before did not hold"),
+        Column("dropped", TEXTS, "options that the step before held"),
+        Column("cost", REAL, "cost at the middle of the settings", unit="points"),
+        Column("gain", REAL, "gain before cost, at the middle of the settings", unit="points"),
+        Column("gain_low90", REAL, "5 % point over draws", unit="points"),
+        Column("gain_high90", REAL, "95 % point", unit="points"),
+        Column("gain_per_point", REAL, "further gain for each further point of cost", null="the first step"),
+        Column("affordable", REAL, "share of draws in which it costs no more than the budget", unit="0..1"),
+        EVIDENCE_ID,
+        PARENTS,
+    ),
+    key=("step",),
 )
 
 REVERSALS = Table(
