@@ -34,6 +34,20 @@ def summary(values: np.ndarray) -> Summary:
     return Summary(float(mid), float(low), float(high))
 
 
+def crps(values: np.ndarray, truth: float) -> float:
+    """Continuous ranked probability score of draws (smaller is better), by the sorted-sample formula.
+
+    Gneiting and Raftery 2007: mean distance to the truth less half the mean distance of two draws.
+
+    >>> crps(np.array([1.0, 1.0]), 3.0)
+    2.0
+    """
+    x = np.sort(np.asarray(values, dtype=float))
+    n = len(x)
+    spread = ((2 * np.arange(1, n + 1) - n - 1) * x).sum() / n**2
+    return float(np.abs(x - truth).mean() - spread)
+
+
 def matrix(
     table: pa.Table, value: str, by: Sequence[str] = (), draws: int | None = None
 ) -> tuple[np.ndarray, list[tuple[object, ...]]]:

@@ -217,17 +217,27 @@ def _line(node: Node) -> str:
 
 
 def print_scores(backtest: pa.Table) -> None:
-    """Hits and mean scores of a backtest by method."""
+    """Hits and mean scores of a backtest, by what was foretold and method."""
     rows = backtest.to_pylist()
     grid = Grid(title="by method", title_justify="left", box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("method", "totals", "inside 50 %", "inside 80 %", "inside 95 %", "mean CRPS", "mean log score"):
-        grid.add_column(name, justify="left" if name == "method" else "right")
-    for method in dict.fromkeys(r["method"] for r in rows):
-        own = [r for r in rows if r["method"] == method]
+    names = ("what", "method", "figures", "inside 50 %", "inside 80 %", "inside 95 %", "mean CRPS", "mean log score")
+    for name in names:
+        grid.add_column(name, justify="left" if name in ("what", "method") else "right")
+    for what, method in dict.fromkeys((_foretold(r), r["method"]) for r in rows):
+        own = [r for r in rows if (_foretold(r), r["method"]) == (what, method)]
         hits = [f"{sum(r[k] for r in own)}" for k in ("inside50", "inside80", "inside95")]
-        means = [f"{sum(r[k] for r in own) / len(own):.2f}" for k in ("crps", "log_score")]
-        grid.add_row(method, str(len(own)), *hits, *means)
+        # Boxes and rounds are set side by side by the error of their logarithm.
+        errors = [r["crps"] if r["used"] is None else r["crps_log"] for r in own]
+        known = [e for e in errors if e is not None]
+        mean = f"{sum(known) / len(known):.2f}" if known else ""
+        grid.add_row(what, method, str(len(own)), *hits, mean, f"{sum(r['log_score'] for r in own) / len(own):.2f}")
     Console(highlight=False).print(grid)
+
+
+def _foretold(row: dict[str, Any]) -> str:
+    if row["used"] is None:
+        return "visits and voyages"
+    return "cargo, derived figures" if row["used"] == "derived" else "cargo"
 
 
 # --- progress and the headline ------------------------------------------------------------

@@ -1,8 +1,10 @@
 """cargo: what the voyages carried. Draws of containers, tonnes and rounds, with published claims as evidence.
 
-Takes draws of voyages, looks, claims, the roster and loading.toml; gives `weigh(...)`, a dict of tables.
+Takes draws of voyages, looks, claims, the roster and loading.toml; gives `weigh(...)`, a dict of tables. `backtest`
+scores what would have been foretold on an earlier day.
 """
 
+from tumen.cargo.backtest import backtest, last_day, steady
 from tumen.cargo.weigh import weigh
 
-__all__ = ["weigh"]
+__all__ = ["backtest", "last_day", "steady", "weigh"]

@@ -66,10 +66,16 @@ def log_likelihood(origin: Origin, expected: Array) -> Array:
     return _score(origin, expected, None)[0]
 
 
-def bias_draws(origin: Origin, expected: Array, rng: np.random.Generator) -> Array:
-    """Draws of the origin's own log bias given its claims and `expected`; (n,)."""
+def beliefs(origin: Origin, expected: Array, rng: np.random.Generator) -> Array:
+    """Draws of the logs of what the origin believed of each of its claims, given them and `expected`; (n, claims)."""
     belief = _score(origin, expected, rng)[1]
     assert belief is not None
+    return belief
+
+
+def bias_draws(origin: Origin, expected: Array, rng: np.random.Generator) -> Array:
+    """Draws of the origin's own log bias given its claims and `expected`; (n,)."""
+    belief = beliefs(origin, expected, rng)
     precision = np.linalg.inv(origin.within)
     ones = precision @ origin.biased
     spread = 1.0 / (origin.biased @ ones + (1.0 / origin.own_sd**2 if origin.own_sd > 0 else math.inf))

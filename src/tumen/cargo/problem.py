@@ -171,6 +171,8 @@ class Problem:
     unread: list[tuple[str, str]]
     impossible: list[tuple[str, str]]
     is_round: Array
+    typical: dict[str, float]  # how much of each quantity a mean box carries
+    places: set[str]  # ports of the voyages
     heard: Windows = None  # type: ignore[assignment]  # set last; of the statements that are evidence, origin by origin
 
     def world(self, z: Array) -> World:
@@ -246,12 +248,15 @@ def set_up(
     hull = Hulls(*hulls(loading.load, sea.ships, vessels))
     is_round = np.array([m.round for m in loading.munition.values()])
     places = {p for name in ("origin", "destination") for p in sea.rows[name].unique().to_pylist()}
-    statements, unread = read_statements(claims, loading, period, _typical(loading, is_round), places)
+    typical = _typical(loading, is_round)
+    statements, unread = read_statements(claims, loading, period, typical, places)
     groups = sorted({s.group for s in statements if s.used == "evidence"})
     kinds = sorted({s.kind for s in statements if s.used == "evidence"})
     layout = Layout(loading, sea.ships, sea.months, kinds)
     stacks, impossible = _stacks(looks, sightings, sea.ships, vessels, loading)
-    problem = Problem(loading, period, sea, hull, layout, kinds, statements, [], stacks, unread, impossible, is_round)
+    problem = Problem(
+        loading, period, sea, hull, layout, kinds, statements, [], stacks, unread, impossible, is_round, typical, places
+    )
     problem.impossible += _too_many(problem)
     stop = {claim_id for claim_id, _ in problem.impossible}
     for group in groups:
