@@ -14,9 +14,10 @@ import pyarrow as pa
 import pytest
 
 import tumen
+from tumen.case.new import new_case
 from tumen.evidence import UnknownEvidence
 from tumen.headline import FIGURES
-from tumen.run import STEPS
+from tumen.run import STEPS, RunError
 from tumen.store import table_hash
 from tumen.study import Study, seed_for
 
@@ -236,3 +237,52 @@ def test_a_brief_is_written_again_only_when_something_changed(study: Study, tmp_
     assert publish(study, tmp_path)[0].exists()
     (tmp_path / ".made.json").write_text("{", encoding="utf-8")
     assert publish(study, tmp_path)[0].stat().st_mtime_ns != first
+
+
+# --- a case that holds only a part --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def starter_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("starter-store")
+
+
+@pytest.fixture
+def starter(tmp_path: Path) -> Path:
+    new_case(tmp_path / "starter")
+    return tmp_path / "starter"
+
+
+PARTS = [
+    (["loading.toml"], {"weigh", "front", "account"}, {"visits", "voyages"}),
+    (["front.toml"], {"front"}, set(FIGURES) - {"share_of_russian_fire"}),
+    (["prices.toml", "transfers.csv"], {"account"}, {"visits", "voyages", "containers", "rounds", "share_of_russian_fire"}),
+    (["trades.toml", "responses.toml", "indicators.csv"], {"judge", "answer"}, set(FIGURES)),
+    (["responses.toml"], {"answer"}, set(FIGURES)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gone", "left_out", "figures"), PARTS)
+def test_what_a_case_lacks_is_left_out_and_named(
+    starter: Path, starter_store: Path, gone: list[str], left_out: set[str], figures: set[str]
+) -> None:
+    for name in gone:
+        (starter / name).unlink()
+    made = tumen.open(starter, store=starter_store)
+    data = made.headline()
+    assert set(data["left_out"]) == left_out
+    assert all(".toml" in reason for reason in data["left_out"].values())
+    assert {f for f in FIGURES if f in data} == figures
+    assert data["simulated"]
+
+
+def test_a_left_out_step_says_so_when_asked(starter: Path, starter_store: Path) -> None:
+    (starter / "loading.toml").unlink()
+    made = tumen.open(starter, store=starter_store)
+    with pytest.raises(RunError, match=r"weigh cannot be done: loading\.toml is missing"):
+        made.weigh()
+    assert made.table("cargo").num_rows == 0
+    assert made.why_empty("cargo") == "weigh: loading.toml is missing"
+    assert made.why_empty("visits") is None
+    # The worlds of the count stand as they are.
+    assert table_hash(made.table("visits")) == table_hash(made.count()["visits"])

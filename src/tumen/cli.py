@@ -245,7 +245,11 @@ def show(
             data: Any = study.headline()
             showing.write_json(data, output)
             return
-        made = study.table(table) if draws else showing.summarised(table, study.table(table))
+        computed = study.table(table)
+        reason = None if computed.num_rows else study.why_empty(table)
+        if reason is not None:
+            _fail(f"{case}: {table} is empty: {reason}", DATA_FAULT)
+        made = computed if draws else showing.summarised(table, computed)
     showing.write(made, format.value, output, title=f"{table}, as of {study.case.settings.as_of}")
 
 

@@ -7,7 +7,7 @@ form, the stable face for machines.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def headline(
     `origins` are the ports of loading; `basis` is the value basis of the headline; `made_by`
     gives for each table the evidence id of the computation that made it; `period` is the first and last
     day that the flow is counted for, often earlier than `as_of`. A figure whose draws
-    are empty (no front in the case) is left out.
+    are empty (no front in the case) is left out; so is every value where `basis` is empty.
     """
     visits = tables["visits"].filter(
         pc.is_in(tables["visits"].column("place").cast(pa.string()), pa.array(list(origins)))
@@ -82,12 +82,14 @@ def _total(table: pa.Table, value: str) -> np.ndarray:
     return matrix(table, value)[0][:, 0]
 
 
-def as_data(tables: Tables, as_of: dt.date, simulated: bool = False) -> dict[str, Any]:
+def as_data(
+    tables: Tables, as_of: dt.date, simulated: bool = False, left_out: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The answer as plain data.
 
     Keys: each figure with median, low90, high90, unit, as_of, why; `trades` by name with
     probability, low90, high90, word, why; `redlines` and `options` as lists; `failed_checks`;
-    `simulated`. `why` is an evidence id that `tumen why` resolves.
+    `left_out`, the steps that the case lacks a file for, with the reason; `simulated`. `why` is an evidence id that `tumen why` resolves.
     """
     data: dict[str, Any] = {}
     for row in tables["headline"].to_pylist():
@@ -99,6 +101,7 @@ def as_data(tables: Tables, as_of: dt.date, simulated: bool = False) -> dict[str
     failed = tables["diagnostics"].filter(pc.invert(tables["diagnostics"].column("passed")))
     data["failed_checks"] = [_open(r) for r in failed.to_pylist()]
     data["as_of"] = as_of.isoformat()
+    data["left_out"] = dict(left_out or {})
     data["simulated"] = simulated
     return data
 

@@ -12,7 +12,7 @@ library.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,11 @@ class Inputs:
     def __getitem__(self, name: str) -> pa.Table:
         return self.tables[name]
 
-    def required(self, attribute: str, file: str) -> Any:
-        """A part of the case that this step cannot do without. Raises `RunError` naming the file."""
-        part = getattr(self.case, attribute)
-        if part is None:
-            raise RunError(f"{self.case.folder}: {file} is missing; this step cannot be done without it")
-        return part
+    def part(self, name: str) -> Any:
+        """A part of the case that the step's `files` promise."""
+        found = getattr(self.case, name)
+        assert found is not None, name
+        return found
 
     @property
     def period(self) -> tuple[dt.date, dt.date]:
@@ -63,7 +62,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `needs` tables and `reads` parts of the case, and `gives` tables."""
+    """One step: `needs` tables and `reads` parts of the case, and `gives` tables.
+
+    `files` are parts of the case, each with its file, without which the step is left out; `after` are steps
+    without which it has nothing to work on. A step that is left out gives empty tables, and the answer says so.
+    """
 
     name: str
     title: str
@@ -72,10 +75,24 @@ class Step:
     gives: tuple[str, ...]
     code: tuple[str, ...]
     work: Callable[[Inputs], Tables]
+    files: tuple[tuple[str, str], ...] = ()
+    after: tuple[str, ...] = ()
+
+    def left_out(self, case: Case, left_out: Mapping[str, str]) -> str | None:
+        """Why this step cannot be done with this case; None if it can.
+
+        `left_out` has the reasons of the steps before that were left out.
+        """
+        lacking = [file for part, file in self.files if getattr(case, part) is None]
+        if lacking:
+            return f"{' and '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} missing"
+        return next(
+            (f"the step {step} was left out: {left_out[step]}" for step in self.after if step in left_out), None
+        )
 
 
 class RunError(RuntimeError):
-    """A step cannot be done with this case; the message says which and why."""
+    """A step cannot be done with this case, or what was asked for cannot be; the message says which and why."""
 
 
 AIS_TABLES = (
@@ -159,16 +176,21 @@ def _count(x: Inputs) -> Tables:
 def _weigh(x: Inputs) -> Tables:
     from tumen.cargo import weigh
 
-    loading = x.required("loading", "loading.toml")
+    loading = x.part("loading")
     return weigh(
         x["voyages@count"], x["looks"], x["sightings"], x["case:claims"], x["case:vessels"], loading, x.period, x.seed
     )
 
 
 def _settle(x: Inputs) -> Tables:
-    """Claims on cargo reweight the worlds of the count: put both into the same world."""
+    """Claims on cargo reweight the worlds of the count: put both into the same world.
+
+    Where nothing was weighed, the worlds of the count stand as they are.
+    """
     from tumen.draws import redraw
 
+    if not x["draw_map"].num_rows:
+        return {name: x[f"{name}@count"] for name in ("visits", "voyages", "forecasts")}
     by = x["draw_map"].sort_by("draw").column("from_draw").to_numpy()
     return {name: redraw(x[f"{name}@count"], np.asarray(by)) for name in ("visits", "voyages", "forecasts")}
 
@@ -177,7 +199,7 @@ def _front(x: Inputs) -> Tables:
     from tumen.ledger import front
 
     return front(
-        x["cargo"], x.required("front", "front.toml"), x["case:claims"], x.period, x.seed,
+        x["cargo"], x.part("front"), x["case:claims"], x.period, x.seed,
         voyages=x["voyages"], as_of=x.as_of,
     )  # fmt: skip
 
@@ -185,7 +207,7 @@ def _front(x: Inputs) -> Tables:
 def _account(x: Inputs) -> Tables:
     from tumen.ledger import account
 
-    about, prices = x.case.settings.case, x.required("prices", "prices.toml")
+    about, prices = x.case.settings.case, x.part("prices")
     return account(
         x["cargo"], x.case.transfers, prices, x["case:claims"], x.period, x.as_of, x.seed,
         origin=about.origin, recipient=about.recipient,
@@ -195,7 +217,7 @@ def _account(x: Inputs) -> Tables:
 def _judge(x: Inputs) -> Tables:
     from tumen.assess import judge
 
-    trades = x.required("trades", "trades.toml")
+    trades = x.part("trades")
     return judge(
         x["case:indicators"], trades, x["balance"], x["case:sources"], x.period, x.as_of, x.seed,
         responses=x.case.responses,
@@ -205,7 +227,7 @@ def _judge(x: Inputs) -> Tables:
 def _answer(x: Inputs) -> Tables:
     from tumen.assess import answer
 
-    responses, trades = x.required("responses", "responses.toml"), x.required("trades", "trades.toml")
+    responses, trades = x.part("responses"), x.part("trades")
     judged = {name: x[name] for name in ("trades", "trade_draws")}
     return answer(judged, x["balance"], x["case:indicators"], trades, responses, x["case:sources"], x.as_of, x.seed)
 
@@ -214,7 +236,7 @@ def _headline(x: Inputs) -> Tables:
     from tumen.headline import headline
 
     origins = [p["place"] for p in x["case:places"].to_pylist() if p["role"] == "origin" and p["kind"] == "port"]
-    basis = x.required("prices", "prices.toml").headline_basis
+    basis = x.case.prices.headline_basis if x.case.prices else ""
     return {"headline": headline(x.tables, origins, basis, x.as_of, x.made_by, x.period)}
 
 
@@ -254,6 +276,7 @@ STEPS: tuple[Step, ...] = (
         ("voyages@count", "looks", "sightings", "case:claims", "case:vessels"), ("loading", "settings.period"),
         ("cargo", "draw_map", "claims_compared", "origins", "loads", "sensitivity", "box_rounds", "diagnostics@weigh"),
         ("cargo", "case/loading.py"), _weigh,
+        files=(("loading", "loading.toml"),),
     ),
     Step(
         "settle", "settle: one world for ships and cargo",
@@ -266,6 +289,7 @@ STEPS: tuple[Step, ...] = (
         ("cargo", "voyages", "case:claims"), ("front", "settings.period"),
         ("front", "front_totals", "front_answers", "front_checks", "diagnostics@front"),
         ("ledger", "case/front.py"), _front,
+        files=(("front", "front.toml"),), after=("weigh",),
     ),
     Step(
         "account", "account: given, returned, owed",
@@ -275,18 +299,21 @@ STEPS: tuple[Step, ...] = (
             "valuations_compared", "variance_shares", "diagnostics@account",
         ),
         ("ledger", "case/account.py"), _account,
+        files=(("prices", "prices.toml"),), after=("weigh",),
     ),
     Step(
         "judge", "judge: how the rest is being paid",
         ("case:indicators", "case:sources", "balance"), ("trades", "responses", "settings.period"),
         ("trades", "trade_draws", "drivers", "ach", "ach_scores", "devils_advocate", "collect", "diagnostics@judge"),
         ("assess", "case/judge.py", "case/expression.py"), _judge,
+        files=(("trades", "trades.toml"),),
     ),
     Step(
         "answer", "answer: redlines and options",
         ("trades", "trade_draws", "balance", "case:indicators", "case:sources"), ("trades", "responses"),
         ("redlines", "options", "packages", "frontier", "reversals", "coverage", "diagnostics@answer"),
         ("assess", "case/judge.py", "case/expression.py"), _answer,
+        files=(("responses", "responses.toml"),), after=("judge",),
     ),
     Step(
         "headline", "headline: the answer in figures",

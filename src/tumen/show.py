@@ -284,11 +284,15 @@ def print_headline(study: Study, data: dict[str, Any]) -> None:
             share = f["unit"] == "share"
             show = (lambda v: f"{v:.0%}") if share else number
             console.print(f"  {words:24} {show(f['median']):>16}   90 %: {show(f['low90'])} to {show(f['high90'])}")
-    console.print()
+    if data["trades"]:
+        console.print()
     for name, t in data["trades"].items():
         console.print(f"  {name:24} {t['probability']:>15.0%}   {t['word']}")
     crossed = [r["redline"] for r in data["redlines"] if r["state"] == "crossed"]
-    console.print(f"\n  redlines crossed: {', '.join(crossed) or 'none'}")
+    if data["redlines"]:
+        console.print(f"\n  redlines crossed: {', '.join(crossed) or 'none'}")
+    for step, reason in data["left_out"].items():
+        console.print(f"  not done: {step}: {escape(reason)}")
     for failed in data["failed_checks"]:
         console.print(f"  [bold red]check failed[/bold red] {escape(failed['name'])}: {escape(failed['text'])}")
     console.print()

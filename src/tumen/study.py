@@ -25,7 +25,7 @@ from tumen.case.record import Record, content_id
 from tumen.evidence import Evidence, Node
 from tumen.run import STEPS, Inputs, RunError, Step
 from tumen.store import RunRecord, StepRecord, Store, code_version, stamp, step_key, table_hash
-from tumen.tables import DIAGNOSTICS
+from tumen.tables import DIAGNOSTICS, TABLES
 
 Tables = dict[str, pa.Table]
 
@@ -45,13 +45,14 @@ class Study:
     _digests: dict[str, str] = field(default_factory=dict)
     _steps: dict[str, StepRecord] = field(default_factory=dict)
     _made_by: dict[str, str] = field(default_factory=dict)
+    _left_out: dict[str, str] = field(default_factory=dict)
 
     # --- the chain ----------------------------------------------------------------------
 
     def run(self, until: str | None = None) -> RunRecord:
         """Do every step (or all up to `until`) and make the result the current answer.
 
-        Raises `RunError` where a step cannot be done with this case.
+        A step for which the case lacks a file is left out, and so is what stands on it; `left_out` tells.
         """
         for step in STEPS:
             self._do(step)
@@ -86,6 +87,16 @@ class Study:
         assert found is not None
         return found
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The steps that this case cannot do, each with the reason."""
+        return dict(self._left_out)
+
+    def why_empty(self, table: str) -> str | None:
+        """Why nothing was computed for a table; None where its step was done."""
+        makers = (s.name for s in STEPS if table in {g.split("@")[0] for g in s.gives})
+        return next((f"{maker}: {self._left_out[maker]}" for maker in makers if maker in self._left_out), None)
+
     def names(self) -> list[str]:
         """Every table that this study can show."""
         given = {g.split("@")[0] for s in STEPS for g in s.gives}
@@ -97,7 +108,7 @@ class Study:
 
         self.run()
         tables = {n: self.table(n) for n in ("headline", "trades", "redlines", "options", "diagnostics")}
-        return as_data(tables, self.case.settings.as_of, self.case.settings.simulated)
+        return as_data(tables, self.case.settings.as_of, self.case.settings.simulated, self.left_out)
 
     def count(self) -> Tables:
         """Visits and voyages: the tables of the step `count`."""
@@ -239,6 +250,8 @@ class Study:
 
     def _given_by(self, step_name: str) -> Tables:
         self.run(until=step_name)
+        if step_name in self._left_out:
+            raise RunError(f"{self.case.folder}: {step_name} cannot be done: {self._left_out[step_name]}")
         return {name.split("@")[0]: self._input(name)[0] for name, s in self._made_by.items() if s == step_name}
 
     def _input(self, name: str) -> tuple[pa.Table, str]:
@@ -262,6 +275,11 @@ class Study:
         raise RunError(f"no step gives the table '{name}'")
 
     def _do(self, step: Step) -> None:
+        reason = step.left_out(self.case, self._left_out)
+        if reason is not None:
+            self._left_out[step.name] = reason
+            self._digests |= {g: self.store.put(TABLES[g.split("@")[0]].empty()) for g in step.gives}
+            return
         settings = {part: plain(_part(self.case, part)) for part in step.reads}
         seed = seed_for(self.case.settings.seed, step.name)
         hashes = {name: self._input_hash(name) for name in step.needs}
@@ -345,6 +363,8 @@ def _part(case: Case, path: str) -> Any:
         return {k: v for k, v in case.fingerprint().items() if k.startswith(folder)}
     value: Any = case
     for name in path.split("."):
+        if value is None:  # the file of this part is missing
+            return None
         value = getattr(value, name)
     return value
 
