@@ -303,6 +303,11 @@ def test_money_of_the_day_and_of_the_base_year(tmp_path: Path) -> None:
     totals = of_basis(made["account_totals"], "russian_cost")
     assert totals["value_constant_usd"][0].as_py() == pytest.approx(10 * 1000 * 100 / 80)
     assert totals["value_usd"][0].as_py() == pytest.approx(10 * 1000 * 110 / 80)
+    last = [r for r in made["balance"].to_pylist() if r["basis"] == "russian_cost"][-1]
+    totals = [r for r in made["account_totals"].to_pylist() if r["basis"] == "russian_cost"]
+    constant = np.median([r["value_constant_usd"] - r["returned_constant_usd"] for r in totals])
+    assert last["owed_constant_median"] == pytest.approx(constant)
+    assert last["owed_constant_median"] != pytest.approx(last["owed_median"])
 
 
 def test_another_currency_is_turned_by_its_rate(tmp_path: Path) -> None:
@@ -540,7 +545,7 @@ def test_najin_account_stands(najin: Case, real_rounds: pa.Table) -> None:
     counted = {r["entry_id"]: r for r in made["entries"].to_pylist()}
     # One flow of oil: a million barrels, 43 tankers, MSMT's million and the two figures for March.
     oil = [e for e in counted.values() if e["commodity"] == "refined_petroleum" and e["role"] == "counted"]
-    assert [e["entry_id"] for e in oil] == ["oil-2024"]
+    assert [e["entry_id"] for e in oil] == ["oil-2023-reported", "oil-2024-01-reported", "oil-2024"]
     assert counted["oil-2024-tankers"]["covered_by"] == "oil-2024"
     assert counted["oil-2024-03-rusi"]["covered_by"] == "oil-2024"
     # The rice forecast is no recorded flow.

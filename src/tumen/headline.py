@@ -52,7 +52,7 @@ def headline(
         "containers": (_total(_where(cargo, "commodity", "containers"), "quantity"), "containers", "cargo", f"20-foot containers that left by sea and rail, {span}"),
         "rounds": (_total(_where(cargo, "commodity", "rounds"), "quantity"), "rounds", "cargo", f"artillery rounds and rockets that left, all calibres, {span}"),
         "value_usd": (_total(account, "value_usd"), "USD", "account_totals", f"worth of what was given, {words}, money of the day"),
-        "returned_usd": (_total(account, "returned_usd"), "USD", "account_totals", f"worth of what was seen or claimed to come back, {words}"),
+        "returned_usd": (_total(account, "returned_usd"), "USD", "account_totals", f"worth of what was counted or claimed to come back, a floor, {words}"),
         "owed_usd": (_total(account, "owed_usd"), "USD", "account_totals", f"given less returned, {words}"),
         "share_of_russian_fire": (_total(fire, "value"), "share", "front_totals", "share of the rounds fired by Russian forces that came this way"),
     }  # fmt: skip

@@ -265,7 +265,7 @@ WORDS = {
     "containers": "containers",
     "rounds": "rounds",
     "value_usd": "worth, USD",
-    "returned_usd": "returned, USD",
+    "returned_usd": "returned (counted), USD",
     "owed_usd": "owed, USD",
     "share_of_russian_fire": "share of Russian fire",
 }

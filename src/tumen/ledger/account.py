@@ -457,6 +457,7 @@ def _balance_table(totals: dict[str, Totals], months: list[dt.date]) -> pa.Table
         given, returned = each.given.cumsum(axis=1), each.returned.cumsum(axis=1)
         low, mid, high = np.quantile(each.owed, [0.05, 0.5, 0.95], axis=0)
         share = np.median(_share(returned, given), axis=0)
+        constant = np.median((each.given_constant - each.returned_constant).cumsum(axis=1), axis=0)
         medians = [np.median(a, axis=0) for a in (given, returned, each.inferred.cumsum(axis=1))]
         for m, month in enumerate(months):
             rows.append(
@@ -469,6 +470,7 @@ def _balance_table(totals: dict[str, Totals], months: list[dt.date]) -> pa.Table
                     "owed_median": mid[m],
                     "owed_low90": low[m],
                     "owed_high90": high[m],
+                    "owed_constant_median": constant[m],
                     "repaid_share_median": share[m] if medians[0][m] > 0 else None,
                 }
             )

@@ -105,6 +105,9 @@ BALANCE = Table(
         Column("owed_median", REAL, "balance: given - returned", unit="USD"),
         Column("owed_low90", REAL, "5 % point", unit="USD"),
         Column("owed_high90", REAL, "95 % point", unit="USD"),
+        Column(
+            "owed_constant_median", REAL, "the same in money of the base year, median", unit="USD", null="not computed"
+        ),
         Column("repaid_share_median", REAL, "returned / given", unit="0..1 or more", null="nothing given yet"),
         EVIDENCE_ID,
         PARENTS,
