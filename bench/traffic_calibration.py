@@ -39,7 +39,7 @@ SETTINGS = TrafficSettings(
     selection_odds=SpreadPrior(median=6.0, factor=2.0),
     horizon_months=0,
     particles=2000,
-    parameter_points=96,
+    parameter_points=192,
 )
 
 

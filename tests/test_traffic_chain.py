@@ -37,12 +37,12 @@ def look(day: float, seen: bool, **changes) -> Observation:
 def problem(observations, settings=KNOWN) -> Problem:
     chain = port(settings.dwell_phases, settings.berths, any(o.mark is not None for o in observations))
     return Problem(
-        chain, levels(settings.rate_per_day), PortLooks("P", tuple(observations), ()), hulls_of([], settings)
+        chain, levels(settings.swing_sd_log), PortLooks("P", tuple(observations), ()), hulls_of([], settings)
     )
 
 
 def one_point(settings=KNOWN):
-    return points(np.zeros((1, 7)), settings, settings.dwell_days)
+    return points(np.zeros((1, 8)), settings, settings.dwell_days)
 
 
 def test_two_state_chain_has_its_closed_form():

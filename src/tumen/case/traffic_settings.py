@@ -93,10 +93,13 @@ class TrafficSettings(Record):
     # Two Erlang phases: a stay of under a quarter of the mean has probability 9 %, so a berth is
     # rarely freed at once, yet waiting for boxes can stretch a stay.
     dwell_phases: int = Field(default=2, ge=1, le=3)
-    # From one large vessel a month (VOA, spring 2024) to one every two to three days (VOA, winter
-    # 2023-24); the prior spans both with room beyond.
+    # Long-run mean rate while traffic runs. From one large vessel a month (VOA, spring 2024) to one every
+    # two to three days (VOA, winter 2023-24) were told of short stretches; the prior spans both with room beyond.
     rate_per_day: SpreadPrior = SpreadPrior(median=0.15, factor=5.0)
     drift: bool = True
+    # The rate lies within this factor of its long-run mean in 90 % of the weeks in which traffic runs: the tenfold
+    # range of the same two reports is a factor of 3.5 either way, of which the pauses (below) explain a part.
+    rate_swing: float = Field(default=2.5, ge=1)
     # Standard deviation of the log rate after one month of random walk. 0.25 lets the rate
     # double or halve within about eight months, as a quarter's change of plan would.
     rate_walk_sd: SpreadPrior = SpreadPrior(median=0.25, factor=2.0)
@@ -172,6 +175,11 @@ class TrafficSettings(Record):
     min_effective_points: float = Field(default=20.0, gt=0)
     min_effective_paths: float = Field(default=100.0, gt=0)
     max_rounds: int = Field(default=4, ge=1)
+
+    @property
+    def swing_sd_log(self) -> float:
+        """Standard deviation of the log rate about its long-run mean; 0 where the rate does not drift."""
+        return math.log(self.rate_swing) / _Z90 if self.drift else 0.0
 
     def dwell_at(self, place: str) -> SpreadPrior:
         """Dwell prior of a place."""

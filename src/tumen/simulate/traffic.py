@@ -102,17 +102,18 @@ def _share(prior: SharePrior, rng: np.random.Generator) -> float:
 
 
 def _rate_by_week(settings: TrafficSettings, days: int, rng: np.random.Generator) -> np.ndarray:
-    prior = settings.rate_per_day
-    offset = float(np.clip(rng.standard_normal(), -2.2, 2.2)) * prior.sd_log
+    mean, swing = _spread(settings.rate_per_day, rng), settings.swing_sd_log
+    offset = float(np.clip(rng.standard_normal(), -2.2, 2.2)) * swing
     walk = _spread(settings.rate_walk_sd, rng) * np.sqrt(7 / 30.4375) if settings.drift else 0.0
     campaign, pause = _spread(settings.campaign_days, rng), _spread(settings.pause_days, rng)
     stop, go = 1 - np.exp(-7 / campaign), 1 - np.exp(-7 / pause)
     on = rng.random() < go / (go + stop) if settings.pauses else True
     out = []
     for _ in range(days // 7 + 1):
-        out.append(prior.median * np.exp(offset) if on else 0.0)
-        # Pulled back so that the prior of the rate is also its long-run law.
-        offset += walk * rng.standard_normal() - 0.5 * (walk / max(prior.sd_log, 1e-9)) ** 2 * offset
+        out.append(mean * np.exp(offset) if on else 0.0)
+        # Pulled back to the mean so that the swing keeps its spread; exact in law for a week's step.
+        keep = np.exp(-0.5 * (walk / max(swing, 1e-9)) ** 2)
+        offset = keep * offset + swing * np.sqrt(1 - keep**2) * rng.standard_normal()
         if settings.pauses and rng.random() < (stop if on else go):
             on = not on
     return np.array(out)

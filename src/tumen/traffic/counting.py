@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from tumen import tables
 from tumen.case.traffic_settings import TrafficSettings
-from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, empty_state, port, transition
+from tumen.traffic.chain import UNITS_PER_DAY, port
 from tumen.traffic.filter import Problem
 from tumen.traffic.looks import (
     Clock,
@@ -40,7 +40,6 @@ from tumen.traffic.totals import (
     FarEvidence,
     Listed,
     SpanEvidence,
-    TotalEvidence,
     collectors,
     path_evidence,
 )
@@ -69,7 +68,7 @@ class PortCase:
         """The chain, the grid of rates, and the looks."""
         tracked = any(o.mark is not None for o in self.looks.observations)
         chain = port(self.settings.dwell_phases, self.berths, tracked)
-        return Problem(chain, levels(self.settings.rate_per_day), self.looks, self.hulls, self.end_unit)
+        return Problem(chain, levels(self.settings.swing_sd_log), self.looks, self.hulls, self.end_unit)
 
 
 @dataclass(frozen=True)
@@ -318,7 +317,7 @@ def count_port(
     """Joint draws of one port; more particles where too few distinct paths survive the totals."""
     settings = case.settings
     pieces = list(case.evidence if evidence is None else evidence)
-    problem = guided(case.problem, pieces, settings.dwell_at(case.place).median)
+    problem = case.problem
     pieces = sorted(pieces + _choices(problem), key=lambda e: e.unit)
     weighted = integrate(problem, settings, settings.dwell_at(case.place), rng)
     size = max(particles or settings.particles, draws)
@@ -330,26 +329,6 @@ def count_port(
     paths = paths.take(rng.permutation(paths.draws)[:draws])
     visits = visits_of(paths, case.looks.observations, case.hulls, case.clock, case.hull_totals, settings, rng)
     return Counted(case, weighted, paths, visits)
-
-
-def guided(problem: Problem, pieces: Sequence[Evidence], dwell_days: float) -> Problem:
-    """The problem with each total spread over the weeks of its span as a factor on the level of the rate.
-
-    It steers the draws towards rates that the totals bear out; each is taken out again, week by week, when its
-    total is weighed, so it changes the effort and not the answer.
-    """
-    rate = problem.levels.rate
-    far = transition(problem.chain, rate, np.full(len(rate), dwell_days), days=60.0)
-    occupied = (empty_state(problem.chain) @ far) @ (problem.chain.ships > 0).astype(float)
-    guides: dict[int, dict[str, np.ndarray]] = {}
-    for piece in pieces:
-        if not isinstance(piece, TotalEvidence | DaysEvidence):
-            continue
-        first, last, value = piece.guide(rate, occupied)
-        weeks = list(range(-(-(first + 1) // WEEK_UNITS) * WEEK_UNITS, last + 1, WEEK_UNITS))
-        for week in weeks:
-            guides.setdefault(week, {})[piece.name] = (value - value.max()) / len(weeks)
-    return replace(problem, guides=guides)
 
 
 def count(

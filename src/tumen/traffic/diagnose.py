@@ -113,8 +113,8 @@ def _sensitivity(c: Counted, rng: np.random.Generator) -> list[dict[str, Any]]:
     rows = []
     rate_prior = c.case.settings.rate_per_day
     if rate_prior.sd_log > 0:
-        grid = np.log(c.case.problem.levels.rate[c.paths.first_level] / rate_prior.median) / rate_prior.sd_log
-        rows.append(_shifted("rate prior", grid, np.log(1.5) / rate_prior.sd_log, "1.5", total, base, sd, place))
+        z = c.paths.points.z[c.paths.point, NAMES.index("rate")]
+        rows.append(_shifted("rate prior", z, np.log(1.5) / rate_prior.sd_log, "1.5", total, base, sd, place))
     dwell = c.case.settings.dwell_at(place)
     if dwell.sd_log > 0:
         z = c.paths.points.z[c.paths.point, 0]

@@ -6,17 +6,19 @@ traffic may stop or start; at a look the state is weighted by the chance of what
 window, arrivals are marked with z and the pass is run on roots of unity: one FFT gives the exact
 distribution of their number (hidden Markov counting, after the probability generating function of
 a marked Markovian arrival process, Neuts 1979).
+
+Vectors are (S, R): states of the port, then rows; row ((paused x P) + point) x L + level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY, WEEK_UNITS, Port, empty_state, transition
+from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, Port, empty_state, transition
 from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood
 from tumen.traffic.prior import Levels, Points, pause_week
 
@@ -25,14 +27,13 @@ _LEAST_SHARE = 0.1  # where the norm of chosen looks is linearised during a paus
 
 @dataclass(frozen=True)
 class Problem:
-    """One port with its chain, its grid of rates, and what was seen of it."""
+    """One port with its chain, the swing of its rate, and what was seen of it."""
 
     chain: Port
     levels: Levels
     looks: PortLooks
     hulls: Hulls
     end_unit: int = 10**9
-    guides: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @cached_property
     def by_unit(self) -> dict[int, list[Observation]]:
@@ -62,7 +63,7 @@ class Problem:
     @property
     def last_unit(self) -> int:
         """Last unit at which a look or the choice of looks tells something."""
-        return max([0, *self.by_unit, *self.choice_days, *self.guides])
+        return max([0, *self.by_unit, *self.choice_days])
 
     @cached_property
     def mark_factors(self) -> dict[int, np.ndarray]:
@@ -88,120 +89,130 @@ class Problem:
 class Kernels:
     """Transition matrices of a set of points, made once and reused for every gap length."""
 
-    def __init__(self, problem: Problem, p: Points) -> None:
-        self.problem, self.p = problem, p
-        rates, size = problem.levels.rate, problem.chain.size
-        count = len(p)
-        rate = np.concatenate([np.tile(rates, count), np.zeros(count)])
-        dwell = np.concatenate([np.repeat(p.dwell_days, len(rates)), p.dwell_days])
-        step = transition(problem.chain, rate, dwell, days=UNIT_DAYS)
-        self._powers: dict[int, np.ndarray] = {1: step}
+    def __init__(self, problem: Problem, p: Points, dtype: Any = np.float64, mark: complex = 1.0) -> None:
+        self.problem, self.p, self.dtype = problem, p, dtype
+        self.rate = p.rate_per_day[:, None] * problem.levels.factor[None, :]  # (P, L)
+        self.points, self.levels = self.rate.shape
+        self.size = problem.chain.size
+        self.rows = 2 * self.points * self.levels
+        rate = np.concatenate([self.rate.reshape(-1), np.zeros(self.points)])
+        dwell = np.concatenate([np.repeat(p.dwell_days, self.levels), p.dwell_days])
+        kind = complex if isinstance(mark, complex) else dtype
+        self._powers = {1: transition(problem.chain, rate, dwell, mark=mark).astype(kind)}
+        self._carry: dict[int, np.ndarray] = {}
+        self.week = problem.levels.week(p.walk_sd_month).astype(dtype)
+        self.stop, self.start = (x.astype(dtype) for x in pause_week(p))
+        self._norms: np.ndarray | None = None
+
+    def matrix(self, gap: int) -> np.ndarray:
+        """Transition over `gap` units: (P L + P, S, S), running rows then paused ones."""
+        out: np.ndarray | None = None
         length = 1
-        while length * 2 <= WEEK_UNITS:
-            self._powers[length * 2] = self._powers[length] @ self._powers[length]
+        while length <= gap:
+            if length not in self._powers:
+                self._powers[length] = self._powers[length // 2] @ self._powers[length // 2]
+            if gap & length:
+                out = self._powers[length] if out is None else out @ self._powers[length]
             length *= 2
-        self.on_rows = count * len(rates)
-        self.size = size
-        self.week = problem.levels.week(p.walk_sd_month)
-        self.stop, self.start = pause_week(p)
+        assert out is not None
+        return out
+
+    def carry(self, gap: int) -> np.ndarray:
+        """Transition over `gap` units, (S, S, R): one contiguous lane for each row."""
+        if gap not in self._carry:
+            whole, running = self.matrix(gap), self.points * self.levels
+            lanes = np.concatenate([whole[:running], np.repeat(whole[running:], self.levels, axis=0)])
+            self._carry[gap] = np.ascontiguousarray(lanes.transpose(1, 2, 0))
+        return self._carry[gap]
+
+    def forward(self, v: np.ndarray, gap: int) -> np.ndarray:
+        """Carry row vectors (S, R) over a gap."""
+        return np.einsum("sr,str->tr", v, self.carry(gap))
+
+    def backward(self, v: np.ndarray, gap: int) -> np.ndarray:
+        """Carry column vectors (S, R) back over a gap."""
+        return np.einsum("sr,tsr->tr", v, self.carry(gap))
+
+    def mix(self, v: np.ndarray) -> np.ndarray:
+        """The week's turn, forward: the rate walks, traffic stops or starts."""
+        on, off = self._walked(v, self.week)
+        stop, start = self.stop[None, :, None], self.start[None, :, None]
+        return np.stack([on * (1 - stop) + off * start, on * stop + off * (1 - start)], axis=1).reshape(v.shape)
+
+    def unmix(self, v: np.ndarray) -> np.ndarray:
+        """The week's turn for column vectors."""
+        on, off = self._walked(v, np.swapaxes(self.week, 1, 2))
+        stop, start = self.stop[None, :, None], self.start[None, :, None]
+        return np.stack([on * (1 - stop) + off * stop, on * start + off * (1 - start)], axis=1).reshape(v.shape)
+
+    def _walked(self, v: np.ndarray, week: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        by_point = v.reshape(self.size * 2, self.points, self.levels).transpose(1, 0, 2)
+        walked = (by_point @ week).transpose(1, 0, 2).reshape(self.size, 2, self.points, self.levels)
+        return walked[:, 0], walked[:, 1]
+
+    def begin(self) -> np.ndarray:
+        """State at the start of the period, (S, R): an empty port, the rate from its law, traffic on in the long-run share."""
+        running = self.start / (self.start + self.stop)
+        share = np.stack([running, 1 - running])[:, :, None] * self.problem.levels.prior[None, None, :]
+        return (empty_state(self.problem.chain)[:, None] * share.reshape(1, -1)).astype(self.dtype)
+
+    def by_point(self, v: np.ndarray) -> np.ndarray:
+        """Sum of (S, R) by parameter point, (P,)."""
+        return v.sum(0).reshape(2, self.points, self.levels).sum((0, 2))
+
+    def spread(self, value: np.ndarray) -> np.ndarray:
+        """A value of each point (P,) on its rows (R,)."""
+        return np.tile(np.repeat(value, self.levels), 2)
 
     @cached_property
     def occupied(self) -> np.ndarray:
-        """Long-run share of time with a ship alongside, (P, 2, L): while on at each rate, while paused 0."""
-        longest = self._powers[max(self._powers)]
-        far = longest @ longest
+        """Long-run share of time with a ship alongside while traffic runs, (P, L)."""
+        far = self.matrix(32)[: self.points * self.levels]
         far = far @ far
-        busy = (empty_state(self.problem.chain) @ far) @ (self.problem.chain.ships > 0).astype(float)
-        on = busy[: self.on_rows].reshape(len(self.p), -1)
-        return np.stack([on, np.zeros_like(on)], axis=1)
+        far = far @ far  # sixteen days on
+        busy = (self.problem.chain.ships > 0).astype(float)
+        return (empty_state(self.problem.chain) @ far @ busy).reshape(self.rate.shape)
 
     @cached_property
     def choice_norm(self) -> np.ndarray:
-        """Log norm of the choice of looks for one day, by point, running or paused, level, empty or occupied.
+        """Log norm of the choice of looks for one day, (2, R): with the port empty, with it occupied.
 
         n looks fell among the days of a stretch with odds q of an occupied one: each has probability
         q^occupied over the sum of q^occupied. Its log norm is taken here in its tangent at the long-run occupied
         share of the level, day by day, so that the pass can carry it; the paths then get the exact one.
         """
-        odds = self.p.selection_odds[:, None, None] - 1.0
-        at = np.maximum(self.occupied, _LEAST_SHARE)
+        odds = self.p.selection_odds[:, None] - 1.0
+        at = np.maximum(np.stack([self.occupied, np.zeros_like(self.occupied)]), _LEAST_SHARE)
         slope = odds / (1 + odds * at)
         empty = np.log1p(odds * at) - slope * at
-        return self.problem.chosen_rate * np.stack([empty, empty + slope], axis=-1)
+        return self.problem.chosen_rate * np.stack([empty, empty + slope]).reshape(2, -1)
 
-    def matrix(self, gap: int) -> np.ndarray:
-        """Transition over `gap` units (at most a week): (P L + P, S, S), running rows then paused ones."""
-        out: np.ndarray | None = None
-        for length, power in self._powers.items():
-            if gap & length:
-                out = power if out is None else out @ power
-        assert out is not None
-        return out
-
-    def forward(self, on: np.ndarray, off: np.ndarray, gap: int) -> tuple[np.ndarray, np.ndarray]:
-        """Carry row vectors (P, L, S) over a gap."""
-        count, rates, size = on.shape
-        flat = on.reshape(-1, 1, size)
-        for length, power in self._powers.items():
-            if gap & length:
-                flat = flat @ power[: self.on_rows]
-                off = off @ power[self.on_rows :]
-        return flat.reshape(count, rates, size), off
-
-    def backward(self, on: np.ndarray, off: np.ndarray, gap: int) -> tuple[np.ndarray, np.ndarray]:
-        """Carry column vectors (P, L, S) back over a gap."""
-        count, rates, size = on.shape
-        flat = on.reshape(-1, size, 1)
-        for length, power in self._powers.items():
-            if gap & length:
-                flat = power[: self.on_rows] @ flat
-                off = np.swapaxes(power[self.on_rows :] @ np.swapaxes(off, 1, 2), 1, 2)
-        return flat.reshape(count, rates, size), off
-
-    def mix(self, on: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The week's turn, forward: the rate walks, traffic stops or starts."""
-        stop, start = self.stop[:, None, None], self.start[:, None, None]
-        on, off = np.swapaxes(self.week, 1, 2) @ on, np.swapaxes(self.week, 1, 2) @ off
-        return on * (1 - stop) + off * start, on * stop + off * (1 - start)
-
-    def unmix(self, on: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The week's turn for column vectors."""
-        stop, start = self.stop[:, None, None], self.start[:, None, None]
-        on, off = on * (1 - stop) + off * stop, on * start + off * (1 - start)
-        return self.week @ on, self.week @ off
-
-    def begin(self) -> tuple[np.ndarray, np.ndarray]:
-        """State at the start of the period: an empty port, the rate from its prior, traffic on in the long-run share."""
-        running = self.start / (self.start + self.stop)
-        base = self.problem.levels.prior[None, :, None] * empty_state(self.problem.chain)[None, None, :]
-        return base * running[:, None, None], base * (1 - running)[:, None, None]
-
-    def look(self, unit: int) -> tuple[np.ndarray, np.ndarray]:
-        """Weights of all looks at a unit for running and paused states: (P, L, S) and (P, L or 1, S)."""
+    def look(self, unit: int) -> np.ndarray:
+        """Weights (S, R) of all looks at a unit, and of the choice of looks on its day."""
         p, chain = self.p, self.problem.chain
+        busy = (chain.ships > 0).astype(int)
+        out: np.ndarray | None = None
+        if unit in self.problem.choice_days:
+            if self._norms is None:
+                self._norms = np.exp(-self.choice_norm)[busy].astype(self.dtype)
+            out = self._norms
+        if unit not in self.problem.by_unit:
+            assert out is not None
+            return out
         like = np.ones((len(p), chain.size))
-        for o in self.problem.by_unit.get(unit, ()):
+        for o in self.problem.by_unit[unit]:
             like = like * likelihood(o, chain.ships, p.detection, p.false_sighting)
             if o.chosen:
-                like = like * np.where(chain.ships[None, :] > 0, p.selection_odds[:, None], 1.0)
+                like = like * np.where(busy[None, :] > 0, p.selection_odds[:, None], 1.0)
         if unit in self.problem.mark_factors:
             like = like * self.problem.mark_factors[unit][None, :]
-        on = off = like[:, None, :]
-        if unit in self.problem.choice_days:
-            norm = np.exp(-self.choice_norm)[:, :, :, (chain.ships > 0).astype(int)]
-            on, off = on * norm[:, 0], off * norm[:, 1]
-        return on, off
-
-    def guide(self, unit: int) -> np.ndarray:
-        """Factor (1, L, 1) by which totals to come steer the running levels in the week that ends at a unit."""
-        return np.exp(sum(self.problem.guides[unit].values()))[None, :, None]
+        weight = np.tile(np.repeat(like.T, self.levels, axis=1), (1, 2)).astype(self.dtype)
+        return weight if out is None else weight * out
 
     def forget(self, v: np.ndarray) -> np.ndarray:
         """Lower the flag of the row vectors after a look that told hulls apart."""
         half = self.size // 2
-        out = np.zeros_like(v)
-        out[..., :half] = v[..., :half] + v[..., half:]
-        return out
+        return np.concatenate([v[:half] + v[half:], np.zeros_like(v[half:])])
 
 
 def cuts(problem: Problem, until: int, daily_until: int = -1) -> np.ndarray:
@@ -215,29 +226,29 @@ def cuts(problem: Problem, until: int, daily_until: int = -1) -> np.ndarray:
     return np.array(sorted(marks), dtype=np.int64)
 
 
-def log_evidence(problem: Problem, p: Points) -> np.ndarray:
+def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.ndarray:
     """Log likelihood of all looks at each point, (P,)."""
-    kernels = Kernels(problem, p)
+    kernels = Kernels(problem, p, dtype)
     at = cuts(problem, problem.last_unit)
-    on, off = kernels.begin()
+    v = kernels.begin()
     total = np.zeros(len(p))
-    for i, unit in enumerate(at):
+    for i, unit in enumerate(at.tolist()):
         if i:
-            on, off = kernels.forward(on, off, int(unit - at[i - 1]))
+            v = kernels.forward(v, unit - int(at[i - 1]))
         if unit in problem.by_unit or unit in problem.choice_days:
-            weight_on, weight_off = kernels.look(int(unit))
-            on, off = on * weight_on, off * weight_off
+            v = v * kernels.look(unit)
             if unit in problem.mark_factors:
-                on, off = kernels.forget(on), kernels.forget(off)
-            mass = on.sum((1, 2)) + off.sum((1, 2))
-            total += np.log(np.maximum(mass, 1e-300))
-            on, off = on / mass[:, None, None], off / mass[:, None, None]
+                v = kernels.forget(v)
+            v, total = _scaled(kernels, v, total)
         if unit and unit % WEEK_UNITS == 0:
-            if unit in problem.guides:
-                on = on * kernels.guide(int(unit))
-            on, off = kernels.mix(on, off)
-    mass = on.sum((1, 2)) + off.sum((1, 2))
-    return total + np.log(np.maximum(mass, 1e-300))
+            v = kernels.mix(v)
+            v, total = _scaled(kernels, v, total)
+    return total + np.log(np.maximum(kernels.by_point(v), 1e-300))
+
+
+def _scaled(kernels: Kernels, v: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mass = np.maximum(kernels.by_point(np.abs(v)), 1e-37)
+    return v * kernels.spread(1.0 / mass).astype(kernels.dtype)[None, :], total + np.log(mass)
 
 
 def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int, last: int, most: int) -> np.ndarray:
@@ -251,37 +262,21 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
     plain = Kernels(problem, p)
     until = max(problem.last_unit, last)
     at = np.unique(np.concatenate([cuts(problem, until), [first, last]]))
-    rates = problem.levels.rate
-    rate = np.concatenate([np.tile(rates, len(p)), np.zeros(len(p))])
-    dwell = np.concatenate([np.repeat(p.dwell_days, len(rates)), p.dwell_days])
     evidence = log_evidence(problem, p)
     for k in range(len(values)):
-        marked = Kernels.__new__(Kernels)
-        marked.__dict__.update(plain.__dict__)
-        step = transition(problem.chain, rate, dwell, None, np.exp(2j * np.pi * k / order), UNIT_DAYS)
-        powers, length = {1: step}, 1
-        while length * 2 <= WEEK_UNITS:
-            powers[length * 2] = powers[length] @ powers[length]
-            length *= 2
-        marked._powers = powers
-        on, off = plain.begin()
-        on, off = on.astype(complex), off.astype(complex)
+        marked = Kernels(problem, p, mark=complex(np.exp(2j * np.pi * k / order)))
+        v = plain.begin().astype(complex)
         total = np.zeros(len(p))
-        for i, unit in enumerate(at):
+        for i, unit in enumerate(at.tolist()):
             if i:
                 inside = first <= at[i - 1] and unit <= last
-                on, off = (marked if inside else plain).forward(on, off, int(unit - at[i - 1]))
+                v = (marked if inside else plain).forward(v, unit - int(at[i - 1]))
             if unit in problem.by_unit or unit in problem.choice_days:
-                weight_on, weight_off = plain.look(int(unit))
-                on, off = on * weight_on, off * weight_off
+                v = v * plain.look(unit)
                 if unit in problem.mark_factors:
-                    on, off = plain.forget(on), plain.forget(off)
-                size = np.maximum(np.abs(on).sum((1, 2)) + np.abs(off).sum((1, 2)), 1e-300)
-                total += np.log(size)
-                on, off = on / size[:, None, None], off / size[:, None, None]
+                    v = plain.forget(v)
+                v, total = _scaled(plain, v, total)
             if unit and unit % WEEK_UNITS == 0:
-                if unit in problem.guides:
-                    on = on * plain.guide(int(unit))
-                on, off = plain.mix(on, off)
-        values[k] = (weight * np.exp(total - evidence) * (on.sum((1, 2)) + off.sum((1, 2)))).sum()
+                v = plain.mix(v)
+        values[k] = (weight * np.exp(total - evidence) * plain.by_point(v)).sum()
     return np.maximum(np.fft.irfft(values.conj(), n=order), 0.0)

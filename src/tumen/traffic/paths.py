@@ -21,8 +21,8 @@ from tumen.traffic.filter import Kernels, Problem, cuts
 from tumen.traffic.points import Weighted
 from tumen.traffic.prior import Points
 
-_MESSAGE_BYTES = 100_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
-_MOST_POINTS = 64
+_MESSAGE_BYTES = 150_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
+_MOST_POINTS = 256
 _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
 _ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
@@ -30,7 +30,11 @@ _BLOCK = 500
 
 
 class Evidence(Protocol):
-    """Evidence on whole paths: complete at `unit`, with a log weight (N,) from the history up to it."""
+    """Evidence on whole paths: complete at `unit`, with a log weight (N,) from the history up to it.
+
+    Where it spans weeks, `aim` may tell before that time how likely it will come out: draws that cannot come out
+    right are then given up early and not all at once. It is taken out again when the evidence is complete.
+    """
 
     @property
     def unit(self) -> int:
@@ -46,13 +50,18 @@ class Evidence(Protocol):
         """Log likelihood of the evidence for each draw."""
         ...
 
+    def aim(self, history: History) -> np.ndarray | None:
+        """What its log likelihood will be, as far as the history so far tells; None outside its span."""
+        ...
+
 
 @dataclass
 class History:
     """Draws up to now: at the cuts `at` (T,), arrivals so far and ships alongside (T, N); `point` (N,) the parameters.
 
     `choice` (N,) is the log norm that the filter used for the looks chosen since it was last set to zero.
-    `carried` holds what evidence must remember of each draw, the draws along the last axis.
+    `rate`, `occupied` (N,) are the present rate a day and its long-run occupied share, `paused` (N,) whether traffic
+    stands still. `carried` holds what evidence must remember of each draw, the draws along the last axis.
     """
 
     at: np.ndarray
@@ -61,6 +70,9 @@ class History:
     point: np.ndarray
     points: Points
     choice: np.ndarray
+    rate: np.ndarray
+    occupied: np.ndarray
+    paused: np.ndarray
     carried: dict[str, np.ndarray]
     now: int = 0
 
@@ -87,11 +99,10 @@ class History:
 class Paths:
     """Joint draws of one port.
 
-    `at` (T,) units; `arrived`, `ships` (N, T); `rate` (W, N) arrivals a day by week and 0 while paused;
-    `first_level` (N,) level at the start; `point` (N,) index into `points`; `lowest_effective` the least
-    effective number met at a piece of evidence and `lowest_at` its name; `lineages` distinct paths left;
-    `log_evidence` of the path evidence given the looks; `surprise` the log probability of each piece of
-    evidence given all before it; `carried` what evidence remembers of each draw.
+    `at` (T,) units; `arrived`, `ships` (N, T); `rate` (W, N) arrivals a day by week and 0 while paused; `point` (N,)
+    index into `points`; `lowest_effective` the least effective number met at a piece of evidence and `lowest_at` its name; `lineages` distinct paths left;
+    `surprise` the log probability of each piece of evidence given all the others (the conditional predictive
+    ordinate, Geisser 1980); `carried` what evidence remembers of each draw.
     """
 
     at: np.ndarray
@@ -99,13 +110,11 @@ class Paths:
     ships: np.ndarray
     rate: np.ndarray
     paused: np.ndarray
-    first_level: np.ndarray
     point: np.ndarray
     points: Points
     lowest_effective: float
     lowest_at: str
     lineages: int
-    log_evidence: float
     surprise: dict[str, float]
     carried: dict[str, np.ndarray]
 
@@ -122,13 +131,11 @@ class Paths:
             self.ships[which],
             self.rate[:, which],
             self.paused[:, which],
-            self.first_level[which],
             self.point[which],
             self.points,
             self.lowest_effective,
             self.lowest_at,
             self.lineages,
-            self.log_evidence,
             self.surprise,
             {name: value[..., which] for name, value in self.carried.items()},
         )
@@ -151,14 +158,14 @@ def draw_paths(
     problem: Problem, weighted: Weighted, until: int, evidence: Sequence[Evidence], count: int, rng: np.random.Generator
 ) -> Paths:
     """`count` joint draws from the start to unit `until`."""
-    size, rates = problem.chain.size, len(problem.levels.rate)
+    size, rates = problem.chain.size, len(problem.levels.factor)
     last_look = min(problem.last_unit, until)
     days = last_look // UNITS_PER_DAY + 1
     affordable = int(_MESSAGE_BYTES / max(days * 2 * rates * size * 4, 1))
     kept = max(8, min(_MOST_POINTS, affordable))
     chosen, copies = np.unique(systematic(weighted.weight, kept, rng), return_counts=True)
     p = weighted.points.take(chosen)
-    kernels = Kernels(problem, p)
+    kernels = Kernels(problem, p, np.float32)
     last = max([last_look, *(min(e.unit, until) for e in evidence)])
     at = cuts(problem, until, daily_until=last)
     messages, turns = _lookahead(problem, kernels, at, last_look)
@@ -169,36 +176,21 @@ def draw_paths(
     waiting: dict[int, list[Evidence]] = {}
     for piece in evidence:
         waiting.setdefault(int(np.searchsorted(at, min(max(piece.unit, 0), until))), []).append(piece)
-    log_w = np.zeros(count)
-    ancestor = np.arange(count)
-    lowest, lowest_at, total = float(count), "none", 0.0
-    surprise: dict[str, float] = {}
+    crowd = _Crowd(walk, count, rng)
     for i in range(len(at)):
         if i:
             walk.step(i)
-        for piece in waiting.get(i, ()):
-            add = piece.log_weight(walk.history) - walk.unguided(piece.name)
-            before = _effective(log_w)
-            mean = _log_mean(log_w + add) - _log_mean(log_w)
-            surprise[piece.name] = float(mean)
-            log_w = log_w + add
-            after = _effective(log_w)
-            share = after / max(before, 1e-9) * count
-            if share < lowest:
-                lowest, lowest_at = share, piece.name
-            if after < 0.5 * count:
-                total += _log_mean(log_w)
-                keep = systematic(_normed(log_w), count, rng)
-                walk.keep(keep)
-                ancestor = ancestor[keep]
-                log_w = np.zeros(count)
-    total += _log_mean(log_w)
-    keep = systematic(_normed(log_w), count, rng)
-    rng.shuffle(keep)
-    walk.keep(keep)
-    lineages = len(np.unique(ancestor[keep]))
+        done = waiting.get(i, [])
+        if i and at[i] % WEEK_UNITS == 0:
+            for piece in evidence:
+                if piece not in done:
+                    crowd.aim(piece)
+        for piece in done:
+            crowd.weigh(piece)
+    crowd.resample()
     h = walk.history
-    rate = np.array([problem.levels.rate[lv] for lv in walk.level_by_week]).reshape(-1, count)
+    swing = problem.levels.factor[np.array(walk.level_by_week)].reshape(-1, count)
+    rate = p.rate_per_day[h.point][None, :] * swing
     paused = np.array(walk.paused_by_week).reshape(-1, count)
     return Paths(
         at,
@@ -206,16 +198,61 @@ def draw_paths(
         np.ascontiguousarray(h.ships.T),
         np.where(paused, 0.0, rate),
         paused,
-        walk.first_level,
         h.point,
         p,
-        lowest,
-        lowest_at,
-        lineages,
-        total,
-        surprise,
+        crowd.lowest,
+        crowd.lowest_at,
+        len(np.unique(crowd.ancestor)),
+        {name: -_log_mean(-value.astype(float)) for name, value in crowd.told.items()},
         h.carried,
     )
+
+
+class _Crowd:
+    """The weights of the draws: evidence is weighed, and draws are resampled where their weights grow uneven."""
+
+    def __init__(self, walk: _Walk, count: int, rng: np.random.Generator) -> None:
+        self.walk, self.count, self.rng = walk, count, rng
+        self.log_w = np.zeros(count)
+        self.ancestor = np.arange(count)
+        self.aimed: dict[str, np.ndarray] = {}
+        self.told: dict[str, np.ndarray] = {}
+        self.lowest, self.lowest_at = float(count), "none"
+
+    def aim(self, piece: Evidence) -> None:
+        """Weigh by what a piece of evidence will say, less what it said so far."""
+        target = piece.aim(self.walk.history)
+        if target is not None:
+            self._add(piece.name, target - self.aimed.get(piece.name, 0.0))
+            self.aimed[piece.name] = target
+            self._even()
+
+    def weigh(self, piece: Evidence) -> None:
+        """Weigh by a complete piece of evidence; what steered the draws towards it is taken out."""
+        value = piece.log_weight(self.walk.history)
+        self.told[piece.name] = value.astype(np.float32)
+        self._add(piece.name, value - self.aimed.pop(piece.name, 0.0))
+        self._even()
+
+    def _add(self, name: str, more: np.ndarray) -> None:
+        before = _effective(self.log_w)
+        self.log_w = self.log_w + more
+        share = _effective(self.log_w) / max(before, 1e-9) * self.count
+        if share < self.lowest:
+            self.lowest, self.lowest_at = share, name
+
+    def _even(self) -> None:
+        if _effective(self.log_w) < 0.5 * self.count:
+            self.resample()
+
+    def resample(self) -> None:
+        """Draw the draws anew in proportion to their weights."""
+        keep = systematic(_normed(self.log_w), self.count, self.rng)
+        self.walk.keep(keep)
+        self.ancestor = self.ancestor[keep]
+        self.aimed = {name: value[keep] for name, value in self.aimed.items()}
+        self.told = {name: value[keep] for name, value in self.told.items()}
+        self.log_w = np.zeros(self.count)
 
 
 def _log_mean(log_w: np.ndarray) -> float:
@@ -233,32 +270,32 @@ def _effective(log_w: np.ndarray) -> float:
 
 
 def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict]:
-    """Backward messages of the looks: before each cut (up to the last look), and after each week's turn."""
-    count, rates, size = len(kernels.p), len(problem.levels.rate), kernels.size
-    on = np.ones((count, rates, size))
-    off = np.ones((count, rates, size))
+    """Backward messages of the looks: before each cut (up to the last look), and after each week's turn.
+
+    A message is (R, S): for each row, what the looks from the cut on say of each state.
+    """
+    v = np.ones((kernels.size, kernels.rows), np.float32)
     messages: list[np.ndarray | None] = [None] * len(at)
     turns: dict[int, np.ndarray] = {}
     last = int(np.searchsorted(at, last_look))
     for i in range(last, -1, -1):
         unit = int(at[i])
         if i < last:
-            on, off = kernels.backward(on, off, int(at[i + 1] - unit))
+            v = kernels.backward(v, int(at[i + 1] - unit))
         if unit and unit % WEEK_UNITS == 0:
-            turns[i] = np.stack([on, off], axis=1).astype(np.float32)
-            on, off = kernels.unmix(on, off)
-            if unit in problem.guides:
-                on = on * kernels.guide(unit)
+            turns[i] = np.ascontiguousarray(v.T)
+            v = kernels.unmix(v)
         if unit in problem.mark_factors:
-            same = problem.chain.forget_left()
-            on, off = on[..., same], off[..., same]
+            v = v[problem.chain.forget_left()]
         if unit in problem.by_unit or unit in problem.choice_days:
-            weight_on, weight_off = kernels.look(unit)
-            on, off = on * weight_on, off * weight_off
-            top = np.maximum(on.max((1, 2)), off.max((1, 2)))[:, None, None]
-            on, off = on / top, off / top
-        messages[i] = np.stack([on, off], axis=1).astype(np.float32)
+            v = v * kernels.look(unit)
+            v = v * kernels.spread(1.0 / _by_point_most(kernels, v))[None, :]
+        messages[i] = np.ascontiguousarray(v.T)
     return messages, turns
+
+
+def _by_point_most(kernels: Kernels, v: np.ndarray) -> np.ndarray:
+    return v.max(0).reshape(2, kernels.points, kernels.levels).max((0, 2))
 
 
 class _Walk:
@@ -269,14 +306,13 @@ class _Walk:
     ) -> None:
         self.problem, self.kernels, self.at, self.rng = problem, kernels, at, rng
         self.messages, self.turns = messages, turns
-        self.rates, self.size = len(problem.levels.rate), kernels.size
+        self.rates, self.size = kernels.levels, kernels.size
         self._rows: dict[int, np.ndarray] = {}
         self._marks: dict[int, np.ndarray] = {}
         self._unit_split: dict[int, np.ndarray] = {}
         self._ramp = np.triu(np.ones((self.size, self.size), np.float32))
         self._wide = np.triu(np.ones((2 * self.rates, 2 * self.rates), np.float32))
-        week = kernels.week.astype(np.float32)
-        stop, start = kernels.stop.astype(np.float32), kernels.start.astype(np.float32)
+        week, stop, start = kernels.week, kernels.stop, kernels.start
         turn = np.stack([np.stack([1 - stop, stop], 1), np.stack([start, 1 - start], 1)], 1)  # (P, from, to)
         # Rows by point, from-state, from-level; columns by to-state, to-level.
         self._turn = (turn[:, :, None, :, None] * week[:, None, :, None, :]).reshape(-1, 2 * self.rates)
@@ -284,9 +320,10 @@ class _Walk:
     def begin(self, point: np.ndarray) -> None:
         """Draw the state at unit 0."""
         n, cutsn = len(point), len(self.at)
-        on, off = self.kernels.begin()
-        start = np.stack([on, off], axis=1) * (self.messages[0] if self.messages[0] is not None else 1.0)
-        flat = start.reshape(len(self.kernels.p), -1)
+        start = self.kernels.begin().T * (self.messages[0] if self.messages[0] is not None else 1.0)
+        # Point, then paused or not, level, state.
+        shape = (2, self.kernels.points, self.rates * self.size)
+        flat = start.reshape(shape).transpose(1, 0, 2).reshape(self.kernels.points, -1)
         edges = np.cumsum(flat, axis=1)
         u = self.rng.random(n) * edges[point, -1]
         index = np.empty(n, np.int64)
@@ -296,7 +333,6 @@ class _Walk:
         self.state = index % self.size
         self.level = (index // self.size) % self.rates
         self.off = index // (self.size * self.rates)
-        self.first_level = self.level.copy()
         self.level_by_week = [self.level.astype(np.int8)]
         self.paused_by_week = [self.off.astype(bool)]
         self.history = History(
@@ -306,30 +342,26 @@ class _Walk:
             point,
             self.kernels.p,
             np.zeros(n),
+            np.zeros(n),
+            np.zeros(n),
+            np.zeros(n, bool),
             {},
         )
+        self._note()
         self.history.ships[0] = self.problem.chain.ships[self.state]
-        self.guided: dict[str, np.ndarray] = {}
         self._forget(0)
-
-    def unguided(self, name: str) -> np.ndarray | float:
-        """The log factor by which a piece of evidence steered the draws so far, to be taken out; forgets it."""
-        return self.guided.pop(name, 0.0)
 
     def step(self, i: int) -> None:
         """Draw the state at cut i, the arrivals since the last cut, and at a week's end the turn of the rate."""
         gap = int(self.at[i] - self.at[i - 1])
         point, n = self.history.point, len(self.state)
-        rows = self._rows_of(gap)
-        on_row = (point * self.rates + self.level) * self.size + self.state
-        off_row = self.kernels.on_rows * self.size + point * self.size + self.state
-        row = np.where(self.off == 1, off_row, on_row)
-        weight = np.take(rows, row, axis=0)
+        row = (self.off * self.kernels.points + point) * self.rates + self.level
+        weight = np.take(self._rows_of(gap), row * self.size + self.state, axis=0)
         message = self.messages[i]
         if message is not None:
-            weight *= np.take(message.reshape(-1, self.size), (point * 2 + self.off) * self.rates + self.level, axis=0)
+            weight *= np.take(message, row, axis=0)
         after = self._pick(weight, self._ramp)
-        pair = on_row * self.size + after
+        pair = ((point * self.rates + self.level) * self.size + self.state) * self.size + after
         chance = np.take(self._marks_of(gap), pair, axis=0)
         u = self.rng.random(n, dtype=np.float32)
         arrivals = np.where(self.off == 0, (chance < u[:, None]).sum(1), 0).astype(np.int16)
@@ -340,20 +372,27 @@ class _Walk:
         self._forget(i)
         unit = int(self.at[i])
         if unit % WEEK_UNITS == 0:
-            for name, value in self.problem.guides.get(unit, {}).items():
-                self.guided[name] = self.guided.get(name, 0.0) + np.where(self.off == 0, value[self.level], 0.0)
             self._turn_week(i)
 
     def _turn_week(self, i: int) -> None:
         point = self.history.point
         weight = np.take(self._turn, (point * 2 + self.off) * self.rates + self.level, axis=0)
         if i in self.turns:
-            ahead = self.turns[i].transpose(0, 3, 1, 2).reshape(-1, 2 * self.rates)
+            ahead = (
+                self.turns[i].reshape(2, -1, self.rates, self.size).transpose(1, 3, 0, 2).reshape(-1, 2 * self.rates)
+            )
             weight = weight * np.take(ahead, point * self.size + self.state, axis=0)
         index = self._pick(weight, self._wide)
         self.off, self.level = index // self.rates, index % self.rates
         self.level_by_week.append(self.level.astype(np.int8))
         self.paused_by_week.append(self.off.astype(bool))
+        self._note()
+
+    def _note(self) -> None:
+        h = self.history
+        h.paused = self.off == 1
+        h.rate = np.where(h.paused, 0.0, self.kernels.rate[h.point, self.level])
+        h.occupied = np.where(h.paused, 0.0, self.kernels.occupied[h.point, self.level])
 
     def keep(self, which: np.ndarray) -> None:
         """Resample the draws."""
@@ -362,10 +401,9 @@ class _Walk:
         h.arrived[:done] = np.take(h.arrived[:done], which, axis=1)
         h.ships[:done] = np.take(h.ships[:done], which, axis=1)
         h.point, h.choice = h.point[which], h.choice[which]
+        h.rate, h.occupied, h.paused = h.rate[which], h.occupied[which], h.paused[which]
         h.carried = {name: value[..., which] for name, value in h.carried.items()}
-        self.guided = {name: value[which] for name, value in self.guided.items()}
         self.state, self.level, self.off = self.state[which], self.level[which], self.off[which]
-        self.first_level = self.first_level[which]
         self.level_by_week = [v[which] for v in self.level_by_week]
         self.paused_by_week = [v[which] for v in self.paused_by_week]
 
@@ -385,12 +423,13 @@ class _Walk:
             self.state = self.problem.chain.forget_left()[self.state]
         if unit in self.problem.choice_days:
             h = self.history
-            norm = self.kernels.choice_norm
-            h.choice += norm[h.point, self.off, self.level, (self.problem.chain.ships[self.state] > 0).astype(int)]
+            row = (self.off * self.kernels.points + h.point) * self.rates + self.level
+            h.choice += self.kernels.choice_norm[(self.problem.chain.ships[self.state] > 0).astype(int), row]
 
     def _rows_of(self, gap: int) -> np.ndarray:
         if gap not in self._rows:
-            self._rows[gap] = self.kernels.matrix(gap).astype(np.float32).reshape(-1, self.size)
+            lanes = self.kernels.carry(gap)
+            self._rows[gap] = np.ascontiguousarray(lanes.transpose(2, 0, 1)).reshape(-1, self.size)
         return self._rows[gap]
 
     def _marks_of(self, gap: int) -> np.ndarray:
@@ -405,7 +444,7 @@ class _Walk:
         p = self.kernels.p
         most = _ARRIVALS_A_DAY if gap <= UNITS_PER_DAY else _ARRIVALS_A_STEP
         if not self._unit_split:
-            rate, dwell = np.tile(self.problem.levels.rate, len(p)), np.repeat(p.dwell_days, self.rates)
+            rate, dwell = self.kernels.rate.reshape(-1), np.repeat(p.dwell_days, self.rates)
             unit = transition_by_arrivals(self.problem.chain, rate, dwell, None, UNIT_DAYS, _ARRIVALS_A_UNIT)
             self._unit_split[1] = unit.astype(np.float32)
         out: np.ndarray | None = None

@@ -34,7 +34,7 @@ def integrate(problem: Problem, settings: TrafficSettings, dwell: SpreadPrior, r
     """Weighted points of the posterior given the looks."""
     size = settings.parameter_points
     z = sobol(size, rng)
-    value = log_evidence(problem, points(z, settings, dwell))
+    value = log_evidence(problem, points(z, settings, dwell), np.float32)
     proposals: list[tuple[np.ndarray, np.ndarray, int] | None] = [None]
     counts = [size]
     for done in range(1, settings.max_rounds + 1):
@@ -46,7 +46,7 @@ def integrate(problem: Problem, settings: TrafficSettings, dwell: SpreadPrior, r
         proposal = _fit(z, weight, effective)
         fresh = _draw(proposal, size, rng)
         z = np.concatenate([z, fresh])
-        value = np.concatenate([value, log_evidence(problem, points(fresh, settings, dwell))])
+        value = np.concatenate([value, log_evidence(problem, points(fresh, settings, dwell), np.float32)])
         proposals.append(proposal)
         counts.append(size)
     prior = -0.5 * (z**2).sum(1)
@@ -72,7 +72,7 @@ def _log_mixture(z: np.ndarray, proposals: list, counts: list[int]) -> np.ndarra
 def _fit(z: np.ndarray, weight: np.ndarray, effective: float) -> tuple[np.ndarray, np.ndarray, int]:
     mean = weight @ z
     spread = (z - mean).T @ ((z - mean) * weight[:, None])
-    # Few effective points say little of a 7 x 7 spread: lean on the prior's, the more the fewer they are.
+    # Few effective points say little of a 8 x 8 spread: lean on the prior's, the more the fewer they are.
     trust = effective / (effective + 10.0)
     spread = trust * spread + (1 - trust) * 0.6 * np.eye(len(mean))
     return mean, np.linalg.cholesky(spread * 1.1), len(mean)

@@ -1,8 +1,9 @@
 """The unknowns of the traffic model: a few parameters with priors, and the drifting, pausing rate.
 
-Gives parameter points as transforms of standard normals (Sobol points or a proposal), and the
-grid of log rates with its weekly random walk, which keeps the prior as its long-run law. The rate path itself is summed over exactly by the
-filter: it is a state, not a parameter. Sobol points with a random digital shift (Joe and Kuo 2008; L'Ecuyer and Lemieux 2002).
+Gives parameter points as transforms of standard normals (Sobol points or a proposal), and the grid on
+which the log rate swings about its unknown long-run mean: a weekly walk that is pulled back to that mean.
+The mean is a parameter; the path is a state and is summed over exactly by the filter. Sobol points with a
+random digital shift (Joe and Kuo 2008; L'Ecuyer and Lemieux 2002).
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import numpy as np
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 
-NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection")
-LEVEL_STEP = 0.25  # of the log rate: a quarter of the prior's standard deviation, below what looks can resolve
-LEVEL_SPAN = 2.2  # standard deviations of the rate prior that the grid covers on either side
+NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection", "rate")
+LEVEL_STEP = 0.31  # of the log rate: half the standard deviation of its swing, below what looks can resolve
+LEVEL_SPAN = 2.2  # standard deviations of the swing that the grid covers on either side
 DAYS_PER_MONTH = 30.4375
 
 
 @dataclass(frozen=True)
 class Points:
-    """Parameter points, one row each: `z` (P, 7) standard normal, and the named values (P,)."""
+    """Parameter points, one row each: `z` (P, 8) standard normal, and the named values (P,)."""
 
     z: np.ndarray
     dwell_days: np.ndarray
@@ -31,6 +32,7 @@ class Points:
     campaign_days: np.ndarray
     pause_days: np.ndarray
     selection_odds: np.ndarray
+    rate_per_day: np.ndarray
 
     def __len__(self) -> int:
         return len(self.z)
@@ -41,7 +43,7 @@ class Points:
 
 
 def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Points:
-    """Values of the parameters at standard normal coordinates `z` (P, 7)."""
+    """Values of the parameters at standard normal coordinates `z` (P, 8)."""
 
     def spread(i: int, prior: SpreadPrior) -> np.ndarray:
         return prior.median * np.exp(prior.sd_log * z[:, i])
@@ -59,10 +61,11 @@ def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Poin
         spread(4, settings.campaign_days) if settings.pauses else np.full(len(z), np.inf),
         spread(5, settings.pause_days) if settings.pauses else np.full(len(z), 1.0),
         spread(6, settings.selection_odds) if settings.selection else np.ones(len(z)),
+        spread(7, settings.rate_per_day),
     )
 
 
-# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 7, Joe and Kuo
+# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 8, Joe and Kuo
 # (2008). Written out here because scipy.stats.qmc takes longer to import than a whole count takes to run.
 _DIRECTIONS = (
     (1, 0, (1,)),
@@ -71,12 +74,13 @@ _DIRECTIONS = (
     (3, 2, (1, 1, 1)),
     (4, 1, (1, 1, 3, 3)),
     (4, 4, (1, 3, 5, 13)),
+    (5, 2, (1, 1, 5, 5, 17)),
 )
 _BITS = 30
 
 
 def sobol(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Sobol points of the prior under a random digital shift, as standard normals (count, 7)."""
+    """Sobol points of the prior under a random digital shift, as standard normals (count, 8)."""
     from scipy.special import ndtri
 
     index = np.arange(count, dtype=np.int64)
@@ -106,9 +110,9 @@ def _direction_numbers(dim: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Levels:
-    """The grid of log rates: `rate` (L,) arrivals a day, `prior` (L,), and the walk's eigenvectors."""
+    """The grid of the rate's swing: `factor` (L,) on the long-run mean, its law `prior` (L,), the walk's eigenvectors."""
 
-    rate: np.ndarray
+    factor: np.ndarray
     prior: np.ndarray
     vectors: np.ndarray
     values: np.ndarray
@@ -118,9 +122,9 @@ class Levels:
         """Transition of the log rate over one week for each point: (P, L, L), rows sum to one.
 
         A walk on the grid to neighbouring levels whose variance over a month is walk_sd_month^2 and whose
-        long-run law is the prior of the rate: what was thought likely of the first month holds of any later one.
+        long-run law is that of the swing: the further the rate is from its mean, the likelier it turns back.
         """
-        if len(self.rate) == 1:
+        if len(self.factor) == 1:
             return np.ones((len(walk_sd_month), 1, 1))
         jumps = walk_sd_month**2 * (7.0 / DAYS_PER_MONTH) / (2.0 * self.step**2)
         damp = np.exp(self.values[None, :] * jumps[:, None])
@@ -129,24 +133,24 @@ class Levels:
         return np.maximum(even * root[None, None, :] / root[None, :, None], 0.0)
 
 
-def levels(prior: SpreadPrior) -> Levels:
-    """Grid for a rate prior.
+def levels(swing_sd: float) -> Levels:
+    """Grid for a swing of the log rate of this standard deviation about its long-run mean.
 
-    >>> float(levels(SpreadPrior(median=0.2, factor=1.0)).rate[0])
-    0.2
+    >>> levels(0.0).factor.tolist()
+    [1.0]
     """
-    half = LEVEL_SPAN * prior.sd_log
+    half = LEVEL_SPAN * swing_sd
     count = 1 if half == 0 else max(3, 2 * int(np.ceil(half / LEVEL_STEP)) + 1)
     offset = np.linspace(-half, half, count) if count > 1 else np.zeros(1)
     step = float(offset[1] - offset[0]) if count > 1 else 1.0
-    weight = np.exp(-0.5 * (offset / max(prior.sd_log, 1e-9)) ** 2)
+    weight = np.exp(-0.5 * (offset / max(swing_sd, 1e-9)) ** 2)
     prior_mass = weight / weight.sum()
     # Reversible jumps to neighbours at rate sqrt(to / from); made symmetric, so that its eigenvectors are orthogonal.
     jumps = np.diag(np.sqrt(prior_mass[1:] / prior_mass[:-1]), 1) + np.diag(
         np.sqrt(prior_mass[:-1] / prior_mass[1:]), -1
     )
     values, vectors = np.linalg.eigh((jumps > 0).astype(float) - np.diag(jumps.sum(1)))
-    return Levels(prior.median * np.exp(offset), prior_mass, vectors, values, step)
+    return Levels(np.exp(offset), prior_mass, vectors, values, step)
 
 
 def pause_week(p: Points) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ COUNTED = ("visits", "voyages", "visits_per_month")
 _COMMON, _OWN = 7, 5  # quadrature nodes; two more of each move no figure by 1 %
 _SWAY = 0.5  # a collector's log odds move from one stretch to the next by this: a month of cloud or of clear sky
 _MISTOLD = 0.03  # share of totals whose period, place or wording was mistold on the way to us
+_MOST = 192  # visits in one span up to which draws are steered by its total
+_LOG_MEAN = np.linspace(np.log(0.02), np.log(200.0), 48)  # grid of expected visits to come
 _SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
 
 
@@ -258,17 +260,43 @@ class TotalEvidence:
             out[:, of] = table[:, np.maximum(visits[of] - s, 0)]
         return out
 
-    def guide(self, rate: np.ndarray, occupied: np.ndarray) -> tuple[int, int, np.ndarray]:
-        """Span and log likelihood of the part at a constant rate, (L,): steers the draws, and is taken out again."""
+    def aim(self, history: History) -> np.ndarray | None:
+        """Log likelihood of the part given the visits so far and the rate of the moment."""
+        p, now = self.part, int(history.at[history.now])
+        if not p.first < now < p.last:
+            return None
+        usual = history.points.rate_per_day[history.point]
+        # Of the weeks to come the present rate tells half, its long-run mean the other half.
+        rate = np.where(history.paused, 0.5 * usual, np.sqrt(history.rate * usual))
+        expected = rate * _admitted(history.occupied) * (p.last - now) / UNITS_PER_DAY
+        at = np.clip(
+            (np.log(np.maximum(expected, 1e-6)) - _LOG_MEAN[0]) / (_LOG_MEAN[1] - _LOG_MEAN[0]),
+            0,
+            len(_LOG_MEAN) - 1.001,
+        )
+        low = at.astype(int)
+        visits = np.minimum(history.arrivals(p.first, now), _MOST)
+        part = at - low
+        return self._ahead[visits, low] * (1 - part) + self._ahead[visits, low + 1] * part
+
+    @cached_property
+    def _ahead(self) -> np.ndarray:
+        """Log likelihood of the part given n visits so far and the log of those expected yet, (_MOST + 1, grid)."""
         from scipy.special import gammaln
 
-        p = self.part
-        most = 192
-        n = np.arange(most + 1)
-        expected = rate[:, None] * (1 - 0.3 * occupied[:, None]) * (p.last - p.first) / UNITS_PER_DAY
-        poisson = np.exp(n * np.log(expected) - expected - gammaln(n + 1))
-        table = np.exp(self._table(p.low, p.high if p.high is not None else p.low, most)).mean(0)
-        return p.first, p.last, np.log(np.maximum(poisson @ table, 1e-12))
+        p, n = self.part, np.arange(_MOST + 1)
+        more = np.exp(n * _LOG_MEAN[:, None] - np.exp(_LOG_MEAN)[:, None] - gammaln(n + 1))
+        # The rate may change yet: spread the expected visits by a factor of 1.5.
+        wide = np.pad(more, ((2, 2), (0, 0)), mode="edge")
+        more = 0.5 * more + 0.25 * (wide[:-4] + wide[4:])
+        table = np.exp(self._table(p.low, p.high if p.high is not None else p.low, _MOST)).mean(0)
+        whole = table[np.minimum(n[:, None] + n[None, :], _MOST)]
+        return np.log(np.maximum(whole @ more.T, 1e-12))
+
+
+def _admitted(occupied: np.ndarray) -> np.ndarray:
+    # A ship in three is turned away from a port that is always occupied: near enough to steer by.
+    return 1 - 0.3 * occupied
 
 
 def _integrated(history: History) -> np.ndarray:
@@ -295,28 +323,41 @@ class DaysEvidence:
     listed_days: tuple[int, ...]
     weight: float
 
-    def guide(self, rate: np.ndarray, occupied: np.ndarray) -> tuple[int, int, np.ndarray]:
-        """Span and log likelihood at a constant rate, (L,): steers the draws, and is taken out again."""
-        from scipy.special import betaln
-
-        share = np.clip(occupied, 1e-3, 1 - 1e-3)
-        value = _overdispersed(self.occupied_days, max(self.usable_days, 1), share, 0.5 * self.weight, betaln)
-        return self.first, self.last, np.maximum(value - value.max(), -20.0)
+    def aim(self, history: History) -> np.ndarray | None:
+        """Log likelihood at the occupied share so far, blended with that of the present rate for the rest."""
+        now = int(history.at[history.now])
+        if not self.first < now < self.last:
+            return None
+        done = (now - self.first) / (self.last - self.first)
+        usual = 0.8 * history.points.dwell_days[history.point] * history.points.rate_per_day[history.point]
+        coming = np.sqrt(np.maximum(history.occupied, 0.05) * usual / (1 + usual))
+        share = self._share(history, done * self._busy(history, now)[0] + (1 - done) * coming)
+        # Foretold from its first day, the share of a season is known to about a fifth: a weight of some five days.
+        return self._value(share, 1.0 / (1.5 / self.weight + (1 - done) / 5.0))
 
     def log_weight(self, history: History) -> np.ndarray:
         """Beta-binomial log likelihood of the occupied days."""
+        busy, days = self._busy(history, self.last)
+        # Drawn without replacement: the more of the days were usable, the less chance is left.
+        left = max(1 - self.usable_days / max(days, self.usable_days + 1), 0.05)
+        weight = 1.0 / (1.0 / self.weight + left / max(self.usable_days, 1))
+        return self._value(self._share(history, busy), weight)
+
+    def _busy(self, history: History, until: int) -> tuple[np.ndarray, int]:
+        """Share of the unlisted days so far with a ship alongside, (N,), and their number."""
+        days = history.days(self.first, until)
+        rest = days[~np.isin(history.at[days], self.listed_days)]
+        return (history.ships[rest] > 0).mean(0) if len(rest) else np.zeros(len(history.point)), len(rest)
+
+    def _share(self, history: History, busy: np.ndarray) -> np.ndarray:
+        """Share of usable days on which a ship would be told."""
+        p, point = history.points, history.point
+        return p.detection[point] * busy + p.false_sighting[point] * (1 - busy)
+
+    def _value(self, share: np.ndarray, weight: float) -> np.ndarray:
         from scipy.special import betaln
 
-        days = history.days(self.first, self.last)
-        units = history.at[days]
-        rest = days[~np.isin(units, self.listed_days)]
-        busy = (history.ships[rest] > 0).mean(0) if len(rest) else np.zeros(len(history.point))
-        p = history.points
-        share = p.detection[history.point] * busy + p.false_sighting[history.point] * (1 - busy)
         share = np.clip(share, 1e-3, 1 - 1e-3)
-        # Drawn without replacement: the more of the days were usable, the less chance is left.
-        left = max(1 - self.usable_days / max(len(rest), self.usable_days + 1), 0.05)
-        weight = 1.0 / (1.0 / self.weight + left / max(self.usable_days, 1))
         return _overdispersed(self.occupied_days, max(self.usable_days, 1), share, weight, betaln)
 
 
@@ -335,6 +376,9 @@ class SpanEvidence:
     unit: int
     name: str
     span: Span
+
+    def aim(self, history: History) -> None:
+        """Nothing before its time."""
 
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of each path."""
@@ -356,6 +400,9 @@ class ChoiceEvidence:
     days: tuple[int, ...]
     looks: int
 
+    def aim(self, history: History) -> None:
+        """Nothing before its time."""
+
     def log_weight(self, history: History) -> np.ndarray:
         """The norm that the filter used, out; the exact one, in."""
         days = np.searchsorted(history.at, np.array(self.days, dtype=np.int64))
@@ -375,6 +422,9 @@ class FarEvidence:
     at_berth: np.ndarray
     share: float
     otherwise: float
+
+    def aim(self, history: History) -> None:
+        """Nothing before its time."""
 
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of ships seen or not at the far end, given the departures of the path."""
