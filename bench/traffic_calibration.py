@@ -5,7 +5,8 @@
 Draws worlds from the priors, counts each from its looks and totals, and prints by kind of evidence: coverage of
 the 50, 80 and 95 % intervals, the rank histogram's chi-square p, CRPS, and seconds a case. The truth is the
 number of ships that came in 120 days. Intervals are for whole numbers: a truth on the edge counts by the share
-of the edge's mass that belongs inside, so nominal coverage can be met exactly.
+of the edge's mass that belongs inside, so nominal coverage can be met exactly. With --keep the scores are
+added to a file after every round of the kinds, and a later run goes on from there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tumen.traffic.counting import count_port, read_cases
 
 DAYS = 120
 DRAWS = 1000
+ROUND = 25  # worlds of each kind between two savings of the scores
 LEVELS = (0.5, 0.8, 0.95)
 METHODS = ("tumen", "runs", "occupancy / dwell", "capture-recapture")
 SETTINGS = TrafficSettings(
@@ -38,8 +40,9 @@ SETTINGS = TrafficSettings(
     campaign_days=SpreadPrior(median=90.0, factor=2.0),
     selection_odds=SpreadPrior(median=6.0, factor=2.0),
     horizon_months=0,
-    particles=2000,
-    parameter_points=192,
+    particles=1000,
+    parameter_points=96,
+    min_effective_points=30,
 )
 
 
@@ -99,42 +102,80 @@ def main() -> None:
     """Run the cases and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000)
-    parser.add_argument("--kind", default="all", help="one of " + ", ".join((*KINDS, "mix")) + ", or all")
+    parser.add_argument("--kind", default="all", help="some of " + ", ".join((*KINDS, "mix")) + ", or all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20_000)
-    parser.add_argument("--keep", type=Path, help="JSON to add the scores to, so that kinds can be run one by one")
+    parser.add_argument("--keep", type=Path, help="JSON of scores: read, gone on from, and added to")
     parser.add_argument("--figure", type=Path, help="SVG or PNG of all kinds run or kept")
+    parser.add_argument("--detail", action="store_true", help="also every method in use, and the rank histograms")
     asked = parser.parse_args()
     kinds = [*KINDS, "mix"] if asked.kind == "all" else asked.kind.split(",")
     results: dict[str, list[dict[str, Any]]] = {}
-    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {asked.cases} worlds of {DAYS} days a kind, {DRAWS} draws each")
-    print("| evidence | method | 50 % | 80 % | 95 % | rank p | CRPS | s a case | least points | least paths |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    if asked.keep and asked.keep.exists():
+        results = json.loads(asked.keep.read_text())
     with ProcessPoolExecutor(asked.workers) as pool:
-        for kind in kinds:
-            began = time.perf_counter()
-            first = asked.seed + 1_000_000 * ([*KINDS, "mix"].index(kind) + 1)  # no two kinds share a world
-            jobs = [(kind, first + i) for i in range(asked.cases)]
-            done = list(pool.map(case, jobs, chunksize=4))
-            results[kind] = done
-            for method in METHODS:
-                ranks = np.clip([d["rank"][method] for d in done], 0, 1)
-                inside = " | ".join(f"{100 * c:.0f}" for c in coverage(ranks))
-                score = np.mean([d["crps"][method] for d in done])
-                tail = (
-                    f"{np.mean([d['seconds'] for d in done]):.2f} | {min(d['points'] for d in done):.0f} | "
-                    f"{min(d['lineages'] for d in done)}"
-                    if method == "tumen"
-                    else " | | "
-                )
-                print(f"| {kind} | {method} | {inside} | {uniform_p(ranks):.3f} | {score:.2f} | {tail} |", flush=True)
-            print(f"<!-- {kind}: {time.perf_counter() - began:.0f} s on the wall -->", flush=True)
-    if asked.keep:
-        kept = json.loads(asked.keep.read_text()) if asked.keep.exists() else {}
-        results = kept | results
-        asked.keep.write_text(json.dumps(results))
+        for until in range(ROUND, asked.cases + ROUND, ROUND):
+            for kind in kinds:
+                done = results.setdefault(kind, [])
+                first = asked.seed + 1_000_000 * ([*KINDS, "mix"].index(kind) + 1)  # no two kinds share a world
+                jobs = [(kind, first + i) for i in range(len(done), min(until, asked.cases))]
+                done += pool.map(case, jobs, chunksize=5)
+                if asked.keep and jobs:
+                    part = asked.keep.with_suffix(".part")
+                    part.write_text(json.dumps(results))
+                    part.replace(asked.keep)
+    order = [k for k in (*KINDS, "mix") if k in results]
+    table({k: results[k] for k in order})
+    if asked.detail:
+        detail({k: results[k] for k in order})
     if asked.figure:
-        draw({k: results[k] for k in (*KINDS, "mix") if k in results}, asked.figure)
+        draw({k: results[k] for k in order}, asked.figure)
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Print coverage by kind, with the methods in use beside it."""
+    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, worlds of {DAYS} days, {DRAWS} draws each")
+    print(
+        "| evidence | worlds | 50 % | 80 % | 95 % | rank p | CRPS | s a case | below a gate | least points | least paths |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for kind, done in results.items():
+        ranks = ranks_of(done, "tumen")
+        inside = " | ".join(f"{100 * c:.1f}" for c in coverage(ranks))
+        below = [
+            d["points"] < SETTINGS.min_effective_points or d["lineages"] < SETTINGS.min_effective_paths for d in done
+        ]
+        print(
+            f"| {kind} | {len(done)} | {inside} | {uniform_p(ranks):.3f} | {mean_crps(done, 'tumen'):.2f} | "
+            f"{np.mean([d['seconds'] for d in done]):.2f} | {100 * np.mean(below):.1f} % | "
+            f"{min(d['points'] for d in done):.0f} | {min(d['lineages'] for d in done)} |"
+        )
+    print("\nMethods in use: coverage of 50 / 80 / 95 % intervals, and CRPS")
+    print("| evidence | " + " | ".join(METHODS) + " |")
+    print("|---" * (len(METHODS) + 1) + "|")
+    for kind, done in results.items():
+        cells = [
+            " / ".join(f"{100 * c:.0f}" for c in coverage(ranks_of(done, m))) + f", {mean_crps(done, m):.2f}"
+            for m in METHODS
+        ]
+        print(f"| {kind} | " + " | ".join(cells) + " |")
+
+
+def detail(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Print the rank histograms: worlds in each twentieth, and the mean place of the truth."""
+    for kind, done in results.items():
+        ranks = ranks_of(done, "tumen")
+        print(f"{kind}: mean place {ranks.mean():.3f}", np.histogram(ranks, bins=20, range=(0, 1))[0].tolist())
+
+
+def ranks_of(done: list[dict[str, Any]], method: str) -> np.ndarray:
+    """Places of the truths, (N,)."""
+    return np.clip([d["rank"][method] for d in done], 0, 1)
+
+
+def mean_crps(done: list[dict[str, Any]], method: str) -> float:
+    """Mean CRPS in visits."""
+    return float(np.mean([d["crps"][method] for d in done]))
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:

@@ -169,12 +169,12 @@ class TrafficSettings(Record):
 
     # --- time and computing ---------------------------------------------------------------------
     horizon_months: int = Field(default=12, ge=0, le=120)
-    parameter_points: int = Field(default=128, ge=16)
+    parameter_points: int = Field(default=192, ge=16)
     particles: int = Field(default=12_000, ge=500)
     # Effective number of parameter points and of paths below which the search is widened.
-    min_effective_points: float = Field(default=20.0, gt=0)
+    min_effective_points: float = Field(default=50.0, gt=0)
     min_effective_paths: float = Field(default=100.0, gt=0)
-    max_rounds: int = Field(default=4, ge=1)
+    max_rounds: int = Field(default=6, ge=1)
 
     @property
     def swing_sd_log(self) -> float:

@@ -260,8 +260,8 @@ def _days(days: Sequence[tuple[int, int, int, int, str]], read: PortLooks, setti
     return out
 
 
-def _choices(problem: Problem) -> list[Evidence]:
-    """The choice of looks, month by month (stretches of 28 days)."""
+def choices(problem: Problem) -> list[Evidence]:
+    """Evidence of the choice of looks, month by month (stretches of 28 days)."""
     days = sorted(problem.choice_days)
     out: list[Evidence] = []
     for start in range(0, len(days), 28):
@@ -318,7 +318,7 @@ def count_port(
     settings = case.settings
     pieces = list(case.evidence if evidence is None else evidence)
     problem = case.problem
-    pieces = sorted(pieces + _choices(problem), key=lambda e: e.unit)
+    pieces = sorted(pieces + choices(problem), key=lambda e: e.unit)
     weighted = integrate(problem, settings, settings.dwell_at(case.place), rng)
     size = max(particles or settings.particles, draws)
     for attempt in range(3):

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from tumen.traffic.counting import Counted, PortCase, count_port
+from tumen.traffic.counting import Counted, PortCase, choices
+from tumen.traffic.paths import Evidence, draw_paths
+from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import NAMES
 from tumen.traffic.totals import DaysEvidence, TotalEvidence
 
 STEP = "count"
 # A run made only to see a difference is small and stops at the end of the period: its Monte Carlo error is about 0.1 sd.
 _SECOND_RUN = 1500
-_SECOND_POINTS = 48
+_SECOND_POINTS = 64
 
 
 def diagnostics(counted: Sequence[Counted], conflicts: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -150,7 +152,7 @@ def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -
     totals = [e for e in c.case.evidence if isinstance(e, TotalEvidence | DaysEvidence)]
     if totals:
         rest = [e for e in c.case.evidence if not isinstance(e, TotalEvidence | DaysEvidence)]
-        bare = _total(count_port(_small(c.case), rng, _SECOND_RUN, evidence=rest, particles=_SECOND_RUN))
+        bare = _small_run(c.case, c.weighted, rest, rng)
         share = 1.0 - min(1.0, (sd / max(float(bare.std()), 1e-9)) ** 2)
         rows.append(
             _row(
@@ -167,17 +169,23 @@ def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -
     return rows
 
 
-def _small(case: PortCase) -> PortCase:
-    settings = case.settings.model_copy(update={"parameter_points": _SECOND_POINTS, "max_rounds": 2})
-    return replace(case, settings=settings, last_unit=case.end_unit)
+def _small_run(
+    case: PortCase, weighted: Weighted, evidence: Sequence[Evidence], rng: np.random.Generator
+) -> np.ndarray:
+    """Draws of the visits of the period from a small run."""
+    pieces = sorted([*evidence, *choices(case.problem)], key=lambda e: e.unit)
+    paths = draw_paths(case.problem, weighted, case.end_unit, pieces, _SECOND_RUN, rng, most_points=_SECOND_POINTS)
+    return paths.arrivals(0, case.end_unit).astype(float)
 
 
 def _choice(c: Counted, base: float, sd: float, rng: np.random.Generator) -> dict[str, Any]:
+    looks = c.case.looks
     blind = replace(
-        c.case,
-        looks=replace(c.case.looks, observations=tuple(replace(o, chosen=False) for o in c.case.looks.observations)),
+        c.case, looks=replace(looks, observations=tuple(replace(o, chosen=False) for o in looks.observations))
     )
-    moved = float(_total(count_port(_small(blind), rng, _SECOND_RUN, particles=_SECOND_RUN)).mean()) - base
+    small = c.case.settings.model_copy(update={"parameter_points": _SECOND_POINTS, "min_effective_points": 10.0})
+    weighted = integrate(blind.problem, small, small.dwell_at(blind.place), rng)
+    moved = float(_small_run(blind, weighted, blind.evidence, rng).mean()) - base
     return _row(
         f"choice of looks, {c.case.place}",
         moved / sd,
@@ -208,7 +216,7 @@ def _surprises(c: Counted) -> list[dict[str, Any]]:
                 value,
                 -6.0,
                 False,
-                f"{name} has a log probability of {value:.1f} under all evidence before it at {c.case.place}: "
+                f"{name} has a log probability of {value:.1f} given all other evidence at {c.case.place}: "
                 "check its period, its scope and what it counts.",
             )
         )

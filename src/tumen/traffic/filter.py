@@ -160,10 +160,6 @@ class Kernels:
         """Sum of (S, R) by parameter point, (P,)."""
         return v.sum(0).reshape(2, self.points, self.levels).sum((0, 2))
 
-    def spread(self, value: np.ndarray) -> np.ndarray:
-        """A value of each point (P,) on its rows (R,)."""
-        return np.tile(np.repeat(value, self.levels), 2)
-
     @cached_property
     def occupied(self) -> np.ndarray:
         """Long-run share of time with a ship alongside while traffic runs, (P, L)."""
@@ -187,18 +183,16 @@ class Kernels:
         empty = np.log1p(odds * at) - slope * at
         return self.problem.chosen_rate * np.stack([empty, empty + slope]).reshape(2, -1)
 
-    def look(self, unit: int) -> np.ndarray:
-        """Weights (S, R) of all looks at a unit, and of the choice of looks on its day."""
-        p, chain = self.p, self.problem.chain
+    def weigh(self, v: np.ndarray, unit: int) -> np.ndarray:
+        """Vectors (S, R) weighted by all looks at a unit, and by the choice of looks on its day."""
+        chain, p = self.problem.chain, self.p
         busy = (chain.ships > 0).astype(int)
-        out: np.ndarray | None = None
         if unit in self.problem.choice_days:
             if self._norms is None:
                 self._norms = np.exp(-self.choice_norm)[busy].astype(self.dtype)
-            out = self._norms
+            v = v * self._norms
         if unit not in self.problem.by_unit:
-            assert out is not None
-            return out
+            return v
         like = np.ones((len(p), chain.size))
         for o in self.problem.by_unit[unit]:
             like = like * likelihood(o, chain.ships, p.detection, p.false_sighting)
@@ -206,8 +200,12 @@ class Kernels:
                 like = like * np.where(busy[None, :] > 0, p.selection_odds[:, None], 1.0)
         if unit in self.problem.mark_factors:
             like = like * self.problem.mark_factors[unit][None, :]
-        weight = np.tile(np.repeat(like.T, self.levels, axis=1), (1, 2)).astype(self.dtype)
-        return weight if out is None else weight * out
+        lanes = v.reshape(self.size, 2, self.points, self.levels) * like.T.astype(self.dtype)[:, None, :, None]
+        return lanes.reshape(v.shape)
+
+    def times(self, v: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """Vectors (S, R) times a value of each point (P,)."""
+        return (v.reshape(-1, self.points, self.levels) * value.astype(self.dtype)[None, :, None]).reshape(v.shape)
 
     def forget(self, v: np.ndarray) -> np.ndarray:
         """Lower the flag of the row vectors after a look that told hulls apart."""
@@ -236,7 +234,7 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
         if i:
             v = kernels.forward(v, unit - int(at[i - 1]))
         if unit in problem.by_unit or unit in problem.choice_days:
-            v = v * kernels.look(unit)
+            v = kernels.weigh(v, unit)
             if unit in problem.mark_factors:
                 v = kernels.forget(v)
             v, total = _scaled(kernels, v, total)
@@ -248,7 +246,7 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
 
 def _scaled(kernels: Kernels, v: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mass = np.maximum(kernels.by_point(np.abs(v)), 1e-37)
-    return v * kernels.spread(1.0 / mass).astype(kernels.dtype)[None, :], total + np.log(mass)
+    return kernels.times(v, 1.0 / mass), total + np.log(mass)
 
 
 def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int, last: int, most: int) -> np.ndarray:
@@ -272,7 +270,7 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
                 inside = first <= at[i - 1] and unit <= last
                 v = (marked if inside else plain).forward(v, unit - int(at[i - 1]))
             if unit in problem.by_unit or unit in problem.choice_days:
-                v = v * plain.look(unit)
+                v = plain.weigh(v, unit)
                 if unit in problem.mark_factors:
                     v = plain.forget(v)
                 v, total = _scaled(plain, v, total)

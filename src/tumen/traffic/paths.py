@@ -155,14 +155,21 @@ def systematic(weight: np.ndarray, count: int, rng: np.random.Generator) -> np.n
 
 
 def draw_paths(
-    problem: Problem, weighted: Weighted, until: int, evidence: Sequence[Evidence], count: int, rng: np.random.Generator
+    problem: Problem,
+    weighted: Weighted,
+    until: int,
+    evidence: Sequence[Evidence],
+    count: int,
+    rng: np.random.Generator,
+    *,
+    most_points: int = _MOST_POINTS,
 ) -> Paths:
-    """`count` joint draws from the start to unit `until`."""
+    """`count` joint draws from the start to unit `until`, on at most `most_points` parameter points."""
     size, rates = problem.chain.size, len(problem.levels.factor)
     last_look = min(problem.last_unit, until)
     days = last_look // UNITS_PER_DAY + 1
     affordable = int(_MESSAGE_BYTES / max(days * 2 * rates * size * 4, 1))
-    kept = max(8, min(_MOST_POINTS, affordable))
+    kept = max(8, min(most_points, affordable))
     chosen, copies = np.unique(systematic(weighted.weight, kept, rng), return_counts=True)
     p = weighted.points.take(chosen)
     kernels = Kernels(problem, p, np.float32)
@@ -288,8 +295,8 @@ def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: in
         if unit in problem.mark_factors:
             v = v[problem.chain.forget_left()]
         if unit in problem.by_unit or unit in problem.choice_days:
-            v = v * kernels.look(unit)
-            v = v * kernels.spread(1.0 / _by_point_most(kernels, v))[None, :]
+            v = kernels.weigh(v, unit)
+            v = kernels.times(v, 1.0 / _by_point_most(kernels, v))
         messages[i] = np.ascontiguousarray(v.T)
     return messages, turns
 

@@ -177,26 +177,27 @@ def _count_table(
     """log P(low <= collector's count <= high | N visits, share node): (nodes, most + 1)."""
     from scipy.special import gammaln
 
-    n = np.arange(most + 1)[:, None]
-    k = np.arange(high + 1)[None, :]
+    n, k = np.arange(most + 1)[:, None], np.arange(high + 1)[None, :]
     nodes = share_nodes(median, sd, correlation) * share
+    odds = (nodes / (1 - nodes))[:, None] * np.exp(np.array([-_SWAY, 0.0, _SWAY]))
+    odds = odds.reshape(-1)
+    usual = float(np.exp(np.log(odds).mean()))
+    # Chance of k of n at the usual share; at another share each found visit weighs by a ratio of odds, each visit
+    # by a ratio of missing it, so that all shares are one product of matrices.
     choose = gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
+    found = np.where(k <= n, np.exp(choose + k * np.log(usual) - n * np.log1p(usual)), 0.0)
     extra_mean = over * n + 0.02
-    extra = np.exp(-extra_mean + k * np.log(extra_mean) - gammaln(k + 1))
-    out = np.empty((len(nodes), most + 1))
-    reach = min(high + 1, 16)  # more than fifteen things that were no visit do not happen
+    beyond = np.zeros_like(found)
+    for count in range(low, high + 1):
+        more = np.where(k <= count, count - k, 0)
+        chance = np.exp(-extra_mean + more * np.log(extra_mean) - gammaln(more + 1))
+        # More than fifteen things that were no visit do not happen.
+        beyond += np.where((k <= count) & (more < 16), chance, 0.0)
+    ratio = (odds / usual)[None, :]
+    total = ((found * beyond) @ ratio**k.T) * ((1 + usual) / (1 + odds))[None, :] ** n
+    total = total.reshape(most + 1, len(nodes), 3).mean(2).T
     slip = _MISTOLD / (2.0 * high + 10.0) * (high - low + 1)
-    for q, node in enumerate(nodes):
-        total = np.zeros(most + 1)
-        for sway in (-_SWAY, 0.0, _SWAY):
-            odds = node / (1 - node) * np.exp(sway)
-            d = odds / (1 + odds)
-            found = np.where(k <= n, np.exp(choose + k * np.log(d) + np.maximum(n - k, 0) * np.log1p(-d)), 0.0)
-            for count in range(low, high + 1):
-                reached = min(count + 1, reach)
-                total += (found[:, count - reached + 1 : count + 1][:, ::-1] * extra[:, :reached]).sum(1) / 3.0
-        out[q] = np.log((1 - _MISTOLD) * total + slip)
-    return out
+    return np.log((1 - _MISTOLD) * total + slip)
 
 
 @dataclass(frozen=True)
