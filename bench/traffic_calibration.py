@@ -34,9 +34,12 @@ DAYS = 120
 DRAWS = 1000
 ROUND = 25  # worlds of each kind between two savings of the scores
 LEVELS = (0.5, 0.8, 0.95)
+ALL = (*(k for k in KINDS if k != "reports"), "mix", "reports")  # the place of a kind seeds its worlds
 METHODS = ("tumen", "runs", "occupancy / dwell", "capture-recapture")
 SETTINGS = TrafficSettings(
     rate_per_day=SpreadPrior(median=0.2, factor=3.0),
+    rate_swing=2.5,
+    rate_walk_sd=SpreadPrior(median=0.25, factor=2.0),
     campaign_days=SpreadPrior(median=90.0, factor=2.0),
     selection_odds=SpreadPrior(median=6.0, factor=2.0),
     horizon_months=0,
@@ -47,11 +50,11 @@ SETTINGS = TrafficSettings(
 
 
 def kinds_of(kind: str, seed: int) -> list[str]:
-    """The kinds of evidence in a case; the mix draws two or three of them."""
+    """The kinds of evidence in a case; the mix draws two or three of those before it."""
     if kind != "mix":
         return [kind]
     rng = np.random.default_rng(seed)
-    return list(rng.choice(KINDS, size=int(rng.integers(2, 4)), replace=False))
+    return list(rng.choice(ALL[: ALL.index(kind)], size=int(rng.integers(2, 4)), replace=False))
 
 
 def case(job: tuple[str, int]) -> dict[str, Any]:
@@ -102,14 +105,14 @@ def main() -> None:
     """Run the cases and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000)
-    parser.add_argument("--kind", default="all", help="some of " + ", ".join((*KINDS, "mix")) + ", or all")
+    parser.add_argument("--kind", default="all", help="some of " + ", ".join(ALL) + ", or all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20_000)
     parser.add_argument("--keep", type=Path, help="JSON of scores: read, gone on from, and added to")
     parser.add_argument("--figure", type=Path, help="SVG or PNG of all kinds run or kept")
     parser.add_argument("--detail", action="store_true", help="also every method in use, and the rank histograms")
     asked = parser.parse_args()
-    kinds = [*KINDS, "mix"] if asked.kind == "all" else asked.kind.split(",")
+    kinds = list(ALL) if asked.kind == "all" else asked.kind.split(",")
     results: dict[str, list[dict[str, Any]]] = {}
     if asked.keep and asked.keep.exists():
         results = json.loads(asked.keep.read_text())
@@ -117,14 +120,14 @@ def main() -> None:
         for until in range(ROUND, asked.cases + ROUND, ROUND):
             for kind in kinds:
                 done = results.setdefault(kind, [])
-                first = asked.seed + 1_000_000 * ([*KINDS, "mix"].index(kind) + 1)  # no two kinds share a world
+                first = asked.seed + 1_000_000 * (ALL.index(kind) + 1)  # no two kinds share a world
                 jobs = [(kind, first + i) for i in range(len(done), min(until, asked.cases))]
                 done += pool.map(case, jobs, chunksize=5)
                 if asked.keep and jobs:
                     part = asked.keep.with_suffix(".part")
                     part.write_text(json.dumps(results))
                     part.replace(asked.keep)
-    order = [k for k in (*KINDS, "mix") if k in results]
+    order = [k for k in ALL if k in results]
     table({k: results[k] for k in order})
     if asked.detail:
         detail({k: results[k] for k in order})

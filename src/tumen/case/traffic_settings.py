@@ -98,11 +98,11 @@ class TrafficSettings(Record):
     rate_per_day: SpreadPrior = SpreadPrior(median=0.15, factor=5.0)
     drift: bool = True
     # The rate lies within this factor of its long-run mean in 90 % of the weeks in which traffic runs: the tenfold
-    # range of the same two reports is a factor of 3.5 either way, of which the pauses (below) explain a part.
-    rate_swing: float = Field(default=2.5, ge=1)
-    # Standard deviation of the log rate after one month of random walk. 0.25 lets the rate
-    # double or halve within about eight months, as a quarter's change of plan would.
-    rate_walk_sd: SpreadPrior = SpreadPrior(median=0.25, factor=2.0)
+    # range of the same two reports is a factor of 3.5 either way.
+    rate_swing: float = Field(default=3.5, ge=1)
+    # Standard deviation by which the log rate moves in a month. 0.4 lets the rate double or halve within three
+    # months, as between those two reports, and forget where it was in seven.
+    rate_walk_sd: SpreadPrior = SpreadPrior(median=0.4, factor=2.0)
     pauses: bool = True
     # Length of a spell of traffic and of a pause. The one pause well seen lasted from 12 February
     # to 10 March 2024: 27 days.
@@ -124,6 +124,10 @@ class TrafficSettings(Record):
     # taken as a random sample of hours.
     selection: bool = True
     selection_odds: SpreadPrior = SpreadPrior(median=15.0, factor=3.0)
+    # The same odds for a look that is known only because a ship was seen (selection = event): it stands for one of
+    # the occupied days and tells nothing of how many there are. High enough that an unbroken row of such reports
+    # does not make a port look busy; a report of an empty pier is read as a plain look, since the emptiness is its news.
+    reported_odds: SpreadPrior = SpreadPrior(median=200.0, factor=3.0)
     quiet: list[Quiet] = Field(default_factory=list)
     # Standard deviation of a length measured in 3 m imagery (VOA lengths are rounded to 5 m).
     length_sd_m: float = Field(default=6.0, gt=0)

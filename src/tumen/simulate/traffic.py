@@ -19,7 +19,7 @@ import pyarrow as pa
 from tumen import tables
 from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
 
-KINDS = ("daily", "sparse", "counts", "lengths", "named", "stacks", "tasked", "totals", "voyages")
+KINDS = ("daily", "sparse", "counts", "lengths", "named", "stacks", "tasked", "totals", "voyages", "reports")
 PORT, FAR_PORT = "Simulated Port", "Simulated Far Port"
 HULLS = ("Simulated A", "Simulated B", "Simulated C")
 HULL_LENGTHS_M = (95.0, 115.0, 135.0)
@@ -173,6 +173,11 @@ class _Eye:
         misread = min(_share(settings.false_sighting, rng) * truth.false_factor, 0.9)
         self.false = 1 - (1 - misread) * (1 - settings.other_ships_in_berth)
         self.odds = _spread(settings.selection_odds, rng) * truth.selection_factor
+        self.told_odds = settings.reported_odds.median * np.exp(
+            settings.reported_odds.sd_log
+            * np.log(self.odds / settings.selection_odds.median)
+            / settings.selection_odds.sd_log
+        )
         self.number = 0
         self.stack = False
         others = rng.poisson(truth.other_ship_days * made.days / 4.0)
@@ -189,6 +194,8 @@ class _Eye:
             times = noon[:: 2 if kind in ("lengths", "named") else 1]
         elif kind == "tasked":
             return self._tasked(noon)
+        elif kind == "reports":
+            return self._reports(noon)
         elif kind == "voyages":
             return self._plain(noon[::6], PORT) + self._far(noon[::2])
         else:
@@ -251,6 +258,16 @@ class _Eye:
         number = int(self.rng.integers(8, 25))
         chosen = self.rng.choice(len(noon), size=min(number, len(noon)), replace=False, p=odds / odds.sum())
         return [self._read(float(noon[i]), 1.0, "tasked", tasked=True) for i in sorted(chosen)]
+
+    def _reports(self, noon: np.ndarray) -> list[dict[str, Any]]:
+        """Images told because a ship was seen, and a few plain looks."""
+        odds = np.array([self.told_odds if len(self._here(t)) else 1.0 for t in noon])
+        number = int(self.rng.integers(3, 15))
+        chosen = self.rng.choice(len(noon), size=number, replace=False, p=odds / odds.sum())
+        rows = [self._read(float(noon[i]), 1.0, "reports") | {"tasked": None} for i in sorted(chosen)]
+        for row in rows:
+            row |= {"origin": "reported", "selection": "event"}
+        return rows + self._plain(noon[self.rng.random(len(noon)) < 0.05], PORT)
 
     def _stack_at(self, previous: float | None, when: float) -> bool:
         s = self.settings

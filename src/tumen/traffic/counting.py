@@ -266,8 +266,10 @@ def choices(problem: Problem) -> list[Evidence]:
     out: list[Evidence] = []
     for start in range(0, len(days), 28):
         part = tuple(days[start : start + 28])
-        looks = sum(o.chosen and part[0] <= o.unit < part[-1] + UNITS_PER_DAY for o in problem.looks.observations)
-        out.append(ChoiceEvidence(part[-1], f"choice of looks, day {part[0] // UNITS_PER_DAY}", part, looks))
+        inside = [o for o in problem.looks.observations if o.chosen and part[0] <= o.unit < part[-1] + UNITS_PER_DAY]
+        told = sum(o.told for o in inside)
+        name = f"choice of looks, day {part[0] // UNITS_PER_DAY}"
+        out.append(ChoiceEvidence(part[-1], name, part, len(inside) - told, told))
     return out
 
 

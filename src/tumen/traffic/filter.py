@@ -44,10 +44,11 @@ class Problem:
         return dict(sorted(out.items()))
 
     @cached_property
-    def chosen_rate(self) -> float:
-        """Chosen looks a day over the stretch in which looks were chosen."""
-        chosen = [o.unit for o in self.looks.observations if o.chosen]
-        return len(chosen) / len(self.choice_days) if chosen else 0.0
+    def chosen_rate(self) -> tuple[float, float]:
+        """Looks a day over the stretch in which looks were chosen: expected to show a ship, and told because they did."""
+        chosen = [o.told for o in self.looks.observations if o.chosen]
+        days = max(len(self.choice_days), 1)
+        return (len(chosen) - sum(chosen)) / days, sum(chosen) / days
 
     @cached_property
     def choice_days(self) -> frozenset[int]:
@@ -177,11 +178,14 @@ class Kernels:
         q^occupied over the sum of q^occupied. Its log norm is taken here in its tangent at the long-run occupied
         share of the level, day by day, so that the pass can carry it; the paths then get the exact one.
         """
-        odds = self.p.selection_odds[:, None] - 1.0
         at = np.maximum(np.stack([self.occupied, np.zeros_like(self.occupied)]), _LEAST_SHARE)
-        slope = odds / (1 + odds * at)
-        empty = np.log1p(odds * at) - slope * at
-        return self.problem.chosen_rate * np.stack([empty, empty + slope]).reshape(2, -1)
+        out = np.zeros((2, *at.shape))
+        for rate, of in zip(self.problem.chosen_rate, (self.p.selection_odds, self.p.reported_odds), strict=True):
+            odds = of[:, None] - 1.0
+            slope = odds / (1 + odds * at)
+            empty = np.log1p(odds * at) - slope * at
+            out += rate * np.stack([empty, empty + slope])
+        return out.reshape(2, -1)
 
     def weigh(self, v: np.ndarray, unit: int) -> np.ndarray:
         """Vectors (S, R) weighted by all looks at a unit, and by the choice of looks on its day."""
@@ -197,7 +201,8 @@ class Kernels:
         for o in self.problem.by_unit[unit]:
             like = like * likelihood(o, chain.ships, p.detection, p.false_sighting)
             if o.chosen:
-                like = like * np.where(busy[None, :] > 0, p.selection_odds[:, None], 1.0)
+                odds = p.reported_odds if o.told else p.selection_odds
+                like = like * np.where(busy[None, :] > 0, odds[:, None], 1.0)
         if unit in self.problem.mark_factors:
             like = like * self.problem.mark_factors[unit][None, :]
         lanes = v.reshape(self.size, 2, self.points, self.levels) * like.T.astype(self.dtype)[:, None, :, None]

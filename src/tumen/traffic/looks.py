@@ -12,7 +12,7 @@ import datetime as dt
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ class Observation:
     """What one look says of the ships alongside at one unit of time.
 
     `kind` is present | absent | exactly | at_least; `weight` is below 1 where several reports
-    share a scene; `chosen` tells that the look is not a random sample of hours.
+    share a scene; `chosen` tells that the look is not a random sample of hours, `told` that it is
+    known only because a ship was seen.
     """
 
     unit: int
@@ -48,6 +49,7 @@ class Observation:
     collector: str
     look_id: str
     mark: np.ndarray | None = None
+    told: bool = False
 
     @property
     def positive(self) -> bool:
@@ -272,14 +274,18 @@ def read_port(
                 ids = (r["look_id"],)
                 spans.append(Span(max(first, 0), min(last, last_unit), 1.0, settings.inference_wrong, ids))
             continue
+        seen = kind == "present" or count > 0
+        event = r["selection"] == "event"
         chosen = settings.selection and (r["tasked"] is True or (r["tasked"] is None and r["origin"] == "reported"))
         if any(a <= unit <= b for a, b in complete):
             chosen = False
-        if r["tasked"] is None and (
-            unit - last_seen <= FOLLOW_UP_UNITS or any(abs(unit - u) < UNITS_PER_DAY for u in quiet_units)
-        ):
+        if r["tasked"] is None and not event and unit - last_seen <= FOLLOW_UP_UNITS:
             chosen = False
-        if kind == "present" or count > 0:
+        if r["tasked"] is None and any(abs(unit - u) < UNITS_PER_DAY for u in quiet_units):
+            chosen = False
+        if event and not seen:
+            chosen = False  # told because it was empty: the emptiness is a fact, the choice tells nothing more
+        if seen:
             last_seen = unit
         usable = r["usable_share"]
         if r["berth"] is not None and kind == "absent" and berths > 1:
@@ -288,7 +294,11 @@ def read_port(
         mark = hulls.mark(named, r["p_vessel"], r["length_m"], settings.length_sd_m) if kind != "absent" else None
         if count > 1:
             mark = None  # which of several ships the mark is of cannot be told
-        observations.append(Observation(unit, kind, count, usable, 1.0, chosen, r["collector"], r["look_id"], mark))
+        observations.append(
+            Observation(
+                unit, kind, count, usable, 1.0, chosen, r["collector"], r["look_id"], mark, told=chosen and event
+            )
+        )
     observations, more = _share_scenes(observations, own)
     observations = sorted([*observations, *quiet], key=lambda o: (o.unit, o.look_id))
     conflicts += more
@@ -341,10 +351,7 @@ def _share_scenes(
     for members in groups.values():
         sensors = {about[o.look_id]["sensor"] for o in members} - {None}
         several = len(members) if len(sensors) <= 1 else max(1, round(len(members) / len(sensors)))
-        out += [
-            Observation(o.unit, o.kind, o.count, o.usable, 1.0 / several, o.chosen, o.collector, o.look_id, o.mark)
-            for o in members
-        ]
+        out += [replace(o, weight=1.0 / several) for o in members]
     out.sort(key=lambda o: (o.unit, o.look_id))
     conflicts: list[str] = []
     for i, a in enumerate(out):

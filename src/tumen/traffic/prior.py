@@ -15,7 +15,7 @@ import numpy as np
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 
 NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection", "rate")
-LEVEL_STEP = 0.31  # of the log rate: half the standard deviation of its swing, below what looks can resolve
+LEVEL_STEP = 0.35  # of the log rate: half the standard deviation of its swing, below what looks can resolve
 LEVEL_SPAN = 2.2  # standard deviations of the swing that the grid covers on either side
 DAYS_PER_MONTH = 30.4375
 
@@ -33,6 +33,7 @@ class Points:
     pause_days: np.ndarray
     selection_odds: np.ndarray
     rate_per_day: np.ndarray
+    reported_odds: np.ndarray
 
     def __len__(self) -> int:
         return len(self.z)
@@ -62,6 +63,7 @@ def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Poin
         spread(5, settings.pause_days) if settings.pauses else np.full(len(z), 1.0),
         spread(6, settings.selection_odds) if settings.selection else np.ones(len(z)),
         spread(7, settings.rate_per_day),
+        spread(6, settings.reported_odds) if settings.selection else np.ones(len(z)),
     )
 
 

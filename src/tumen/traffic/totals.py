@@ -394,12 +394,14 @@ class ChoiceEvidence:
 
     Given how many looks were chosen in the stretch, each fell on an occupied day with odds q. The filter
     used a tangent at the long-run occupied share for the norm; here the path's own share takes its place.
+    `looks` were bought because a ship was expected, `told` are known because one was seen.
     """
 
     unit: int
     name: str
     days: tuple[int, ...]
     looks: int
+    told: int
 
     def aim(self, history: History) -> None:
         """Nothing before its time."""
@@ -408,9 +410,10 @@ class ChoiceEvidence:
         """The norm that the filter used, out; the exact one, in."""
         days = np.searchsorted(history.at, np.array(self.days, dtype=np.int64))
         busy = (history.ships[days] > 0).mean(0)
-        odds = history.points.selection_odds[history.point]
+        p, point = history.points, history.point
         planned, history.choice = history.choice, np.zeros_like(history.choice)
-        return planned - self.looks * np.log1p((odds - 1) * busy)
+        norm = self.looks * np.log1p((p.selection_odds[point] - 1) * busy)
+        return planned - norm - self.told * np.log1p((p.reported_odds[point] - 1) * busy)
 
 
 @dataclass(frozen=True)
@@ -444,6 +447,10 @@ class FarEvidence:
             if 0 <= lag < len(self.at_berth) and left.any():
                 log_none += left * np.log1p(-np.minimum(self.share * self.at_berth[lag] * d, 0.999))
         none = (1 - o.usable * self.otherwise) * np.exp(log_none)
+        if o.chosen:
+            p = history.points
+            odds = (p.reported_odds if o.told else p.selection_odds)[history.point]
+            none = none / (none + odds * (1 - none))
         return o.weight * np.log(np.maximum(np.where(o.positive, 1 - none, none), 1e-9))
 
 
