@@ -27,6 +27,7 @@ _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
 _ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
 _BLOCK = 500
+_ALIKE = 0.6  # as in the default correlation of the collectors' shares
 
 
 class Evidence(Protocol):
@@ -44,6 +45,11 @@ class Evidence(Protocol):
     @property
     def name(self) -> str:
         """What a reader calls it."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """The collector of a count; empty for other evidence."""
         ...
 
     def log_weight(self, history: History) -> np.ndarray:
@@ -189,9 +195,7 @@ def draw_paths(
             walk.step(i)
         done = waiting.get(i, [])
         if i and at[i] % WEEK_UNITS == 0:
-            for piece in evidence:
-                if piece not in done:
-                    crowd.aim(piece)
+            crowd.aim([piece for piece in evidence if piece not in done])
         for piece in done:
             crowd.weigh(piece)
     crowd.resample()
@@ -226,13 +230,17 @@ class _Crowd:
         self.told: dict[str, np.ndarray] = {}
         self.lowest, self.lowest_at = float(count), "none"
 
-    def aim(self, piece: Evidence) -> None:
-        """Weigh by what a piece of evidence will say, less what it said so far."""
-        target = piece.aim(self.walk.history)
-        if target is not None:
-            self._add(piece.name, target - self.aimed.get(piece.name, 0.0))
-            self.aimed[piece.name] = target
-            self._even()
+    def aim(self, pieces: Sequence[Evidence]) -> None:
+        """Weigh by what evidence to come will say, less what it said so far."""
+        targets = {p.name: (p, value) for p in pieces if (value := p.aim(self.walk.history)) is not None}
+        # Collectors who buy the same scenes say much the same: together they may not steer harder than they will weigh.
+        groups = {p.group for p, _ in targets.values() if p.group}
+        temper = 1.0 / (1.0 + _ALIKE * max(len(groups) - 1, 0))
+        for name, (piece, value) in targets.items():
+            target = temper * value if piece.group else value
+            self.log_w = self.log_w + target - self.aimed.get(name, 0.0)
+            self.aimed[name] = target
+        self._even()
 
     def weigh(self, piece: Evidence) -> None:
         """Weigh by a complete piece of evidence; what steered the draws towards it is taken out."""

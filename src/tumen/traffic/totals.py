@@ -28,6 +28,7 @@ _SWAY = 0.5  # a collector's log odds move from one stretch to the next by this:
 _MISTOLD = 0.03  # share of totals whose period, place or wording was mistold on the way to us
 _MOST = 192  # visits in one span up to which draws are steered by its total
 _LOG_MEAN = np.linspace(np.log(0.02), np.log(200.0), 48)  # grid of expected visits to come
+_MEMORY_DAYS = 100.0  # in which a rate forgets half of where it was, about
 _SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
 
 
@@ -267,9 +268,12 @@ class TotalEvidence:
         if not p.first < now < p.last:
             return None
         usual = history.points.rate_per_day[history.point]
-        # Of the weeks to come the present rate tells half, its long-run mean the other half.
-        rate = np.where(history.paused, 0.5 * usual, np.sqrt(history.rate * usual))
-        expected = rate * _admitted(history.occupied) * (p.last - now) / UNITS_PER_DAY
+        days = (p.last - now) / UNITS_PER_DAY
+        # The further ahead, the less the present rate tells of the mean to come, and the wider that lies.
+        told = _MEMORY_DAYS / days * (1 - np.exp(-days / _MEMORY_DAYS))
+        rate = np.where(history.paused, 0.5 * usual, usual * (np.maximum(history.rate, 1e-6) / usual) ** told)
+        expected = rate * _admitted(history.occupied) * days
+        ahead = self._ahead[0 if days < 21 else 1 if days < 90 else 2]
         at = np.clip(
             (np.log(np.maximum(expected, 1e-6)) - _LOG_MEAN[0]) / (_LOG_MEAN[1] - _LOG_MEAN[0]),
             0,
@@ -278,21 +282,25 @@ class TotalEvidence:
         low = at.astype(int)
         visits = np.minimum(history.arrivals(p.first, now), _MOST)
         part = at - low
-        return self._ahead[visits, low] * (1 - part) + self._ahead[visits, low + 1] * part
+        return ahead[visits, low] * (1 - part) + ahead[visits, low + 1] * part
 
     @cached_property
     def _ahead(self) -> np.ndarray:
-        """Log likelihood of the part given n visits so far and the log of those expected yet, (_MOST + 1, grid)."""
+        """Log likelihood of the part given n visits so far and the log of those expected yet: (3, _MOST + 1, grid).
+
+        The expected visits are spread by factors of 1.3, 1.7 and 2.3 for what is foretold over weeks, months, a year.
+        """
         from scipy.special import gammaln
 
         p, n = self.part, np.arange(_MOST + 1)
         more = np.exp(n * _LOG_MEAN[:, None] - np.exp(_LOG_MEAN)[:, None] - gammaln(n + 1))
-        # The rate may change yet: spread the expected visits by a factor of 1.5.
-        wide = np.pad(more, ((2, 2), (0, 0)), mode="edge")
-        more = 0.5 * more + 0.25 * (wide[:-4] + wide[4:])
         table = np.exp(self._table(p.low, p.high if p.high is not None else p.low, _MOST)).mean(0)
         whole = table[np.minimum(n[:, None] + n[None, :], _MOST)]
-        return np.log(np.maximum(whole @ more.T, 1e-12))
+        spread = []
+        for shift in (2, 4, 6):
+            wide = np.pad(more, ((shift, shift), (0, 0)), mode="edge")
+            spread.append(whole @ (0.5 * more + 0.25 * (wide[: -2 * shift] + wide[2 * shift :])).T)
+        return np.log(np.maximum(np.stack(spread), 1e-12))
 
 
 def _admitted(occupied: np.ndarray) -> np.ndarray:
@@ -323,6 +331,11 @@ class DaysEvidence:
     occupied_days: int
     listed_days: tuple[int, ...]
     weight: float
+
+    @property
+    def group(self) -> str:
+        """No collector's count."""
+        return ""
 
     def aim(self, history: History) -> np.ndarray | None:
         """Log likelihood at the occupied share so far, blended with that of the present rate for the rest."""
@@ -378,6 +391,11 @@ class SpanEvidence:
     name: str
     span: Span
 
+    @property
+    def group(self) -> str:
+        """No collector's count."""
+        return ""
+
     def aim(self, history: History) -> None:
         """Nothing before its time."""
 
@@ -403,6 +421,11 @@ class ChoiceEvidence:
     looks: int
     told: int
 
+    @property
+    def group(self) -> str:
+        """No collector's count."""
+        return ""
+
     def aim(self, history: History) -> None:
         """Nothing before its time."""
 
@@ -426,6 +449,11 @@ class FarEvidence:
     at_berth: np.ndarray
     share: float
     otherwise: float
+
+    @property
+    def group(self) -> str:
+        """No collector's count."""
+        return ""
 
     def aim(self, history: History) -> None:
         """Nothing before its time."""
