@@ -8,7 +8,7 @@ import pytest
 from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY, empty_state, port, transition, transition_by_arrivals
 from tumen.traffic.filter import Problem, count_in_window, log_evidence
-from tumen.traffic.looks import Observation, PortLooks, hulls_of, likelihood
+from tumen.traffic.looks import Hulls, Observation, PortLooks, hulls_of, likelihood
 from tumen.traffic.paths import draw_paths
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels, points, sobol
@@ -64,6 +64,48 @@ def test_generators_balance_and_splits_add_up(phases, berths):
     split = transition_by_arrivals(chain, np.array([0.5]), np.array([1.5]), None, 1.0, most=9)
     assert np.allclose(split.sum(0), whole)
     assert np.allclose(whole.sum(-1), 1)
+
+
+@pytest.mark.parametrize(("phases", "berths"), [(1, 1), (2, 2), (2, 3)])
+def test_a_look_that_tells_a_hull_is_of_one_ship_alongside(phases, berths):
+    chain = port(phases, berths, tracked=True)
+    assert np.allclose((chain.same + chain.other).sum(1), 1)
+    from_state, to_state = np.nonzero(chain.same + chain.other)
+    assert (chain.ships[from_state] == chain.ships[to_state]).all()
+
+
+def test_hulls_told_at_two_berths_against_rejection_sampling():
+    # Two berths, three hulls seen by name: whichever of the ships alongside a look tells, any may have left since.
+    rng = np.random.default_rng(8)
+    n, rate, dwell, days = 400_000, 0.8, 1.5, 5
+    came = np.cumsum(rng.exponential(1 / rate, (n, 14)), axis=1)
+    gone, hull = came + rng.exponential(dwell, came.shape), rng.integers(0, 3, came.shape)
+    for k in range(came.shape[1]):
+        full = ((gone[:, :k] > came[:, k : k + 1]) & (came[:, :k] < days + 9)).sum(1) >= 2
+        came[full, k], gone[full, k] = 99.0, 99.0
+    weight, told = np.ones(n), {2: 0, 3: 0, 4: 1}
+    for day, name in told.items():
+        here = (came <= day) & (gone > day)
+        weight *= np.where(here.any(1), ((hull == name) & here).sum(1) / np.maximum(here.sum(1), 1), 0.0)
+    expected = np.bincount((came < days).sum(1), weights=weight, minlength=16)[:16] / weight.sum()
+    sure = SharePrior(median=1 - 1e-6, factor=1.0)
+    settings = KNOWN.model_copy(
+        update={
+            "berths": 2,
+            "rate_per_day": SpreadPrior(median=rate, factor=1.0),
+            "dwell_days": SpreadPrior(median=dwell, factor=1.0),
+            "detection": sure,
+            "false_sighting": SharePrior(median=1e-6, factor=1.0),
+        }
+    )
+    names = [np.where(np.arange(3) == j, 1.0, 1e-9) for j in range(3)]
+    hulls = Hulls(("a", "b", "c"), np.full(3, 1 / 3), np.full(3, 100.0), np.full(3, 1.0))
+    looks = tuple(look(day, True, mark=names[name]) for day, name in told.items())
+    made = Problem(port(1, 2, True), levels(0.0), PortLooks("P", looks, ()), hulls)
+    exact = count_in_window(made, one_point(settings), np.ones(1), 0, days * UNITS_PER_DAY, 31)
+    effective = weight.sum() ** 2 / (weight**2).sum()
+    assert np.abs(exact[:16] - expected).max() < 4 * 0.5 / np.sqrt(effective)
+    assert effective > 5000
 
 
 def test_mean_stay_is_what_was_asked():

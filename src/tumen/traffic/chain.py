@@ -24,29 +24,27 @@ WEEK_UNITS = 7 * UNITS_PER_DAY
 class Port:
     """States of a port of `berths` berths and `phases` phases of stay.
 
-    With `tracked`, each state is doubled by a flag: whether a ship has left since the last look
-    that told hulls apart. `ships` (S,) is the number alongside, `left` (S,) the flag.
-    `arrive`, `move` (S, S) are generators of unit arrival rate and of unit mean stay; `marked`
-    is the off-diagonal part of `arrive`.
+    With `tracked`, a state also tells where the ship is that a look told apart last: gone, or alongside in
+    one of its phases. `ships` (S,) is the number alongside. `arrive`, `move` (S, S) are generators of unit
+    arrival rate and of unit mean stay; `marked` is the off-diagonal part of `arrive`. `same`, `other` (S, S)
+    are for the next look that tells a hull: the chance that it is of the ship told apart last, which stays so,
+    and that it is of another, which takes its place.
     """
 
     phases: int
     berths: int
     tracked: bool
     ships: np.ndarray
-    left: np.ndarray
     arrive: np.ndarray
     marked: np.ndarray
     move: np.ndarray
+    same: np.ndarray
+    other: np.ndarray
 
     @property
     def size(self) -> int:
         """Number of states."""
         return len(self.ships)
-
-    def forget_left(self) -> np.ndarray:
-        """Map (S,) of each state to the same state with the flag lowered."""
-        return np.arange(self.size) % (self.size // 2) if self.tracked else np.arange(self.size)
 
 
 @lru_cache(maxsize=32)
@@ -58,43 +56,42 @@ def port(phases: int, berths: int, tracked: bool = False) -> Port:
     """
     fills = [f for f in itertools.product(range(berths + 1), repeat=phases) if sum(f) <= berths]
     fills.sort(key=lambda f: tuple(reversed(f)))
-    index = {f: i for i, f in enumerate(fills)}
-    count, flags = len(fills), 2 if tracked else 1
-    size = count * flags
+    # The ship told apart last: in no phase (0) or in one; then the other ships by phase.
+    states = [(told, f) for told in range(phases + 1 if tracked else 1) for f in fills if sum(f) + (told > 0) <= berths]
+    index = {state: i for i, state in enumerate(states)}
+    size = len(states)
     marked, move = np.zeros((size, size)), np.zeros((size, size))
-    for flag in range(flags):
-        for fill, i in index.items():
-            here = flag * count + i
-            if sum(fill) < berths:
-                marked[here, flag * count + index[(fill[0] + 1, *fill[1:])]] += 1.0
-            for phase, ships in enumerate(fill):
-                if not ships:
-                    continue
-                after = list(fill)
-                after[phase] -= 1
-                raised = flag
-                if phase + 1 < phases:
-                    after[phase + 1] += 1
-                else:
-                    raised = flags - 1
-                move[here, raised * count + index[tuple(after)]] += ships * phases
+    same, other = np.zeros((size, size)), np.zeros((size, size))
+    for (told, fill), here in index.items():
+        ships = sum(fill) + (told > 0)
+        if ships < berths:
+            marked[here, index[told, _changed(fill, 0, 1)]] += 1.0
+        if told:
+            move[here, index[told + 1 if told < phases else 0, fill]] += phases
+        for phase, count in enumerate(fill):
+            if count:
+                after = _changed(fill, phase, -1)
+                move[here, index[told, _changed(after, phase + 1, 1) if phase + 1 < phases else after]] += (
+                    count * phases
+                )
+                if tracked:
+                    rest = _changed(after, told - 1, 1) if told else after
+                    other[here, index[phase + 1, rest]] += count / ships
+        if told or not ships:
+            same[here, here] = 1.0 / max(ships, 1)
     np.fill_diagonal(move, move.diagonal() - move.sum(1))
-    return Port(
-        phases,
-        berths,
-        tracked,
-        np.tile([sum(f) for f in fills], flags).astype(np.int8),
-        np.repeat(np.arange(flags), count).astype(np.int8),
-        marked - np.diag(marked.sum(1)),
-        marked,
-        move,
-    )
+    alongside = np.array([sum(f) + (told > 0) for told, f in states], np.int8)
+    return Port(phases, berths, tracked, alongside, marked - np.diag(marked.sum(1)), marked, move, same, other)
+
+
+def _changed(fill: tuple[int, ...], phase: int, by: int) -> tuple[int, ...]:
+    return (*fill[:phase], fill[phase] + by, *fill[phase + 1 :])
 
 
 def empty_state(chain: Port) -> np.ndarray:
     """Distribution (S,) that puts all mass on the empty port."""
     start = np.zeros(chain.size)
-    start[np.flatnonzero((chain.ships == 0) & (chain.left == 0))[0]] = 1.0
+    start[np.flatnonzero(chain.ships == 0)[0]] = 1.0
     return start
 
 

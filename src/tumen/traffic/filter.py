@@ -67,22 +67,20 @@ class Problem:
         return max([0, *self.by_unit, *self.choice_days])
 
     @cached_property
-    def mark_factors(self) -> dict[int, np.ndarray]:
-        """Weight (S,) of the states at each look that tells hulls apart, by unit."""
+    def remarks(self) -> dict[int, np.ndarray]:
+        """At each look that tells a hull, by unit: weights (S, S) of which ship it is of, from state to state."""
         out: dict[int, np.ndarray] = {}
         before: np.ndarray | None = None
+        if not self.chain.tracked:
+            return out
+        empty = np.diag((self.chain.ships == 0).astype(float))
         for unit, group in self.by_unit.items():
             for o in group:
-                if o.mark is None or not self.chain.tracked:
+                if o.mark is None:
                     continue
-                factor = np.ones(self.chain.size)
-                if before is not None:
-                    ratio = self.hulls.same_over_different(before, o.mark)
-                    here = (self.chain.left == 0) & (self.chain.ships > 0)
-                    n = self.chain.ships.astype(float)
-                    # With several alongside, the one marked now is the one marked before by 1 / n.
-                    factor[here] = (ratio + n[here] - 1) / n[here]
-                out[unit] = out.get(unit, np.ones(self.chain.size)) * factor ** min(o.weight, 1.0)
+                ratio = self.hulls.same_over_different(before, o.mark) if before is not None else 1.0
+                weight = ratio ** min(o.weight, 1.0) * (self.chain.same - empty) + empty + self.chain.other
+                out[unit] = out[unit] @ weight if unit in out else weight
                 before = o.mark
         return out
 
@@ -203,8 +201,6 @@ class Kernels:
             if o.chosen:
                 odds = p.reported_odds if o.told else p.selection_odds
                 like = like * np.where(busy[None, :] > 0, odds[:, None], 1.0)
-        if unit in self.problem.mark_factors:
-            like = like * self.problem.mark_factors[unit][None, :]
         lanes = v.reshape(self.size, 2, self.points, self.levels) * like.T.astype(self.dtype)[:, None, :, None]
         return lanes.reshape(v.shape)
 
@@ -212,10 +208,10 @@ class Kernels:
         """Vectors (S, R) times a value of each point (P,)."""
         return (v.reshape(-1, self.points, self.levels) * value.astype(self.dtype)[None, :, None]).reshape(v.shape)
 
-    def forget(self, v: np.ndarray) -> np.ndarray:
-        """Lower the flag of the row vectors after a look that told hulls apart."""
-        half = self.size // 2
-        return np.concatenate([v[:half] + v[half:], np.zeros_like(v[half:])])
+    def told_apart(self, v: np.ndarray, unit: int, *, back: bool = False) -> np.ndarray:
+        """Vectors after a look that told a hull (column vectors, with `back`: before it)."""
+        weight = self.problem.remarks[unit].astype(self.dtype)
+        return (weight if back else weight.T) @ v
 
 
 def cuts(problem: Problem, until: int, daily_until: int = -1) -> np.ndarray:
@@ -240,8 +236,8 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
             v = kernels.forward(v, unit - int(at[i - 1]))
         if unit in problem.by_unit or unit in problem.choice_days:
             v = kernels.weigh(v, unit)
-            if unit in problem.mark_factors:
-                v = kernels.forget(v)
+            if unit in problem.remarks:
+                v = kernels.told_apart(v, unit)
             v, total = _scaled(kernels, v, total)
         if unit and unit % WEEK_UNITS == 0:
             v = kernels.mix(v)
@@ -276,8 +272,8 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
                 v = (marked if inside else plain).forward(v, unit - int(at[i - 1]))
             if unit in problem.by_unit or unit in problem.choice_days:
                 v = plain.weigh(v, unit)
-                if unit in problem.mark_factors:
-                    v = plain.forget(v)
+                if unit in problem.remarks:
+                    v = plain.told_apart(v, unit)
                 v, total = _scaled(plain, v, total)
             if unit and unit % WEEK_UNITS == 0:
                 v = plain.mix(v)

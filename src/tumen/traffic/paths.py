@@ -181,8 +181,7 @@ def draw_paths(
     kernels = Kernels(problem, p, np.float32)
     last = max([last_look, *(min(e.unit, until) for e in evidence)])
     at = cuts(problem, until, daily_until=last)
-    messages, turns = _lookahead(problem, kernels, at, last_look)
-    walk = _Walk(problem, kernels, at, messages, turns, rng)
+    walk = _Walk(problem, kernels, at, _lookahead(problem, kernels, at, last_look), rng)
     point = systematic(copies / copies.sum(), count, rng)
     walk.begin(point)
 
@@ -284,14 +283,15 @@ def _effective(log_w: np.ndarray) -> float:
     return float(1.0 / (_normed(log_w) ** 2).sum())
 
 
-def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict]:
-    """Backward messages of the looks: before each cut (up to the last look), and after each week's turn.
+def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict, dict]:
+    """Backward messages: before each cut up to the last look, after each week's turn, after a hull was told apart.
 
     A message is (R, S): for each row, what the looks from the cut on say of each state.
     """
     v = np.ones((kernels.size, kernels.rows), np.float32)
     messages: list[np.ndarray | None] = [None] * len(at)
     turns: dict[int, np.ndarray] = {}
+    apart: dict[int, np.ndarray] = {}
     last = int(np.searchsorted(at, last_look))
     for i in range(last, -1, -1):
         unit = int(at[i])
@@ -300,13 +300,14 @@ def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: in
         if unit and unit % WEEK_UNITS == 0:
             turns[i] = np.ascontiguousarray(v.T)
             v = kernels.unmix(v)
-        if unit in problem.mark_factors:
-            v = v[problem.chain.forget_left()]
+        if unit in problem.remarks:
+            apart[i] = np.ascontiguousarray(v.T)
+            v = kernels.told_apart(v, unit, back=True)
         if unit in problem.by_unit or unit in problem.choice_days:
             v = kernels.weigh(v, unit)
             v = kernels.times(v, 1.0 / _by_point_most(kernels, v))
         messages[i] = np.ascontiguousarray(v.T)
-    return messages, turns
+    return messages, turns, apart
 
 
 def _by_point_most(kernels: Kernels, v: np.ndarray) -> np.ndarray:
@@ -317,10 +318,15 @@ class _Walk:
     """The draws as they grow, one cut at a time."""
 
     def __init__(
-        self, problem: Problem, kernels: Kernels, at: np.ndarray, messages: list, turns: dict, rng: np.random.Generator
+        self,
+        problem: Problem,
+        kernels: Kernels,
+        at: np.ndarray,
+        lookahead: tuple[list, dict, dict],
+        rng: np.random.Generator,
     ) -> None:
         self.problem, self.kernels, self.at, self.rng = problem, kernels, at, rng
-        self.messages, self.turns = messages, turns
+        self.messages, self.turns, self.apart = lookahead
         self.rates, self.size = kernels.levels, kernels.size
         self._rows: dict[int, np.ndarray] = {}
         self._marks: dict[int, np.ndarray] = {}
@@ -364,7 +370,7 @@ class _Walk:
         )
         self._note()
         self.history.ships[0] = self.problem.chain.ships[self.state]
-        self._forget(0)
+        self._tell(0)
 
     def step(self, i: int) -> None:
         """Draw the state at cut i, the arrivals since the last cut, and at a week's end the turn of the rate."""
@@ -384,7 +390,7 @@ class _Walk:
         self.history.arrived[i] = self.history.arrived[i - 1] + arrivals
         self.history.ships[i] = self.problem.chain.ships[after]
         self.history.now = i
-        self._forget(i)
+        self._tell(i)
         unit = int(self.at[i])
         if unit % WEEK_UNITS == 0:
             self._turn_week(i)
@@ -432,10 +438,12 @@ class _Walk:
         above[:, -1] = True
         return above.argmax(1)
 
-    def _forget(self, i: int) -> None:
+    def _tell(self, i: int) -> None:
         unit = int(self.at[i])
-        if unit in self.problem.mark_factors:
-            self.state = self.problem.chain.forget_left()[self.state]
+        if unit in self.problem.remarks:
+            row = (self.off * self.kernels.points + self.history.point) * self.rates + self.level
+            weight = self.problem.remarks[unit].astype(np.float32)[self.state] * self.apart[i][row]
+            self.state = self._pick(weight, self._ramp)
         if unit in self.problem.choice_days:
             h = self.history
             row = (self.off * self.kernels.points + h.point) * self.rates + self.level
