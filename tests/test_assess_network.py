@@ -251,3 +251,22 @@ def test_balance_between_quantiles():
     assert chance_below(4e9, row) == pytest.approx(0.5)
     assert chance_below(12e9, row) == pytest.approx(0.95)
     assert chance_below(1e9, row) == pytest.approx(0.05)
+
+
+def test_one_candour_for_all_an_origin_says_by_hand():
+    """One origin on two hypotheses: apart, each stands by itself; as one, what fits on the first is heard on the second."""
+    trades = model(
+        {"a": hypothesis(prior=[0.5, 0.5]), "b": hypothesis(prior=[0.5, 0.5])},
+        {"s": sign(0.8, 0.2)}, faithful=1 - 1e-9, content=0.5,
+    )  # fmt: skip
+    found = [finding("x", "a", "s", origin="o"), finding("y", "b", "s", origin="o")]
+    values, levels = sheet(trades).nominal(), np.array([0.5, 0.5])
+    apart = graph.posteriors(graph.network(trades, found, values, DAY, levels))
+    # Seen with 0.8 if true or if the origin is blind, with 0.2 if it depends on the facts (0.5) and it is false.
+    assert apart["a"] == pytest.approx(0.8 / (0.8 + 0.5 * 0.8 + 0.5 * 0.2), abs=1e-6)
+    as_one = graph.posteriors(graph.network(trades, found, values, DAY, levels, one_candour=True))
+    # Blind in all (0.5): 0.8 x 0.8 whatever is true. Else 0.8 or 0.2 for each.
+    weight = {(a, b): 0.5 * 0.64 + 0.5 * (0.8 if a else 0.2) * (0.8 if b else 0.2) for a in (0, 1) for b in (0, 1)}
+    by_hand = (weight[1, 0] + weight[1, 1]) / sum(weight.values())
+    assert as_one["a"] == pytest.approx(by_hand, abs=1e-6)
+    assert as_one["a"] != pytest.approx(apart["a"], abs=1e-3)

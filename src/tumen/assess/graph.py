@@ -34,11 +34,20 @@ class Network:
 
 
 def network(
-    trades: Trades, found: Sequence[Finding], values: Values, day: dt.date, levels: np.ndarray, into: Any = None
+    trades: Trades,
+    found: Sequence[Finding],
+    values: Values,
+    day: dt.date,
+    levels: np.ndarray,
+    into: Any = None,
+    *,
+    one_candour: bool = False,
 ) -> Network:
     """Build the network for the first row of `values` as of `day`.
 
-    `into`: an empty `pyagrum.InfluenceDiagram` to build in instead of a new Bayesian network.
+    `into`: an empty `pyagrum.InfluenceDiagram` to build in instead of a new Bayesian network. `one_candour`: what an
+    origin says depends on the facts of all hypotheses together or of none, the other end from the judgement's own
+    assumption that its candour on one tells nothing of its candour on another.
     """
     import pyagrum as gum
 
@@ -63,7 +72,7 @@ def network(
     rest = remainder(trades)
     if rest:
         _remainder(net, gum, trades, rest, len(levels), values)
-    evidence = _findings(net, gum, found, values, day)
+    evidence = _findings(net, gum, found, values, day, one_candour)
     return Network(net, evidence, tuple(node_names(trades)))
 
 
@@ -117,29 +126,31 @@ def _fill(net: Any, name: str, parents: list[str], chance: np.ndarray) -> None:
     table[:] = np.ascontiguousarray(np.stack([1 - turned, turned], axis=-1))
 
 
-def _findings(net: Any, gum: Any, found: Sequence[Finding], values: Values, day: dt.date) -> dict[str, int]:
+def _findings(
+    net: Any, gum: Any, found: Sequence[Finding], values: Values, day: dt.date, one_candour: bool
+) -> dict[str, int]:
     """An origin node with one state more than it has findings: state k, the k surest depend on the facts."""
     groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in found:
-        groups[finding.node, finding.origin].append(finding)
+        groups["all" if one_candour else finding.node, finding.origin].append(finding)
     evidence: dict[str, int] = {}
-    for (node, origin), members in groups.items():
+    for (about, origin), members in groups.items():
         chance = {f.id: float(depends(f, values, day)[0]) for f in members}
         members = sorted(members, key=lambda f: -chance[f.id])
         steps = [1.0, *(chance[f.id] for f in members), 0.0]
-        name = f"origin {origin} on {node}"
+        name = f"origin {origin} on {about}"
         _node(net, gum, name, [str(k) for k in range(len(members) + 1)])
         net.cpt(name).fillWith([steps[k] - steps[k + 1] for k in range(len(members) + 1)])
         for rank, finding in enumerate(members):
             label = f"finding {finding.id}"
             _node(net, gum, label, ["not seen", "seen"])
-            net.addArc(node, label)
+            net.addArc(finding.node, label)
             net.addArc(name, label)
             hit, false, blind = (float(side[0]) for side in chances(finding, values))
             told = np.full((2, len(members) + 1), blind)
             told[0, rank + 1 :], told[1, rank + 1 :] = false, hit
             # What was told of a sign looked for in vain is that it was not seen.
-            _fill(net, label, [node, name], told if finding.seen else 1 - told)
+            _fill(net, label, [finding.node, name], told if finding.seen else 1 - told)
             evidence[label] = int(finding.seen)
     return evidence
 

@@ -323,6 +323,9 @@ def _diagnostics(
     theirs = graph.posteriors(graph.network(trades, found, nominal, as_of, levels))
     # Rounded to what matters: pyAgrum's last bits differ from run to run, results may not.
     gap = round(max(abs(ours[i] - theirs[n]) for i, n in enumerate(snapshot.names)), 12)
+    shared = graph.posteriors(graph.network(trades, found, nominal, as_of, levels, one_candour=True))
+    moves = {n: round(shared[n] - theirs[n], 6) for n in snapshot.names}
+    most = max(moves, key=lambda n: abs(moves[n]))
     half = len(series) // 2
     stable = float(np.abs(series[:half, -1].mean(axis=0) - series[half:, -1].mean(axis=0)).max())
     merged = sum(len(f.reports) for f in found) - len(found)
@@ -341,6 +344,9 @@ def _diagnostics(
             row("balance known", float(balance is not None and owed.known(balance, trades.balance, as_of)), 1.0,
                 balance is not None and owed.known(balance, trades.balance, as_of),
                 "the unpaid balance comes from the ledger (1) or from the stated chances of its levels (0)"),
+            row("one candour for all", abs(moves[most]), None, True,
+                f"were an origin's dependence on the facts one and the same in all it says, instead of apart for each "
+                f"hypothesis, no judgement would move further than that of {most}, by {moves[most] * 100:+.1f} points"),
             row("reports merged", float(merged), None, True,
                 f"{merged} reports retell a finding of the same origin and are not counted again; {plain} rows are "
                 f"plain facts without a sign and {unlooked} were not looked for"),
