@@ -119,7 +119,8 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; `numeric` names the columns that are set flush right, `widths` are parts of the line."""
+    """A table under its `caption`; `numeric` names the columns that are set flush right, `widths` are parts of
+    the line, `note` stands below."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Spans, ...], ...]
@@ -127,6 +128,7 @@ class Grid:
     numeric: tuple[int, ...] = ()
     widths: tuple[float, ...] = ()
     anchors: tuple[str, ...] = ()
+    note: Spans = ()
 
 
 @dataclass(frozen=True)
@@ -157,12 +159,13 @@ Block = Para | Items | Figure | Pictures | Grid | Cards | Notice | Heading
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the brief under one heading."""
+    """A part of the brief under one heading; an annex is folded on the page and set small in print."""
 
     id: str
     heading: str
     blocks: tuple[Block, ...]
     present: bool = True
+    annex: bool = False
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,22 @@ class Desk:
             return self.words.text(f"actor.{code}")
         return self.about.actors.get(code, code)
 
+    def origin(self, code: str) -> str:
+        """Who first produced a figure: the name that the case's glossary gives the code, else the code."""
+        return next((t.term for t in self.about.terms if t.id == code), code)
+
+    def judged(self) -> dict[str, dict[str, Any]]:
+        """Where every judgement stands last: ways of repayment, their parts, and what holds an actor back."""
+        out: dict[str, dict[str, Any]] = {}
+        for row in sorted(self.rows("trades"), key=lambda r: r["date"]):
+            out[row["trade"]] = row
+        return out
+
+    def judgement(self, trade: str) -> str:
+        """Name of a judgement."""
+        row = self.judged().get(trade)
+        return self.label(row, "trade", "trade") if row else self.words.name("trade", trade)
+
     def basis(self) -> str | None:
         """The value basis of the headline: that of the balance draws, else the basis nearest to the headline."""
         table = self.table("balance_draws")

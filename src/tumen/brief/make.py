@@ -83,8 +83,14 @@ def _glossary(about: Subject, words: Words) -> tuple[GlossaryEntry, ...]:
     keys = sorted({k.split(".")[1] for k in texts if k.startswith("terms.")})
     method = [GlossaryEntry(k, texts[f"terms.{k}.term"], texts[f"terms.{k}.meaning"]) for k in keys]
     ids = {t.id for t in about.terms}
-    found = [*about.terms, *(m for m in method if m.term.casefold() not in own and m.id not in ids)]
+    found = [*about.terms, *(m for m in method if not _told(m, own) and m.id not in ids)]
     return tuple(sorted(found, key=lambda t: t.term.casefold()))
+
+
+def _told(entry: GlossaryEntry, own: set[str]) -> bool:
+    """Whether the case defines the term itself: 'laden voyage' for 'laden voyages', 'Admiralty grade' for 'Admiralty'."""
+    term = entry.term.casefold()
+    return any(o.startswith(term.removesuffix("s")) for o in own)
 
 
 def write_figures(brief: Brief, folder: Path, png: bool = False) -> list[Path]:

@@ -110,7 +110,7 @@ def _environment() -> Environment:
     return made
 
 
-def fig(number: b.Number, evidence_id: str | None = None) -> Markup:
+def fig(number: b.Number, evidence_id: str | None = None, gap: str = " ") -> Markup:
     """The one way in which a template prints a number of the model: with its interval and its evidence.
 
     Raises `BriefError` for a number without an evidence id.
@@ -120,7 +120,9 @@ def fig(number: b.Number, evidence_id: str | None = None) -> Markup:
         if not why:
             raise BriefError(f"the number {number} has no evidence id")
         number = b.Number(str(number), float(number), why)
-    interval = Markup(' <span class="interval">({})</span>').format(number.interval) if number.interval else Markup("")
+    interval = (
+        Markup('{}<span class="interval">({})</span>').format(gap, number.interval) if number.interval else Markup("")
+    )
     return Markup('<a class="fig" href="#why-{}" data-why="{}"><data value="{}" data-why="{}">{}</data></a>{}').format(
         number.why, number.why, f"{number.value:.6g}", number.why, number.shown, interval
     )
@@ -134,7 +136,8 @@ class _Writer:
         self._terms = {e.term.casefold(): e for e in brief.glossary}
         names = sorted((re.escape(e.term) for e in brief.glossary if len(e.term) > 1), key=len, reverse=True)
         edge = r"\b" if brief.lang == "en" else ""
-        self._pattern = re.compile(f"{edge}({'|'.join(names)}){edge}", re.IGNORECASE) if names else None
+        plural = "s?" if brief.lang == "en" else ""
+        self._pattern = re.compile(f"{edge}({'|'.join(names)}){plural}{edge}", re.IGNORECASE) if names else None
         self._told: set[str] = set()
         self._count = 0
 
@@ -154,7 +157,7 @@ class _Writer:
 
     def _span(self, span: b.Span) -> Markup:
         if isinstance(span, b.Number):
-            return fig(span)
+            return fig(span, gap="" if self._words.lang == "ko" else " ")  # brackets lean on the word in Korean
         if isinstance(span, b.Word):
             return Markup('<a class="word" href="#why-{}" data-why="{}">{}</a>').format(span.why, span.why, span.text)
         if isinstance(span, b.Said):
@@ -183,7 +186,7 @@ class _Writer:
                 continue
             self._told.add(entry.id)
             out += escape(text[position : found.start()])
-            out += Markup('<a class="term" href="#term-{}" data-term="{}">{}</a>').format(entry.id, entry.id, found[1])
+            out += Markup('<a class="term" href="#term-{}" data-term="{}">{}</a>').format(entry.id, entry.id, found[0])
             position = found.end()
         return out + escape(text[position:])
 

@@ -20,7 +20,11 @@ from tumen.brief.trace import BriefError, Trace
 from tumen.brief.words import Words
 
 PNG_PPI = 192  # two pixels for each CSS pixel: sharp on a slide at its drawn size
-MOST_SOURCES = 10
+MOST_SOURCES = 4
+# Drawings with enough words after them to let them move on, so that no page is left half empty.
+FLOATING = ("balance", "front", "trades")
+# A table of no more rows than this stays on one page.
+KEEP_TOGETHER = 9
 
 
 def pdf(brief: b.Brief, trace: Trace, words: Words, version: str) -> bytes:
@@ -108,8 +112,10 @@ class _Setter:
 
     def document(self) -> str:
         """The whole source. Evidence is listed at the end, for the numbers that were set."""
-        body = "\n".join(self._section(s) for s in self.brief.sections)
-        return "\n".join([self._head(), body, self._glossary(), self._evidence()])
+        body = "\n".join(self._section(s) for s in self.brief.sections if not s.annex)
+        annex = "\n".join(self._section(s) for s in self.brief.sections if s.annex)
+        opening = f"#pagebreak(weak: true)\n#annex-title({_quoted(self.words.text('page.annex'))})\n#show: annex\n"
+        return "\n".join([self._head(), body, opening, annex, self._glossary(), self._evidence()])
 
     def _head(self) -> str:
         brief, words = self.brief, self.words
@@ -131,7 +137,19 @@ class _Setter:
         return settings + preamble + f"\n#set document(title: {_quoted(brief.question)}, date: none)\n" + opening
 
     def _section(self, section: b.Section) -> str:
+        if section.id == "sources":
+            return "\n".join([f"= {_text(section.heading)}", *(self._sources_list(x) for x in section.blocks)])
         return "\n".join([f"= {_text(section.heading)}", *(self._block(x) for x in section.blocks)])
+
+    def _sources_list(self, block: b.Block) -> str:
+        """Sources set close, in columns: grade, document, date, why this grade."""
+        if not isinstance(block, b.Grid):
+            return self._block(block)
+        entries = ", ".join(
+            f"source-entry([{self.spans(grade)}], [{self.spans(name)}], [{self.spans(date)}], [{self.spans(why)}])"
+            for grade, name, date, why in block.rows
+        )
+        return f"#sources-list({entries})\n"
 
     def _block(self, block: b.Block) -> str:
         if isinstance(block, b.Para):
@@ -143,9 +161,8 @@ class _Setter:
             return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
-            return (
-                f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}])\n"
-            )
+            setter = "floating" if block.name in FLOATING else "drawing"
+            return f"#{setter}({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}])\n"
         if isinstance(block, b.Pictures):
             cells = ", ".join(
                 f"picture({_quoted(p.name + '.png')}, {_quoted(p.alt)}, [{self.spans(p.caption)}])"
@@ -169,7 +186,9 @@ class _Setter:
         rows = ",\n".join(
             ", ".join(f"[{self.spans(c, stacked=i in block.numeric)}]" for i, c in enumerate(row)) for row in block.rows
         )
-        return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)})\n"
+        together = "true" if len(block.rows) <= KEEP_TOGETHER else "false"
+        note = f"[{self.spans(block.note)}]" if block.note else "none"
+        return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)}, {note}, {together})\n"
 
     def spans(self, spans: Iterable[b.Span], stacked: bool = False) -> str:
         """Spans as Typst markup."""
@@ -183,7 +202,7 @@ class _Setter:
             return inner + (
                 f"#linebreak()#interval({_quoted(span.interval)})"
                 if stacked
-                else f" #interval({_quoted(span.interval)})"
+                else f"{'' if self.brief.lang == 'ko' else ' '}#interval({_quoted(span.interval)})"
             )
         if isinstance(span, b.Word):
             return f"#likelihood({self._target(span.why)}, {_quoted(span.text)})"
@@ -223,11 +242,11 @@ class _Setter:
             if len(found) > MOST_SOURCES:
                 listed += f" {words.text('evidence.more', n=str(len(found) - MOST_SOURCES))}"
             steps = " ← ".join(self._way(why))
-            lines.append(
+            lines.append(  # the label of the entry is where the number in the text leads
                 f"#evidence({self._named[why]}, {_quoted(node_label(node, words))}, {_quoted(node.where)}, {_quoted(steps)}, {_quoted(listed)}) <why-{self._named[why]}>"
             )
         opening, *entries = lines
-        return f"{opening}\n#columns(2, gutter: 7mm)[\n" + "\n".join(entries) + "\n]"
+        return f"{opening}\n#columns(3, gutter: 5mm)[\n" + "\n".join(entries) + "\n]"
 
     def _way(self, why: str) -> list[str]:
         """The steps down from a figure, along its first child, until a record."""
@@ -237,7 +256,7 @@ class _Setter:
             here = self.trace.node(here.children[0])
             if here is None or here.kind in ("record", "source"):
                 break
-            out.append(here.label)
+            out.append(node_label(here, self.words))
         return out
 
     def _sources(self, why: str) -> set[str]:

@@ -24,6 +24,29 @@ from tumen.brief.trace import BriefError
 LANGUAGES = ("en", "ko")
 _PARTICLES = (("이", "가"), ("은", "는"), ("을", "를"), ("과", "와"), ("으로", "로"), ("이다", "다"))
 _PLACE = re.compile(r"\{(\w+)\}")
+# Things that come whole: nobody shipped 73.4 guns.
+WHOLE = frozenset(
+    [
+        "visits",
+        "voyages",
+        "containers",
+        "boxes",
+        "rounds",
+        "rounds/day",
+        "missiles",
+        "units",
+        "persons",
+        "people",
+        "railcars",
+        "trips",
+        "sites",
+        "looks",
+        "barrels",
+    ]
+)
+# Units that are printed to a fixed number of decimals, so that a column of them can be compared at sight.
+DECIMALS = {"gain": 1, "bits": 2, "ratio": 1, "rate": 2}
+SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
 class Words:
@@ -34,6 +57,7 @@ class Words:
             raise BriefError(f"no brief in '{lang}'; expected one of {', '.join(LANGUAGES)}")
         self.lang = lang
         self.locale = Locale(lang)
+        self.foreign = "" if lang == "en" else "en"  # how text of a step that stands in English is marked
         self._texts = catalogue(lang)
 
     def has(self, key: str) -> bool:
@@ -76,29 +100,36 @@ class Words:
         """
         return self._united(self._bare(value, unit), unit, value)
 
-    def interval(self, low: float, high: float, unit: str) -> str:
-        """A 90 % interval as text, its unit said once where it is the same.
+    def interval(self, low: float, high: float, unit: str, bare: bool = False) -> str:
+        """A 90 % interval as text, its unit said once where it is the same; `bare` leaves it to what stands around.
 
         >>> Words("en").interval(4.1e9, 6.9e9, "USD"), Words("en").interval(0.31, 0.44, "share")
         ('$4.1–6.9 billion', '31–44%')
         """
-        first, last = self._bare(low, unit), self._bare(high, unit)
+        first, last = self._ends(low, high, unit)
         if self.lang == "en":
-            a, _, scale_a = first.partition(" ")
-            _b, _, scale_b = last.partition(" ")
-            if low >= 0 and scale_a == scale_b and scale_a:
-                first = a
             if unit in ("share", "probability"):
-                first = first.removesuffix("%")
+                first = (
+                    first.removesuffix("%") if low >= 0 and first[:1] not in "<>" and last[:1] not in "<>" else first
+                )
             if unit == "USD":
                 return (
                     f"{_dollar(first, low)}–{last}" if low >= 0 else f"{_dollar(first, low)} to {_dollar(last, high)}"
                 )
-            joint = " to " if low < 0 else "–"
+            joint = " to " if low < 0 or first[:1] in "<>" or last[:1] in "<>" else "–"
             return f"{first}{joint}{last}"
         if unit in ("share", "probability"):
-            return f"{first.removesuffix('%')}~{last}"
-        return f"{first}~{self._united(last, unit, high)}"
+            return f"{first.removesuffix('%')}~{last}" if first.endswith("%") and low >= 0 else f"{first}~{last}"
+        return f"{first}~{last if bare else self._united(last, unit, high)}"
+
+    def _ends(self, low: float, high: float, unit: str) -> tuple[str, str]:
+        """Both ends of an interval to the same precision; in English on one scale, said once."""
+        if self.lang == "en" and 0 <= low <= high and math.isfinite(high) and unit not in ("share", "probability"):
+            scale, word = next(((s, w) for s, w in SCALES if _figures(high, 3) >= s), (0.0, ""))
+            if scale:
+                a, b = _figures(low, 3) / scale, _figures(high, 3) / scale
+                return _paired(a, b)[0], f"{_paired(a, b)[1]} {word}"
+        return self._bare(low, unit), self._bare(high, unit)
 
     def count(self, value: float) -> str:
         """A number without unit, at three figures."""
@@ -108,21 +139,49 @@ class Words:
         self, value: float, unit: str, why: str, low: float | None = None, high: float | None = None, bare: bool = False
     ) -> Number:
         """A model number with its evidence; `bare` leaves the unit to the heading of a table."""
-        shown = self._bare(value, unit) if bare else self.amount(value, unit)
-        if bare and unit == "USD" and self.lang == "en":
+        interval = (
+            "" if low is None or high is None or low == high else self.interval(low, high, unit, bare and unit != "USD")
+        )
+        shown = self._bare(value, unit, bool(interval))
+        if interval and high is not None:
+            shown = self._on_scale(value, high) or shown
+        if not bare:
+            shown = self._united(shown, unit, value)
+        elif unit == "USD" and self.lang == "en":
             shown = _dollar(shown, value)
-        interval = "" if low is None or high is None or low == high else self.interval(low, high, unit)
         return Number(shown, float(value), why, interval)
 
-    def _bare(self, value: float, unit: str) -> str:
+    def _on_scale(self, value: float, high: float) -> str:
+        """An estimate under the scale of its interval is told on that scale: 0.74 million (0.49–1.1 million)."""
+        scale, word = next(((s, w) for s, w in SCALES if _figures(high, 3) >= s), (0.0, ""))
+        if self.lang != "en" or not scale or not 0.05 * scale <= value < 0.995 * scale:
+            return ""
+        return f"{value / scale:.2f} {word}"
+
+    def _bare(self, value: float, unit: str, estimated: bool = False) -> str:
+        """A number without its unit; an estimate keeps its decimal (9.0 million), a quoted figure does not."""
         if value is None or not math.isfinite(value):
             return self._texts["number.none"]
         if unit in ("share", "probability"):
-            return _percent(value)
+            return self._percent(value)
+        if unit in DECIMALS:
+            fixed = f"{abs(value):.{DECIMALS[unit]}f}"
+            return f"−{fixed}" if value < 0 and float(fixed) else fixed
         rounded = _figures(value, 3)
+        size = abs(rounded)
+        if (unit in WHOLE and size >= 0.95) or (unit in ("days", "points") and size >= 9.5):
+            rounded = _figures(float(round(value)), 3)
         if self.lang == "ko":
             return _korean(rounded)
-        return _english(rounded)
+        return _english(rounded, estimated)
+
+    def _percent(self, value: float) -> str:
+        share = value * 100
+        if 0 < share < 0.5:
+            return self._texts["number.below_one"]
+        if 99.5 < share < 100:
+            return self._texts["number.above_99"]
+        return f"{'−' if round(share) < 0 else ''}{abs(share):.0f}%"
 
     def _united(self, shown: str, unit: str, value: float) -> str:
         if unit in ("share", "probability", ""):
@@ -152,6 +211,18 @@ class Words:
     def short_month(self, day: dt.date) -> str:
         """A month for the margin of a drawing."""
         return format_date(day, "MMM" if self.lang == "en" else "M월", locale=self.locale)
+
+    def months(self, start: dt.date, end: dt.date) -> str:
+        """A span of months, short: Aug–Oct 2023, Aug 2023–Feb 2024, Sep 2025."""
+        if self.lang == "ko":
+            first, last = f"{start:%Y}. {start.month}.", f"{end:%Y}. {end.month}."
+            if start.year == end.year:
+                return first if start.month == end.month else f"{first}~{end.month}."
+            return f"{first}~{last}"
+        first, last = format_date(start, "MMM y", locale=self.locale), format_date(end, "MMM y", locale=self.locale)
+        if start.year == end.year:
+            return first if first == last else f"{first[:-5]}–{last}"
+        return f"{first}–{last}"
 
     def period(self, start: dt.date, end: dt.date) -> str:
         """A span of days."""
@@ -235,23 +306,26 @@ def _figures(value: float, figures: int) -> float:
     return round(value, digits) if abs(value) < 10**figures else round(round(value, digits))
 
 
-def _percent(value: float) -> str:
-    share = value * 100
-    if 0 < share < 0.5:
-        return "<1%"
-    if 99.5 < share < 100:
-        return ">99%"
-    return f"{'−' if share < 0 else ''}{abs(share):.0f}%"
-
-
-def _english(value: float) -> str:
+def _english(value: float, estimated: bool = False) -> str:
     sign, size = ("−" if value < 0 else ""), abs(value)
-    for scale, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+    for scale, word in SCALES:
         if size >= scale:
-            return f"{sign}{_trim(size / scale)} {word}"
+            shown = _trim(size / scale)
+            return f"{sign}{shown}{'.0' if estimated and size / scale < 100 and '.' not in shown else ''} {word}"
     if size >= 1000:
         return f"{sign}{size:,.0f}"
     return f"{sign}{_trim(size)}"
+
+
+def _paired(low: float, high: float) -> tuple[str, str]:
+    """Two ends on one scale: 4.6 and 12.6, 6.0 and 13.2, 0.47 and 1.6, 102 and 146."""
+    if high >= 100 and low >= 10:
+        return f"{low:.0f}", f"{high:.0f}"
+    first = f"{low:.1f}" if low >= 1 or low == 0 else f"{low:.2f}" if low >= 0.005 else "0"
+    last = f"{high:.0f}" if high >= 100 else f"{high:.1f}"
+    if first.endswith(".0") and (last.endswith(".0") or "." not in last):
+        return first.removesuffix(".0"), last.removesuffix(".0")
+    return first, last
 
 
 def _korean(value: float) -> str:

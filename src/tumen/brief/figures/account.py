@@ -50,6 +50,7 @@ class Part:
     usd: float
     why: str
     tip: str
+    shown: str = ""
 
 
 def money(value: float, lang: str) -> str:
@@ -69,10 +70,10 @@ def money(value: float, lang: str) -> str:
 
 
 def gap(
-    name: str, title: str, alt: str, points: list[Point], labels: dict[str, str], ends: dict[str, tuple[str, str]]
+    name: str, title: str, alt: str, points: list[Point], labels: dict[str, str], ends: dict[str, tuple[str, str, str]]
 ) -> str:
     """Given and returned as running totals, with the gap between them shaded; `ends` names each line's last value."""
-    width, height, left, right, top, bottom = 760.0, 380.0, 64.0, 560.0, 20.0, 336.0
+    width, height, left, right, top, bottom = 600.0, 330.0, 62.0, 404.0, 12.0, 302.0  # readable on a phone as it is
     canvas = Canvas(name, width, height, title, alt)
     start, end = points[0].month, points[-1].month
     most = max(max(p.given for p in points), max(p.high + p.returned for p in points))
@@ -80,7 +81,7 @@ def gap(
     y = Scale(0, most * 1.04 or 1, bottom, top)
     for tick in ticks(0, y.high, 5):
         canvas.line(left, y(tick), right, y(tick), RULE, 0.8)
-        canvas.text(left - 8, y(tick) + 4, money(tick, labels["lang"]), 11, SOFT, "end")
+        canvas.text(left - 7, y(tick) + 4, money(tick, labels["lang"]), 12.5, SOFT, "end")
     time_axis(canvas, x, start, end, top, bottom)
     xs = [x(p.month.toordinal()) for p in points]
     given, returned = [y(p.given) for p in points], [y(p.returned) for p in points]
@@ -99,17 +100,19 @@ def gap(
         ((given[-1] + returned[-1]) / 2, PURPLE, ends["owed"]),
         (returned[-1], VERMILION, ends["returned"]),
     ]
-    for at, colour, (label, shown) in _spread(marks, 42, top + 14, bottom - 6):
-        canvas.open_link(points[-1].why, f"{label}: {shown}")
-        canvas.text(gx + 16, at - 2, label, 12.5, colour, weight=700)
-        canvas.text(gx + 16, at + 14, shown, 13, INK)
+    for at, colour, (label, shown, interval) in _spread(marks, 62, top + 14, bottom - 22):
+        canvas.open_link(points[-1].why, f"{label}: {shown}" + (f" ({interval})" if interval else ""))
+        canvas.text(gx + 14, at - 2, label, 14, colour, weight=700)
+        canvas.text(gx + 14, at + 17, shown, 16, INK, weight=700)
+        if interval:
+            canvas.text(gx + 14, at + 34, f"({interval})", 12.5, SOFT)
         canvas.close_link()
     return canvas.svg()
 
 
 def _spread(
-    marks: list[tuple[float, str, tuple[str, str]]], room: float, top: float, bottom: float
-) -> list[tuple[float, str, tuple[str, str]]]:
+    marks: list[tuple[float, str, tuple[str, str, str]]], room: float, top: float, bottom: float
+) -> list[tuple[float, str, tuple[str, str, str]]]:
     """Move labels apart so that none covers another."""
     places = [m[0] for m in marks]
     places[0] = max(places[0], top)
@@ -224,7 +227,7 @@ def _side(
         for line in lines:
             canvas.text(x, base, line, 12.5, INK, anchor)
             base += 14
-        canvas.text(x, base + 1, part.tip.rsplit(": ", 1)[-1], 11.5, SOFT, anchor)
+        canvas.text(x, base + 1, part.shown, 11.5, SOFT, anchor)
         canvas.close_link()
         inner += h
         y += slot + room

@@ -65,7 +65,7 @@ def draw(
     grid = 31 * (CELL + GAP)
     bars = LEFT + grid + 26
     width = bars + 190 if visits else bars
-    height = TOP + len(months) * ROW + 46
+    height = TOP + len(months) * ROW + (62 if visits else 46)
     canvas = Canvas(name, width, height, title, alt)
     canvas.defs.append(
         f'<pattern id="{name}-h" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
@@ -91,7 +91,7 @@ def draw(
             )
     if visits:
         _visits(canvas, months, visits, bars, width - 12, labels)
-    _legend(canvas, name, height - 12, labels, bool(visits), bars)
+    _legend(canvas, name, TOP + len(months) * ROW + 34, labels, bool(visits))
     return canvas.svg()
 
 
@@ -152,13 +152,16 @@ def _visits(
         canvas.close_link()
 
 
-def _legend(canvas: Canvas, name: str, y: float, labels: dict[str, str], with_visits: bool, bars: float) -> None:
+def _legend(canvas: Canvas, name: str, y: float, labels: dict[str, str], with_visits: bool) -> None:
     x = LEFT
-    for state in ("ship", "empty", "cloud", "none"):
+    for state in ("ship", "empty", "cloud", "unsure", "none"):
         _square(canvas, name, x, y - 10, state)
         canvas.text(x + CELL + 5, y, labels[state], 11, SOFT)
-        x += CELL + 14 + sum(11 * (0.92 if ord(c) > 0x1100 else 0.53) for c in labels[state]) + 8
+        x += CELL + 10 + sum(11 * (0.92 if ord(c) > 0x1100 else 0.53) for c in labels[state]) + 8
     if with_visits:
+        x, y = LEFT, y + 18
+        canvas.text(x, y, f"{labels['visits']}:", 11, SOFT)
+        bars = x + 10 + sum(11 * (0.92 if ord(c) > 0x1100 else 0.53) for c in labels["visits"])
         canvas.rect(bars, y - 9, 10, 9, BLUE)
         canvas.text(bars + 14, y, labels["seen"], 11, SOFT)
         after = bars + 22 + sum(11 * (0.92 if ord(c) > 0x1100 else 0.53) for c in labels["seen"])

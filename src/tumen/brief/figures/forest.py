@@ -24,15 +24,18 @@ from tumen.brief.figures.canvas import (
 )
 
 ROW = 29.0
-LABEL = 262.0
+LABEL = 246.0
+# Right edges of the two columns of figures beside the plot.
+SAID, EXPECTED = 610.0, 760.0
+PLOT_END = 500.0
 
 
 @dataclass(frozen=True)
 class Row:
     """A claim and the estimate for the same quantity, scope and period."""
 
-    label: str
     origin: str
+    label: str
     reading: str
     low: float | None
     point: float | None
@@ -43,6 +46,8 @@ class Row:
     used: str
     why: str
     tip: str
+    said: str = ""
+    expected: tuple[str, str] = ("", "")
 
     @property
     def values(self) -> list[float]:
@@ -61,11 +66,13 @@ def draw(
     values = [v for row in rows for v in row.values] or [1.0]
     log = max(values) / min(values) > 12
     if log:
-        x = Scale(min(values) / 1.4, max(values) * 1.4, LABEL + 16, width - 18, log=True)
+        x = Scale(min(values) / 1.4, max(values) * 1.4, LABEL + 12, PLOT_END, log=True)
         marks = log_ticks(x.low, x.high)
     else:
-        x = Scale(0, max(values) * 1.08, LABEL + 16, width - 18)
-        marks = ticks(0, x.high, 5)
+        x = Scale(0, max(values) * 1.08, LABEL + 12, PLOT_END)
+        marks = ticks(0, x.high, 4)
+    canvas.text(SAID, top - 12, labels["said"], 11, INK, "end", weight=700)
+    canvas.text(EXPECTED, top - 12, labels["expected"], 11, INK, "end", weight=700)
     last = -1e9
     for mark in marks:
         words = labels["tick"].format(_short(mark, labels))
@@ -75,7 +82,7 @@ def draw(
             last = x(mark)
     for number, row in enumerate(rows):
         _row(canvas, row, x, top + number * ROW, labels)
-    _legend(canvas, bottom + 26, labels)
+    _legend(canvas, bottom + 26, labels, all(row.used.startswith("derived") for row in rows))
     return canvas.svg()
 
 
@@ -98,8 +105,13 @@ def _row(canvas: Canvas, row: Row, x: Scale, y: float, labels: dict[str, str]) -
     canvas.open_link(row.why, row.tip)
     canvas.rect(0, y + 1, canvas.width, ROW - 2, PAPER, fill_opacity=0)
     canvas.line(0, y + ROW, canvas.width, y + ROW, RULE, 0.6)
-    canvas.text(0, middle - 1, _cut(row.label, LABEL, 12), 12, SOFT if grey else INK)
-    canvas.text(0, middle + 11, f"{row.origin} · {labels.get(row.reading, row.reading)}", 10.5, SOFT)
+    canvas.text(0, middle - 2, _cut(row.origin, LABEL, 12), 12, SOFT if grey else INK)
+    # A bound is told by its sign and its arrow.
+    reading = f" · {labels.get(row.reading, row.reading)}" if row.reading.startswith("capacity") else ""
+    canvas.text(0, middle + 11, _cut(f"{row.label}{reading}", LABEL, 10.5), 10.5, SOFT)
+    canvas.text(SAID, middle + 4, row.said, 12, SOFT if grey else INK, "end")
+    canvas.text(EXPECTED, middle - 2, row.expected[0], 12, INK, "end")
+    canvas.text(EXPECTED, middle + 11, row.expected[1], 10.5, SOFT, "end")
     canvas.rect(
         x.clipped(row.low90),
         middle + 3,
@@ -128,8 +140,8 @@ def _claim(canvas: Canvas, row: Row, x: Scale, y: float, colour: str, grey: bool
     at = x.clipped(point)
     if row.reading in ("at_least", "up_to"):
         way = 1 if row.reading == "at_least" else -1
-        canvas.line(at, y, at + way * 26, y, colour, 2)
-        canvas.path(f"M{at + way * 32:.1f},{y}l{-way * 8},-4v8z", colour)
+        canvas.line(at, y, at + way * 18, y, colour, 2)
+        canvas.path(f"M{at + way * 24:.1f},{y}l{-way * 8},-4v8z", colour)
         canvas.line(at, y - 5, at, y + 5, colour, 2.4)
     else:
         canvas.circle(
@@ -137,14 +149,12 @@ def _claim(canvas: Canvas, row: Row, x: Scale, y: float, colour: str, grey: bool
         )
 
 
-def _legend(canvas: Canvas, y: float, labels: dict[str, str]) -> None:
-    x = LABEL + 16
-    canvas.circle(x + 4, y - 4, 4.5, VERMILION)
-    canvas.text(x + 14, y, labels["claim"], 11, SOFT)
-    x += 26 + text_width(labels["claim"], 11)
-    canvas.circle(x + 4, y - 4, 4.5, PAPER, stroke=GREY, stroke_width=2)
-    canvas.text(x + 14, y, labels["derived"], 11, SOFT)
-    x += 26 + text_width(labels["derived"], 11)
+def _legend(canvas: Canvas, y: float, labels: dict[str, str], grey: bool) -> None:
+    x = LABEL + 12
+    word = labels["derived"] if grey else labels["claim"]
+    canvas.circle(x + 4, y - 4, 4.5, PAPER if grey else VERMILION, stroke=GREY if grey else VERMILION, stroke_width=2)
+    canvas.text(x + 14, y, word, 11, SOFT)
+    x += 26 + text_width(word, 11)
     canvas.rect(x, y - 7, 26, 6, BLUE, fill_opacity=0.35)
     canvas.rect(x + 12, y - 9, 3, 10, BLUE)
     canvas.text(x + 32, y, labels["estimate"], 11, SOFT)

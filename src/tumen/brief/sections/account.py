@@ -30,9 +30,20 @@ def account(desk: Desk) -> Section:
     blocks += [_balances(desk, rows), _closing(desk)]
     if desk.has("valuations_compared"):
         blocks.append(_valuations(desk))
-    if desk.has("entries"):
-        blocks.append(_entries(desk))
     return Section("account", words.text("section.account"), tuple(blocks))
+
+
+def entries(desk: Desk) -> Section | None:
+    """The two-way ledger, one table a direction."""
+    rows = [r for r in desk.rows("entries") if r.get("role") in SHOWN_ROLES]
+    if not rows or not desk.has("balance"):
+        return None
+    words, origin = desk.words, desk.about.origin
+    blocks: list[Block] = [Para(words.say("account.entries_caption"))]
+    payers = sorted({r["payer"] for r in rows}, key=lambda p: desk.actor(p) != desk.actor(origin))
+    for payer in payers:
+        blocks.append(_entries(desk, payer, [r for r in rows if r["payer"] == payer]))
+    return Section("entries", words.text("section.entries"), tuple(blocks), annex=True)
 
 
 def _sankey(desk: Desk) -> Figure | None:
@@ -52,9 +63,10 @@ def _sankey(desk: Desk) -> Figure | None:
     if not given:
         return None
     shown = {k: words.amount(closing[f"{k}_median"], "USD") for k in ("given", "returned", "owed")}
-    why = desk.trace.cite(closing["evidence_id"], "the closing balance")
+    owing = desk.number(closing, "owed", "USD", "the closing balance")
+    remains = words.text("account.remains")
     owed = drawing.Part(
-        words.text("account.remains"), closing["owed_median"], why, f"{words.text('account.remains')}: {shown['owed']}"
+        remains, closing["owed_median"], owing.why, f"{remains}: {owing.shown}", f"{owing.shown} ({owing.interval})"
     )
     name = words.name("basis", basis)
     title = words.text("account.sankey_title", basis=name)
@@ -72,15 +84,18 @@ def _parts(desk: Desk, rows: list[dict[str, Any]]) -> list[drawing.Part]:
     small = [r for r in rows if r["usd_median"] < SMALL_PART * total]
     parts = []
     for row in sorted(large, key=lambda r: -r["usd_median"]):
-        why = desk.trace.cite(row["evidence_id"], f"the flow of {row['commodity']}")
+        number = desk.number(row, "usd", "USD", f"the flow of {row['commodity']}")
         label = desk.label(row, "commodity", "commodity")
-        parts.append(drawing.Part(label, row["usd_median"], why, f"{label}: {words.amount(row['usd_median'], 'USD')}"))
+        shown = number.shown + (f" ({number.interval})" if number.interval else "")
+        parts.append(drawing.Part(label, row["usd_median"], number.why, f"{label}: {shown}", shown))
     if small:
         usd = sum(r["usd_median"] for r in small)
         why = desk.trace.make(words.text("evidence.sum_small"), [r["evidence_id"] for r in small])
         desk.trace.cite(why, "small flows")
         label = words.text("account.other")
-        parts.append(drawing.Part(label, usd, why, f"{label}: {words.amount(usd, 'USD')}"))
+        named = ", ".join(desk.label(r, "commodity", "commodity") for r in small)
+        shown = words.amount(usd, "USD")
+        parts.append(drawing.Part(label, usd, why, f"{label}: {named}; {shown}", shown))
     return parts
 
 
@@ -114,48 +129,47 @@ def _closing(desk: Desk) -> Grid:
         what = f"the closing balance ({basis})"
         rows.append(
             (
-                (Text(words.name("basis_short", basis)),),
-                (desk.plain(row["given_median"], "USD", row, what),),
-                (desk.plain(row["returned_median"], "USD", row, what),),
+                (Text(words.name("basis_short", basis), strong=basis == desk.basis()),),
+                (Text(words.name("basis_means", basis) if words.has(f"basis_means.{basis}") else ""),),
                 (desk.number(row, "owed", "USD", what),),
             )
         )
     month = words.month(max(r["month"] for r in closing.values()))
-    head = tuple(words.text(f"account.{k}") for k in ("basis", "given", "returned", "owed"))
-    return Grid(head, tuple(rows), words.text("account.table", month=month), numeric=(1, 2, 3), widths=(3, 2, 2, 4))
+    head = tuple(words.text(f"account.{k}") for k in ("basis", "means", "owed"))
+    return Grid(head, tuple(rows), words.text("account.table", month=month), numeric=(2,), widths=(3, 6, 3))
 
 
 def _valuations(desk: Desk) -> Grid:
     words = desk.words
-    sources = {r["source_id"]: r for r in desk.rows("sources")}
     rows = []
     for row in desk.rows("valuations_compared"):
         what = f"the valuation {row['valuation']}"
         why = desk.trace.cite(row["evidence_id"], what)
         low, high = row["published_low_usd"], row["published_high_usd"]
         shown = words.amount(high, "USD") if low == high else words.interval(low, high, "USD")
-        source = sources.get(row["source_id"])
-        label = f"{row['origin_group']}" + (f" ({source['published']:%Y-%m})" if source and source["published"] else "")
+        what_for = words.joined([words.name("valued", w) for w in str(row["what"]).split("+")])
+        if not row["independent"]:
+            what_for += " *"
         rows.append(
             (
-                (Text(label),),
+                (Text(desk.origin(row["origin_group"])),),
+                (Text(f"{words.capital(what_for)}, {words.months(row['start'], row['end'])}"),),
                 (Text(words.name("basis_short", row["basis"])),),
                 (Number(shown, float(high), why),),
                 (words.number(row["ours_median"], "USD", why, row["ours_low90"], row["ours_high90"]),),
             )
         )
-    head = tuple(words.text(f"account.{k}") for k in ("valuation", "basis", "published", "ours"))
-    return Grid(head, tuple(rows), words.text("account.valuations_caption"), numeric=(2, 3), widths=(3, 3, 3, 4))
+    head = tuple(words.text(f"account.{k}") for k in ("valuation", "valued", "nearest", "published", "ours"))
+    note = words.say("account.valuations_caption")
+    return Grid(head, tuple(rows), words.text("account.valuations"), numeric=(3, 4), widths=(4, 5, 3, 4, 4), note=note)
 
 
-def _entries(desk: Desk) -> Grid:
+def _entries(desk: Desk, payer: str, found: list[dict[str, Any]]) -> Grid:
     words = desk.words
     rows = []
-    entries = [r for r in desk.rows("entries") if r.get("role") in SHOWN_ROLES]
-    order = sorted(entries, key=lambda r: (r["payer"] != desk.about.origin, -(r.get("usd_median") or 0.0)))
+    order = sorted(found, key=lambda r: -(r.get("usd_median") or 0.0))
     for row in order[:MOST_ENTRIES]:
         what = f"the entry {row['entry_id']}"
-        way: Spans = (Text(f"{desk.actor(row['payer'])} → {desk.actor(row['payee'])}"),)
         label, lang = desk.tongue(row, "label")
         thing: Spans = (
             (Text(words.capital(label), lang=lang),) if label else (Text(words.name("commodity", row["commodity"])),)
@@ -167,6 +181,8 @@ def _entries(desk: Desk) -> Grid:
         worth: Spans = ()
         if row.get("usd_median") is not None:
             worth = (desk.number(row, "usd", "USD", what),)
-        rows.append((way, thing, (quantity,), worth, (Text(status),)))
-    head = tuple(words.text(f"account.{k}") for k in ("direction", "what", "quantity", "worth", "status"))
-    return Grid(head, tuple(rows), words.text("account.entries_caption"), numeric=(2, 3), widths=(3, 4, 4, 4, 3))
+        when = (Text(words.months(row["start"], row["end"])),)
+        rows.append((thing, when, (quantity,), worth, (Text(status),)))
+    head = tuple(words.text(f"account.{k}") for k in ("what", "period", "quantity", "worth", "status"))
+    caption = words.text("account.entries_by", actor=desk.actor(payer))
+    return Grid(head, tuple(rows), caption, numeric=(2, 3), widths=(4, 3, 4, 4, 3))

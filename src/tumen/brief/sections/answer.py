@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+import re
+
 from tumen.brief.blocks import Block, Cards, Figure, Notice, Number, Para, Section, Span, Spans, Text, Word
 from tumen.brief.desk import Desk
 from tumen.brief.figures import account
 
+COUNTED = ("visits", "voyages", "containers", "rounds")
 CARDS = ("owed_usd", "value_usd", "returned_usd", "rounds", "containers", "voyages", "visits", "share_of_russian_fire")
+
+# How the steps name their checks, and the key of the words for each in `words.<lang>.yaml` under `check`.
+CHECKS = (
+    (r"effective parameter points, (.+)", "parameter_points"),
+    (r"distinct paths, (.+)", "distinct_paths"),
+    (r"prior-posterior overlap, (.+)", "prior_overlap"),
+    (r"sensitivity to the (.+)", "prior_moved"),
+    (r"share of information from totals, (.+)", "totals_share"),
+    (r"choice of looks, (.+)", "choice_of_looks"),
+    (r"look in doubt \d+, (.+)", "look_in_doubt"),
+    (r"total not used \d+, (.+)", "total_not_used"),
+    (r"contradiction \d+.*", "contradiction"),
+    (r"surprising: (.+)", "surprising"),
+    (r"effective sample size", "sample_size"),
+    (r"effective sample size without (.+)", "sample_size_without"),
+    (r"effective sample size, (.+)", "sample_size_at"),
+    (r"tail of the weights \(Pareto k\)", "pareto_k"),
+    (r"upstream worlds kept", "worlds_kept"),
+    (r"prior sensitivity, (.+)", "prior_sensitivity"),
+    (r"voyages outside the period", "outside_period"),
+    (r"impossible containers, (.+)", "impossible_containers"),
+    (r"unreadable claim, (.+)", "unreadable_claim"),
+    (r"rounds are kept", "rounds_kept"),
+    (r"published rates met", "published_rates_met"),
+    (r"published shares met", "published_shares_met"),
+    (r"published ratios met", "published_ratios_met"),
+    (r"share of fire hangs on: (.+)", "fire_hangs_on"),
+    (r"double entry", "double_entry"),
+    (r"books agree with balance", "books_agree"),
+    (r"flows counted twice", "counted_twice"),
+    (r"unpriced entries", "unpriced"),
+    (r"entries without a price on some basis", "unpriced_basis"),
+    (r"munitions without a price", "unpriced_munitions"),
+    (r"value that rests on assumed prices", "assumed_prices"),
+    (r"agreement with pyAgrum", "pyagrum"),
+    (r"ranking robust", "ranking_robust"),
+    (r"settings draws", "settings_draws"),
+    (r"balance known", "balance_known"),
+    (r"reports merged", "reports_merged"),
+)
+
+DETAILED = frozenset(
+    [
+        "look_in_doubt",
+        "total_not_used",
+        "contradiction",
+        "impossible_containers",
+        "unreadable_claim",
+        "counted_twice",
+        "unpriced",
+        "unpriced_basis",
+        "unpriced_munitions",
+    ]
+)
 
 
 def answer(desk: Desk) -> Section:
@@ -15,14 +72,38 @@ def answer(desk: Desk) -> Section:
     if not desk.has("headline"):
         desk.missing.append(("answer", "headline"))
         return Section("answer", heading, (Para(desk.words.say("answer.none"), "lead"),))
-    blocks: list[Block] = [Para(_paragraph(desk), "lead")]
-    trades = _trades(desk)
-    if trades:
-        blocks.append(Para(desk.words.say("answer.trades_high", list=trades)))
+    lead, rest = _lead(desk), _paragraph(desk)
+    blocks: list[Block] = [Para(lead or rest or desk.words.say("answer.none"), "lead")]
     picture = _picture(desk)
     if picture:
         blocks.append(picture)
+    if lead and rest:
+        blocks.append(Para(rest))
+    trades = _trades(desk)
+    if trades:
+        blocks.append(Para(desk.words.say("answer.trades_high", list=trades)))
     return Section("answer", heading, tuple(blocks))
+
+
+def _lead(desk: Desk) -> Spans:
+    """The debt, and how far it hangs on the yardstick of value."""
+    words, owed, basis = desk.words, desk.figure("owed_usd"), desk.basis()
+    if owed is None:
+        return ()
+    names = {"origin": desk.actor(desk.about.origin), "recipient": desk.actor(desk.about.recipient)}
+    out = words.say("answer.owed", owed=owed, basis=words.name("basis", basis) if basis else "", **names)
+    others = sorted((r for b, r in desk.closing().items() if b != basis), key=lambda r: r["owed_median"])
+    if len(others) < 2:
+        return out
+    low, high = (
+        words.say(
+            "answer.owed_by",
+            owed=desk.number(row, "owed", "USD", f"the closing balance ({row['basis']})"),
+            basis=words.name("basis", row["basis"]),
+        )
+        for row in (others[0], others[-1])
+    )
+    return (*out, Text(" "), *words.say("answer.owed_range", low=low, high=high))
 
 
 def _paragraph(desk: Desk) -> Spans:
@@ -34,13 +115,9 @@ def _paragraph(desk: Desk) -> Spans:
         out.extend(words.say(f"answer.{key}", **places))
         out.append(Text(" "))
 
-    owed, voyages = desk.figure("owed_usd"), desk.figure("voyages")
+    voyages = desk.figure("voyages")
     containers, rounds = desk.figure("containers"), desk.figure("rounds")
     given, returned, share = desk.figure("value_usd"), desk.figure("returned_usd"), desk.figure("share_of_russian_fire")
-    basis = desk.basis()
-    basis_name = words.name("basis", basis) if basis else ""
-    if owed:
-        add("owed", owed=owed, basis=basis_name, **names)
     if voyages:
         period = words.period(about.start, about.end)
         add("flow", voyages=voyages, origins=_origins(desk), period=period, recipient=names["recipient"])
@@ -52,7 +129,7 @@ def _paragraph(desk: Desk) -> Spans:
         add("returned", returned=returned)
     if share:
         add("share", share=share, **names)
-    return tuple(out[:-1]) if out else words.say("answer.none")
+    return tuple(out[:-1])
 
 
 def _origins(desk: Desk) -> str:
@@ -102,10 +179,16 @@ def _picture(desk: Desk) -> Figure | None:
     points = [point(desk, r) for r in sorted(rows, key=lambda r: r["month"])]
     closing = desk.closing()[basis]
     words = desk.words
-    shown = {k: words.amount(closing[f"{k}_median"], "USD") for k in ("given", "returned", "owed")}
+    shown = {}
+    for key, figure in (("given", "value_usd"), ("returned", "returned_usd"), ("owed", "owed_usd")):
+        number = desk.figure(figure)
+        if number is None:
+            row = closing if f"{key}_low90" in closing else {**closing, f"{key}_low90": None, f"{key}_high90": None}
+            number = desk.number(row, key, "USD", "the closing balance")
+        shown[key] = number
     title = words.text("answer.picture_title")
-    alt = words.text("answer.picture_alt", owed=shown["owed"])
-    ends = {k: (words.text(f"account.{k}"), v) for k, v in shown.items()}
+    alt = words.text("answer.picture_alt", owed=shown["owed"].shown)
+    ends = {k: (words.text(f"account.{k}"), n.shown, n.interval) for k, n in shown.items()}
     svg = account.gap("fig-gap", title, alt, points, {"lang": words.lang}, ends)
     caption = words.say("answer.picture_caption", basis=words.name("basis", basis))
     return Figure("gap", svg, title, caption, alt)
@@ -131,6 +214,13 @@ def figures(desk: Desk) -> Section:
     for name in CARDS:
         number = desk.figure(name)
         if number is not None:
+            # The name of a card says what is counted; the unit would say it twice.
+            unit = str((desk.headline(name) or {})["unit"])
+            if unit in COUNTED:
+                row = desk.headline(name) or {}
+                number = desk.words.number(
+                    row["median"], unit, number.why, row["low90"], row["high90"], bare=desk.words.lang == "en"
+                )
             cards.append((desk.words.name("headline", name), number, ()))
     if not cards:
         return desk.absent("figures", "headline")
@@ -160,12 +250,48 @@ def checks(desk: Desk) -> Section:
 
 
 def _check(desk: Desk, row: dict) -> Spans:
-    what = f"the check '{row['name']}'"
-    label, lang = desk.tongue(row, "name")
-    name: Spans = (Text(f"{desk.words.name('step', row['step'])} · "), Text(label, lang=lang))
-    value = desk.plain(row["value"], "", row, what)
-    if row["limit"] is None:
-        line = desk.words.say("checks.item_no_limit", name=name, value=value)
-    else:
-        line = desk.words.say("checks.item", name=name, value=value, limit=desk.plain(row["limit"], "", row, what))
-    return (*line, Text(" "), *desk.said(row, "text"))
+    """A check in plain words; one that the catalogue does not know is told in its own words."""
+    words, what = desk.words, f"the check '{row['name']}'"
+    known = check_words(row["step"], row["name"])
+    if known is None:
+        name: Spans = (Text(f"{words.name('step', row['step'])} · "), Text(row["name"], lang=words.foreign))
+        value = desk.plain(row["value"], "", row, what)
+        if row["limit"] is None:
+            line = words.say("checks.item_no_limit", name=name, value=value)
+        else:
+            line = words.say("checks.item", name=name, value=value, limit=desk.plain(row["limit"], "", row, what))
+        return (*line, Text(" "), *desk.said(row, "text"))
+    key, subject = known
+    unit = words.text(f"check.{key}.unit")
+    places: dict[str, Span | Spans | str] = {
+        "subject": _subject(desk, subject),
+        "value": desk.plain(row["value"], unit, row, what),
+        "limit": desk.plain(row["limit"], unit, row, what) if row["limit"] is not None else "",
+    }
+    head = words.say("checks.head", name=words.say(f"check.{key}.name", **places))
+    told = words.say(f"check.{key}.text", **places)
+    # What exactly clashes is known in English only; in Korean the number leads to it.
+    tail: Spans = (Text(" "), *desk.said(row, "text")) if key in DETAILED and words.lang == "en" else ()
+    return (*(Text(s.text, strong=True) if isinstance(s, Text) else s for s in head), Text(" "), *told, *tail)
+
+
+def _subject(desk: Desk, subject: str) -> str:
+    """What a check is about: a place, an origin, or a part of the model, in the language of the brief."""
+    parts = []
+    for part in (p.strip() for p in subject.split(", ")):
+        name = desk.words.name("check_subject", part) if desk.words.has(f"check_subject.{part}") else ""
+        parts.append(name or (place_name(desk, part) if place_name(desk, part) != part else desk.origin(part)))
+    return ", ".join(p for p in parts if p)
+
+
+def check_words(step: str, name: str) -> tuple[str, str] | None:
+    """The catalogue's key for a check and what it is about; None for a check that it does not know.
+
+    >>> check_words("count", "distinct paths, Najin"), check_words("front", "published rates met")
+    (('distinct_paths', 'Najin'), ('published_rates_met', ''))
+    """
+    for pattern, key in CHECKS:
+        found = re.fullmatch(pattern, name)
+        if found:
+            return key, (found[1] if found.groups() else "")
+    return None

@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from tumen.brief.blocks import Block, Figure, Grid, Heading, Items, Para, Section, Spans, Text
+from tumen.brief.blocks import Block, Figure, Grid, Heading, Items, Number, Para, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import forest
 
 READINGS = ("exactly", "at_least", "up_to", "range", "capacity_152", "capacity_122")
 SURPRISING = 0.05
 MOST_SURPRISES = 5
+FEWEST_FOR_A_PLOT = 3
 
 
 def claims(desk: Desk) -> Section:
-    """A forest plot for each quantity, the claims hardest to square, and leave one origin out."""
-    rows = desk.rows("claims_compared")
-    if not rows:
+    """A plot for each quantity, the claims hardest to square, and leave one origin out."""
+    found = _groups(desk, derived=False)
+    if not desk.rows("claims_compared"):
         return desk.absent("claims", "claims_compared")
     words = desk.words
-    told = {r["claim_id"]: r for r in desk.rows("claims")}
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        groups[row["quantity"]].append(row)
     blocks: list[Block] = [Para(words.say("claims.lead"))]
-    for number, (quantity, found) in enumerate(sorted(groups.items(), key=lambda g: -len(g[1]))):
-        blocks.append(_forest(desk, quantity, found, told, number))
-    surprises = _surprises(desk, rows, told)
+    few: list[dict[str, Any]] = []
+    for number, (quantity, rows) in enumerate(found):
+        if len(rows) < FEWEST_FOR_A_PLOT and number:
+            few += rows
+            continue
+        blocks.append(_forest(desk, quantity, rows, number, "claims"))
+    if few:
+        blocks.append(_few(desk, few))
+    surprises = _surprises(desk)
     if surprises:
         blocks += [Heading(words.text("claims.surprising")), Items(surprises)]
     if desk.has("origins"):
@@ -35,22 +38,59 @@ def claims(desk: Desk) -> Section:
     return Section("claims", words.text("section.claims"), tuple(blocks))
 
 
-def _forest(
-    desk: Desk, quantity: str, found: list[dict[str, Any]], told: dict[str, dict[str, Any]], number: int
-) -> Figure:
+def derived(desk: Desk) -> Section | None:
+    """Claims computed from other claims: they add nothing, and stand in the annex for those who look for them."""
+    found = _groups(desk, derived=True)
+    if not found:
+        return None
     words = desk.words
+    blocks: list[Block] = [Para(words.say("claims.derived_lead"))]
+    few: list[dict[str, Any]] = []
+    for number, (quantity, rows) in enumerate(found):
+        if len(rows) < FEWEST_FOR_A_PLOT and number:
+            few += rows
+        else:
+            blocks.append(_forest(desk, quantity, rows, number, "derived"))
+    if few:
+        blocks.append(_few(desk, few))
+    return Section("derived", words.text("section.derived"), tuple(blocks), annex=True)
+
+
+def _groups(desk: Desk, derived: bool) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Rows by quantity, the quantity with most claims first; a pace a month or a year is held against rounds."""
+    told = _told(desk)
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in desk.rows("claims_compared"):
+        if row["used"].startswith("derived") == derived:
+            groups[row["quantity"]].append(row)
+    for rows in groups.values():
+        rows.sort(key=lambda r: (_published(told, r), r["claim_id"]))
+    return sorted(groups.items(), key=lambda g: -len(g[1]))
+
+
+def _told(desk: Desk) -> dict[str, dict[str, Any]]:
+    return {r["claim_id"]: r for r in desk.rows("claims")}
+
+
+def _forest(desk: Desk, quantity: str, found: list[dict[str, Any]], number: int, family: str) -> Figure:
+    words, told = desk.words, _told(desk)
     name = words.name("quantity", quantity)
     rows = []
-    order = sorted(found, key=lambda r: (r["used"].startswith("derived"), _published(told, r), r["claim_id"]))
-    for row in order:
+    for row in found:
         why = desk.trace.cite(row["evidence_id"], f"the claim {row['claim_id']}")
         unit = _unit(row["unit"])
-        expected = words.interval(row["expected_low90"], row["expected_high90"], unit)
-        median = words.amount(row["expected_median"], unit)
+        whole = "" if unit == "" else "rounds"  # the column counts things; only a ratio has decimals
+        ours = words.number(
+            row["expected_median"], whole, why, row["expected_low90"], row["expected_high90"], bare=True
+        )
+        expected, median = ours.interval, ours.shown
+        label = _label(desk, row, told)
+        origin = desk.origin(row["origin_group"])
+        tip = f"{origin}, {label}: {_claimed(desk, row)}; {words.text('claims.estimate')} {words.amount(row['expected_median'], unit)} ({expected})"
         rows.append(
             forest.Row(
-                _label(desk, row, told),
-                row["origin_group"],
+                origin,
+                label,
                 row["reading"],
                 row["claimed_low"],
                 row["claimed"],
@@ -60,16 +100,51 @@ def _forest(
                 row["expected_high90"],
                 row["used"],
                 why,
-                f"{_label(desk, row, told)}: {_claimed(desk, row)}; {words.text('claims.estimate')} {median} ({expected})",
+                tip,
+                _said(desk, row),
+                (median, f"({expected})"),
             )
         )
-    labels = {k: words.text(f"claims.{k}") for k in (*READINGS, "claim", "derived", "estimate")}
+    labels = {k: words.text(f"claims.{k}") for k in (*READINGS, "claim", "derived", "estimate", "said", "expected")}
     labels |= {"lang": words.lang, "tick": "{}"}
     title = words.text("claims.title", quantity=name)
     alt = words.text("claims.alt", quantity=name)
-    svg = forest.draw(f"fig-claims-{number}", title, alt, rows, labels)
+    svg = forest.draw(f"fig-{family}-{number}", title, alt, rows, labels)
     caption = words.say("claims.caption") if number == 0 else ()
-    return Figure(f"claims-{quantity.replace('_', '-')}", svg, title, caption, alt, wide=True)
+    return Figure(f"{family}-{quantity.replace('_', '-')}", svg, title, caption, alt, wide=True)
+
+
+def _few(desk: Desk, found: list[dict[str, Any]]) -> Grid:
+    """Claims on quantities that too few speak of for a plot."""
+    words, told = desk.words, _told(desk)
+    rows = []
+    for row in found:
+        what, unit = f"the claim {row['claim_id']}", _unit(row["unit"])
+        why = desk.trace.cite(row["evidence_id"], what)
+        value = next((v for v in (row["claimed"], row["claimed_low"], row["claimed_high"]) if v is not None), 0.0)
+        rows.append(
+            (
+                (Text(desk.origin(row["origin_group"])),),
+                (Text(f"{words.name('quantity', row['quantity'])}: {_label(desk, row, told)}"),),
+                (Number(_claimed(desk, row), float(value), why),),
+                (desk.number(row, "expected", unit, what),),
+            )
+        )
+    head = tuple(words.text(f"claims.{k}") for k in ("origin", "about", "said", "expected"))
+    return Grid(head, tuple(rows), words.text("claims.few"), numeric=(2, 3), widths=(4, 5, 3, 3))
+
+
+def _said(desk: Desk, row: dict[str, Any]) -> str:
+    """What was claimed, short: ≥ 10,000, 100,000–500,000, ≤ 9 million."""
+    words = desk.words
+    low, point, high = row["claimed_low"], row["claimed"], row["claimed_high"]
+    if low is not None and high is not None and low != high:
+        return words.interval(low, high, "")
+    value = next((v for v in (point, low, high) if v is not None), None)
+    if value is None:
+        return words.text("number.none")
+    sign = {"at_least": "≥ ", "up_to": "≤ "}.get(row["reading"], "")
+    return f"{sign}{words.count(value)}"
 
 
 def _published(told: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:
@@ -78,14 +153,14 @@ def _published(told: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:
 
 
 def _label(desk: Desk, row: dict[str, Any], told: dict[str, dict[str, Any]]) -> str:
-    claim = told.get(row["claim_id"])
+    """What is claimed and for which months."""
+    words, claim = desk.words, told.get(row["claim_id"])
     if claim is None:
         return str(row["claim_id"])
-    end = claim["period_end"] or claim["published"]
-    if desk.words.lang == "ko":
-        span = f"{claim['period_start']:%Y.%m}~{end:%Y.%m}"
-        return f"{claim.get('label_ko') or desk.words.name('quantity', str(claim['quantity']))}, {span}"
-    return f"{claim['label']}, {claim['period_start']:%b %Y}–{end:%b %Y}"
+    span = words.months(claim["period_start"], claim["period_end"] or claim["published"])
+    if words.lang == "ko":
+        return f"{claim.get('label_ko') or words.name('quantity', str(claim['quantity']))}, {span}"
+    return f"{claim['label']}, {span}"
 
 
 def _unit(unit: str) -> str:
@@ -103,7 +178,8 @@ def _claimed(desk: Desk, row: dict[str, Any]) -> str:
     return f"{words.name('claims', row['reading'])} {shown}"
 
 
-def _surprises(desk: Desk, rows: list[dict[str, Any]], told: dict[str, dict[str, Any]]) -> tuple[Spans, ...]:
+def _surprises(desk: Desk) -> tuple[Spans, ...]:
+    rows, told = desk.rows("claims_compared"), _told(desk)
     found = [r for r in rows if r["surprise"] < SURPRISING and not r["used"].startswith("derived")]
     out = []
     for row in sorted(found, key=lambda r: r["surprise"])[:MOST_SURPRISES]:
@@ -115,7 +191,7 @@ def _surprises(desk: Desk, rows: list[dict[str, Any]], told: dict[str, dict[str,
             desk.words.say(
                 "claims.surprise",
                 label=_label(desk, row, told),
-                origin=row["origin_group"],
+                origin=desk.origin(row["origin_group"]),
                 claimed=(Text(desk.words.name("claims", row["reading"]) + " "), claimed),
                 expected=expected,
             )
@@ -130,11 +206,12 @@ def _origins(desk: Desk) -> Grid:
         what = f"the origin {row['origin_group']}"
         rows.append(
             (
-                (Text(row["origin_group"]),),
+                (Text(desk.origin(row["origin_group"])),),
                 (desk.plain(row["claims"], "", row, what),),
-                (desk.number(row, "bias", "", what),),
+                (desk.number(row, "bias", "rate", what),),
                 (desk.number(row, "rounds_without", "rounds", what, bare=True),),
             )
         )
     head = tuple(words.text(f"claims.{k}") for k in ("origin", "n", "bias", "without"))
-    return Grid(head, tuple(rows), words.text("claims.origins_caption"), numeric=(1, 2, 3), widths=(3, 1, 2, 3))
+    note = words.say("claims.origins_caption")
+    return Grid(head, tuple(rows), words.text("claims.origins"), numeric=(1, 2, 3), widths=(5, 1, 3, 3), note=note)

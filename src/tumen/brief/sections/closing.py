@@ -40,10 +40,9 @@ def sources(desk: Desk) -> Section:
     out = [_source(desk, r) for r in ordered]
     head = tuple(words.text(f"sources.{k}") for k in ("grade", "source", "date", "reason"))
     caption = f"{words.text('sources.caption')} {words.text('sources.count')}: {grades}."
-    grid = Grid(
-        head, tuple(out), caption, widths=(1, 7, 2, 5), anchors=tuple(f"source-{r['source_id']}" for r in ordered)
-    )
-    return Section("sources", words.text("section.sources"), (grid,))
+    anchors = tuple(f"source-{r['source_id']}" for r in ordered)
+    grid = Grid(head, tuple(out), words.text("sources.table"), widths=(1, 7, 2, 5), anchors=anchors)
+    return Section("sources", words.text("section.sources"), (Para((Text(caption),), "note"), grid), annex=True)
 
 
 def _used(desk: Desk) -> set[str]:

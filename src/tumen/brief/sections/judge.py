@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
-from tumen.brief.blocks import Block, Figure, Grid, Heading, Para, Section, Spans, Text
+from tumen.brief.blocks import Block, Figure, Grid, Number, Para, Said, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import coverage
 from tumen.brief.figures import trades as drawing
 from tumen.brief.sections.answer import likelihood
 
 MOST_DRIVERS = 3
+# A sign that moved a judgement by less is left to the tables.
+LEAST_MOVE = 0.015
 MOST_ROWS = 12
+MOST_LOOKS = 8
+MOST_PACKAGES = 5
+LONG_DELAY_DAYS = 730
+CONDITION = re.compile(r"\b(p|owed|count)\((\w*)\)\s*(?:>=|<=|>|<|==)\s*([\d.eE+]+%?)")
 
 
 def trades(desk: Desk) -> Section:
@@ -31,6 +39,7 @@ def trades(desk: Desk) -> Section:
         why = desk.trace.cite(row["evidence_id"], f"the judgement '{row['trade']}'")
         label, word = desk.label(row, "trade", "trade"), likelihood(desk, row).text
         shown = words.amount(row["probability"], "probability")
+        shown += f" ({words.interval(row['low90'], row['high90'], 'probability')})"
         steps = [(r["date"], r["probability"], r["low90"], r["high90"]) for r in history[row["trade"]]]
         panels.append(drawing.Panel(label, steps, word, shown, why))
         listed.append(f"{label}: {word}.")
@@ -47,8 +56,9 @@ def trades(desk: Desk) -> Section:
     if drivers:
         head = tuple(words.text(f"trades.{k}") for k in ("trade", "sign", "moved"))
         blocks += [
-            Heading(words.text("trades.drivers")),
-            Grid(head, drivers, words.text("trades.drivers_caption"), numeric=(2,), widths=(3, 7, 2)),
+            Grid(
+                head, drivers, words.text("trades.drivers"), (2,), (3, 7, 3), note=words.say("trades.drivers_caption")
+            ),
         ]
     return Section("trades", words.text("section.trades"), tuple(blocks))
 
@@ -88,12 +98,22 @@ def _drivers(desk: Desk, order: list[dict[str, Any]]) -> tuple[tuple[Spans, ...]
     for trade in order:
         label = desk.label(trade, "trade", "trade")
         for row in sorted(by_trade[trade["trade"]], key=lambda r: -abs(r["moved"]))[:MOST_DRIVERS]:
-            if abs(row["moved"]) < 0.005:
+            if abs(row["moved"]) < LEAST_MOVE:
                 continue
-            moved = desk.plain(row["moved"] * 100, "points", row, f"what moved '{row['trade']}'")
+            moved = _moved(desk, row)
             out.append(((Text(label),), desk.said(row, "text"), (moved,)))
             label = ""
     return tuple(out)
+
+
+def _moved(desk: Desk, row: dict[str, Any]) -> Number:
+    """By how many points of probability a sign moved a judgement, with its sign: +38, −6."""
+    why = desk.trace.cite(row["evidence_id"], f"what moved '{row['trade']}'")
+    low, high = row.get("moved_low90"), row.get("moved_high90")
+    if low is not None and high is not None:
+        low, high = low * 100, high * 100
+    number = desk.words.number(row["moved"] * 100, "points", why, low, high, bare=True)
+    return replace(number, shown=number.shown if row["moved"] < 0 else f"+{number.shown}")
 
 
 def redlines(desk: Desk) -> Section:
@@ -108,17 +128,55 @@ def redlines(desk: Desk) -> Section:
         what = f"the redline {row['redline']}"
         why = desk.trace.cite(row["evidence_id"], what)
         state = words.likelihood(words.name("redlines", row["state"]), float(rank.get(row["state"], 9)), why)
-        since = words.day(row["crossed_on"]) if row["crossed_on"] else ""
+        since: Spans = ()
+        if row["crossed_on"]:
+            key = "redlines.since_crossed" if row["state"] == "crossed" else "redlines.since_lapsed"
+            since = (Text(" "), *words.say(key, day=words.day(row["crossed_on"])))
         chance: Spans = ()
         if row.get("share_crossed") is not None:
             chance = (desk.plain(row["share_crossed"], "probability", row, what),)
         label, lang = desk.tongue(row, "label")
-        name: Spans = (Text(label or row["text"], lang=lang, strong=True),)
-        out.append((name, (state,), (Text(since),), chance, desk.said(row, "why")))
-    head = tuple(words.text(f"redlines.{k}") for k in ("line", "state", "since", "chance", "why"))
-    caption = words.text("redlines.caption_chance")
-    grid = Grid(head, tuple(out), caption, numeric=(3,), widths=(4, 2, 3, 2, 6))
+        reason, foreign = desk.tongue(row, "why")
+        # The step adds the state and the numbers to the reason that the case gives; here they have columns.
+        reason = re.split(r" (?:State|상태): ", reason)[0]
+        name: Spans = (Text(label or row["text"], lang=lang, strong=True), Text(": "), Said(reason, why, foreign))
+        out.append((name, (state, *since), _measured(desk, row), chance))
+    head = tuple(words.text(f"redlines.{k}") for k in ("line", "state", "measured", "chance"))
+    note = words.say("redlines.caption_chance")
+    grid = Grid(head, tuple(out), words.text("redlines.caption"), numeric=(3,), widths=(7, 3, 4, 2), note=note)
     return Section("redlines", words.text("section.redlines"), (Para(words.say("redlines.lead")), grid))
+
+
+def _measured(desk: Desk, row: dict[str, Any]) -> Spans:
+    """What the condition leans on, and where its line is: cover in the Council 70%, line 50%."""
+    words, what = desk.words, f"the redline {row['redline']}"
+    if row["value"] is None or row["limit"] is None:
+        return ()
+    found = CONDITION.findall(str(row["condition"]))
+    kind, name, _ = next(
+        (f for f in found if abs(_limit(f[2]) - row["limit"]) < 1e-9), found[0] if found else ("", "", "")
+    )
+    why = desk.trace.cite(row["evidence_id"], what)
+    low = high = None
+    if kind == "p":
+        unit, label = "probability", desk.judgement(name)
+        judged = desk.judged().get(name)
+        if judged and abs(judged["probability"] - row["value"]) < 1e-6:
+            low, high = judged["low90"], judged["high90"]
+    elif kind == "owed":
+        unit, label = "USD", words.text("redlines.owed")
+        for basis, closing in desk.closing().items():
+            if abs(closing["owed_median"] - row["value"]) <= 1e-6 * abs(row["value"]):
+                low, high = closing["owed_low90"], closing["owed_high90"]
+                label = words.text("redlines.owed_by", basis=words.name("basis_short", basis))
+    else:
+        unit, label = "", name.replace("_", " ")
+    value = words.number(row["value"], unit, why, low, high)
+    return words.say("redlines.against", what=label, value=value, limit=desk.plain(row["limit"], unit, row, what))
+
+
+def _limit(text: str) -> float:
+    return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
 
 
 def options(desk: Desk) -> Section:
@@ -146,6 +204,9 @@ def _coverage(desk: Desk, rows: list[dict[str, Any]]) -> Figure:
     for row in order:
         why = desk.trace.cite(row["evidence_id"], f"the coverage of '{row['trade']}'")
         shown = words.amount(row["probability"], "probability")
+        judged = desk.judged().get(row["trade"])
+        if judged:
+            shown += f" ({words.interval(judged['low90'], judged['high90'], 'probability')})"
         done = frozenset(card_of[o] for o in row["done"] if o in card_of)
         marks.append(coverage.Row(desk.label(row, "trade", "trade"), shown, frozenset(row["cards"]), done, why))
     cards = [(c, words.name("card", c)) for c in dict.fromkeys(card_of.values())]
@@ -171,19 +232,20 @@ def _packages(desk: Desk) -> Grid:
     words = desk.words
     names = {r["option"]: _name(desk, r) for r in desk.rows("options")}
     rows = []
-    for row in sorted(desk.rows("packages"), key=lambda r: r["rank"]):
+    for row in sorted(desk.rows("packages"), key=lambda r: r["rank"])[:MOST_PACKAGES]:
         what = f"the package {row['package']}"
         label, lang = desk.tongue(row, "label")
         rows.append(
             (
                 (Text(label, lang=lang, strong=True),),
-                (Text(", ".join(names.get(o, o) for o in row["options"])),),
-                (desk.number(row, "effect", "", what),),
+                (Text("; ".join(names.get(o, o) for o in row["options"])),),
+                (desk.number(row, "effect", "gain", what),),
                 (desk.plain(row["share_best"], "share", row, what),),
             )
         )
     head = tuple(words.text(f"options.{k}") for k in ("package", "options", "effect", "best"))
-    return Grid(head, tuple(rows), words.text("options.packages_caption"), numeric=(2, 3), widths=(4, 5, 3, 2))
+    note = words.say("options.packages_caption")
+    return Grid(head, tuple(rows), words.text("options.packages"), numeric=(2, 3), widths=(4, 6, 3, 2), note=note)
 
 
 def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
@@ -194,23 +256,29 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
         cost = str(row["cost"])
         word, _, _note = cost.partition(":") if ":" in cost else cost.partition(",")
         level = words.name("cost", word.strip()) if words.has(f"cost.{word.strip()}") else cost
-        delay: Spans = (desk.plain(row["delay_days"], "days", row, what),) if row["delay_days"] is not None else ()
+        delay: Spans = ()
+        if row["delay_days"] is not None:
+            years = row["delay_days"] >= LONG_DELAY_DAYS
+            length = row["delay_days"] / 365.25 if years else row["delay_days"]
+            delay = (desk.plain(length, "years" if years else "days", row, what),)
         effect: Spans = (Text(words.text("options.not_ranked")),)
         if row["effect_median"] is not None:
-            effect = (desk.number(row, "effect", "", what),)
+            effect = (desk.number(row, "effect", "gain", what),)
         known, lang = _status(desk, row)
         rows.append(
             (
-                (Text(_name(desk, row), strong=True),),
-                (Text(words.name("card", row["card"])),),
-                (Text(level),),
+                (
+                    Text(_name(desk, row), strong=True),
+                    Text(f" · {words.name('card', row['card'])}, {words.text('options.costs', level=level)}"),
+                ),
                 delay,
                 effect,
                 (Text(known, lang=lang),),
             )
         )
-    head = tuple(words.text(f"options.{k}") for k in ("option", "card", "cost", "delay", "effect", "status"))
-    return Grid(head, tuple(rows), words.text("options.caption"), numeric=(3, 4), widths=(5, 3, 2, 2, 3, 6))
+    head = tuple(words.text(f"options.{k}") for k in ("option", "delay", "effect", "status"))
+    note = words.say("options.caption")
+    return Grid(head, tuple(rows), words.text("options.table"), numeric=(1, 2), widths=(7, 2, 3, 6), note=note)
 
 
 def _status(desk: Desk, row: dict[str, Any]) -> tuple[str, str]:
@@ -218,6 +286,9 @@ def _status(desk: Desk, row: dict[str, Any]) -> tuple[str, str]:
     status = str(row["status"])
     outcome = status[status.rfind("(") + 1 : -1] if status.endswith(")") else status
     if desk.words.lang == "en":
+        day, _, event = status.partition(": ")
+        if event and row.get("status_on") and day == row["status_on"].isoformat():
+            return f"{event}, {desk.words.day(row['status_on'])}", ""
         return status, ""
     if not desk.words.has(f"option_status.{outcome}"):
         return status, "en"
@@ -231,19 +302,36 @@ def collect(desk: Desk) -> Section:
     if not rows:
         return desk.absent("collect", "collect")
     words = desk.words
-    names = {t: desk.label(r, "trade", "trade") for t, r in desk.latest_trades().items()}
     out = []
-    for row in sorted(rows, key=lambda r: r["rank"])[:MOST_ROWS]:
+    for row in sorted(rows, key=lambda r: r["rank"])[:MOST_LOOKS]:
         where, when = desk.tongue(row, "where"), desk.tongue(row, "when")
         what = f"the worth of looking for '{row['observation']}'"
         out.append(
             (
                 desk.said(row, "text"),
                 (Text(where[0], lang=where[1]), Text(" · "), Text(when[0], lang=when[1])),
-                (Text(names.get(row["trade"], words.name("trade", row["trade"]))),),
-                (desk.number(row, "value", "bits", what, middle=""),),
+                _either_way(desk, row, what),
+                (desk.number(row, "value", "bits", what, bare=True, middle=""),),
             )
         )
     head = tuple(words.text(f"collect.{k}") for k in ("what", "where", "tells", "value"))
-    grid = Grid(head, tuple(out), words.text("collect.caption"), numeric=(3,), widths=(6, 4, 3, 3))
+    note = words.say("collect.caption")
+    grid = Grid(head, tuple(out), words.text("collect.table"), numeric=(3,), widths=(5, 5, 5, 2), note=note)
     return Section("collect", words.text("section.collect"), (Para(words.say("collect.lead")), grid))
+
+
+def _either_way(desk: Desk, row: dict[str, Any], what: str) -> Spans:
+    """What the judgement would become: paid in arms, 69%: 89% if seen, 39% if not."""
+    words, judged = desk.words, desk.judged().get(row["trade"])
+    name = desk.judgement(row["trade"])
+    if judged is None or row.get("if_seen") is None or row.get("if_not_seen") is None:
+        return (Text(name),)
+    why = desk.trace.cite(judged["evidence_id"], f"the judgement '{row['trade']}'")
+    now = words.number(judged["probability"], "probability", why)
+    return words.say(
+        "collect.either_way",
+        trade=name,
+        now=now,
+        seen=desk.plain(row["if_seen"], "probability", row, what),
+        not_seen=desk.plain(row["if_not_seen"], "probability", row, what),
+    )

@@ -67,7 +67,7 @@ def _totals(desk: Desk, place: str) -> Spans:
                     Text("" if row["reading"] == "exactly" else words.name("claims", row["reading"]) + " "),
                     desk.plain(value, "", row, f"the claim {row['claim_id']}"),
                 ),
-                origin=row["origin_group"],
+                origin=desk.origin(row["origin_group"]),
                 period=f"{words.month(row['period_start'])}–{words.month(end)}",
             )
         )
@@ -122,7 +122,9 @@ def _place(desk: Desk, place: str, days: dict[dt.date, drawing.Day], number: int
         empty=str(counts["empty"]),
         cloud=str(counts["cloud"]),
     )
-    labels = {k: words.text(f"calendar.{k}") for k in ("ship", "empty", "cloud", "none", "visits", "seen", "unseen")}
+    labels = {
+        k: words.text(f"calendar.{k}") for k in ("ship", "empty", "cloud", "unsure", "none", "visits", "seen", "unseen")
+    }
     title = words.text("calendar.title", place=name)
     months = {m: words.short_month(m) for m in months_between(start, end)}
     svg = drawing.draw(f"fig-calendar-{number}", title, alt, start, end, days, visits, labels, months)

@@ -24,11 +24,14 @@ def sections(desk: Desk) -> tuple[Section, ...]:
         judge.options(desk),
         judge.collect(desk),
         closing.method(desk),
-        closing.sources(desk),
     ]
+    annexes = [claims.derived(desk), account.entries(desk)]
+    # Last, since it lists the documents that the printed figures lean on.
+    sources = closing.sources(desk)
     out = [s for s in made if s.present]
     if desk.missing:
         out.append(_missing(desk))
+    out += [s for s in (*annexes, sources) if s is not None and s.present]
     return tuple(out)
 
 

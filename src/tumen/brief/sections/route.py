@@ -24,7 +24,7 @@ def route(desk: Desk) -> Section:
     blocks: list[Block] = [Figure("map", svg, title, words.say("map.caption"), alt, wide=True)]
     if rows:
         head = (words.text("map.from"), words.text("map.to"), words.text("map.number"))
-        blocks.append(Grid(head, tuple(rows), words.text("map.table"), numeric=(2,), widths=(2, 2, 2)))
+        blocks.append(Grid(head, tuple(rows), words.text("map.table"), numeric=(2,), widths=(2, 2, 3)))
     return Section("map", words.text("section.map"), tuple(blocks))
 
 

@@ -65,6 +65,13 @@
   document.addEventListener("click", function (event) { if (held && !event.target.closest(".term")) hush(); });
   var print = document.querySelector("[data-print]");
   if (print) { print.hidden = false; print.addEventListener("click", function () { window.print(); }); }
+  var folds = [].slice.call(document.querySelectorAll(".fold"));
+  addEventListener("beforeprint", function () {
+    folds.forEach(function (fold) { fold.dataset.was = fold.open ? "open" : ""; fold.open = true; });
+  });
+  addEventListener("afterprint", function () {
+    folds.forEach(function (fold) { fold.open = fold.dataset.was === "open"; });
+  });
   var contents = document.querySelector(".contents details");
   if (contents && window.matchMedia("(max-width: 63.9rem)").matches) contents.open = false;
 })();
