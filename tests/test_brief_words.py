@@ -60,8 +60,11 @@ def test_the_korean_page_is_korean(tmp_path: Path) -> None:
         (9.84e9, "USD", "$9.8 billion", "98억 4,000만 달러"),
         (-3.2e8, "USD", "−$320 million", "−3억 2,000만 달러"),
         (0.382, "share", "38%", "38%"),
-        (0.002, "probability", "<1%", "<1%"),
-        (0.999, "probability", ">99%", ">99%"),
+        (0.002, "probability", "<1%", "1% 미만"),
+        (0.999, "probability", ">99%", "99% 초과"),
+        (67.1, "days", "67 days", "67일"),
+        (73.4, "units", "73 pieces", "73대"),
+        (-0.028, "gain", "0.0", "0.0"),
         (0.1234, "bits", "0.12 bits", "0.12비트"),
         (float("nan"), "rounds", "not known rounds", "알 수 없음발"),
     ],
@@ -78,7 +81,7 @@ def test_amounts(value: float, unit: str, en: str, ko: str) -> None:
 def test_intervals_say_their_unit_once() -> None:
     en, ko = Words("en"), Words("ko")
     assert en.interval(3.9e9, 12.6e9, "USD") == "$3.9–12.6 billion"
-    assert en.interval(9.5e8, 4.8e9, "USD") == "$950 million–4.8 billion"
+    assert en.interval(9.5e8, 4.8e9, "USD") == "$0.95–4.8 billion"
     assert en.interval(-1e9, 2e9, "USD") == "−$1 billion to $2 billion"
     assert ko.interval(3.9e9, 12.6e9, "USD") == "39억~126억 달러"
     assert ko.interval(0.1, 0.2, "share") == "10~20%"
@@ -107,3 +110,22 @@ def test_korean_particles_follow_the_word(name: str, sentence: str) -> None:
     words = Words("ko")
     words._texts = {**words._texts, "probe": "{a}이/가 건넨"}
     assert words.text("probe", a=name) == sentence
+
+
+def test_an_estimate_and_its_interval_are_told_to_one_precision() -> None:
+    en, ko = Words("en"), Words("ko")
+    nine = en.number(9.02e6, "rounds", "e", 6.05e6, 13.2e6)
+    assert (nine.shown, nine.interval) == ("9.0 million rounds", "6.0–13.2 million")
+    low = en.number(7.4e5, "rounds", "e", 4.9e5, 1.1e6, bare=True)
+    assert (low.shown, low.interval) == ("0.74 million", "0.49–1.1 million")
+    sure = en.number(0.985, "probability", "e", 0.96, 0.998)
+    assert (sure.shown, sure.interval) == ("98%", "96% to >99%")
+    ratio = ko.number(2.8, "ratio", "e", 2.0, 3.8, bare=True)
+    assert (ratio.shown, ratio.interval) == ("2.8", "2.0~3.8")
+
+
+def test_months_are_told_short() -> None:
+    en, ko = Words("en"), Words("ko")
+    a, b, c = dt.date(2023, 8, 1), dt.date(2023, 10, 31), dt.date(2024, 2, 29)
+    assert (en.months(a, b), en.months(a, c), en.months(a, a)) == ("Aug–Oct 2023", "Aug 2023–Feb 2024", "Aug 2023")
+    assert (ko.months(a, b), ko.months(a, c)) == ("2023. 8.~10.", "2023. 8.~2024. 2.")

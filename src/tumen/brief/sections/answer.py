@@ -2,68 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
-from tumen.brief.blocks import Block, Cards, Figure, Notice, Number, Para, Section, Span, Spans, Text, Word
+from tumen.brief.blocks import Block, Cards, Figure, Number, Para, Section, Span, Spans, Text, Word
 from tumen.brief.desk import Desk
 from tumen.brief.figures import account
 
 COUNTED = ("visits", "voyages", "containers", "rounds")
 CARDS = ("owed_usd", "value_usd", "returned_usd", "rounds", "containers", "voyages", "visits", "share_of_russian_fire")
-
-# How the steps name their checks, and the key of the words for each in `words.<lang>.yaml` under `check`.
-CHECKS = (
-    (r"effective parameter points, (.+)", "parameter_points"),
-    (r"distinct paths, (.+)", "distinct_paths"),
-    (r"prior-posterior overlap, (.+)", "prior_overlap"),
-    (r"sensitivity to the (.+)", "prior_moved"),
-    (r"share of information from totals, (.+)", "totals_share"),
-    (r"choice of looks, (.+)", "choice_of_looks"),
-    (r"look in doubt \d+, (.+)", "look_in_doubt"),
-    (r"total not used \d+, (.+)", "total_not_used"),
-    (r"contradiction \d+.*", "contradiction"),
-    (r"surprising: (.+)", "surprising"),
-    (r"effective sample size", "sample_size"),
-    (r"effective sample size without (.+)", "sample_size_without"),
-    (r"effective sample size, (.+)", "sample_size_at"),
-    (r"tail of the weights \(Pareto k\)", "pareto_k"),
-    (r"upstream worlds kept", "worlds_kept"),
-    (r"prior sensitivity, (.+)", "prior_sensitivity"),
-    (r"voyages outside the period", "outside_period"),
-    (r"impossible containers, (.+)", "impossible_containers"),
-    (r"unreadable claim, (.+)", "unreadable_claim"),
-    (r"rounds are kept", "rounds_kept"),
-    (r"published rates met", "published_rates_met"),
-    (r"published shares met", "published_shares_met"),
-    (r"published ratios met", "published_ratios_met"),
-    (r"share of fire hangs on: (.+)", "fire_hangs_on"),
-    (r"double entry", "double_entry"),
-    (r"books agree with balance", "books_agree"),
-    (r"flows counted twice", "counted_twice"),
-    (r"unpriced entries", "unpriced"),
-    (r"entries without a price on some basis", "unpriced_basis"),
-    (r"munitions without a price", "unpriced_munitions"),
-    (r"value that rests on assumed prices", "assumed_prices"),
-    (r"agreement with pyAgrum", "pyagrum"),
-    (r"ranking robust", "ranking_robust"),
-    (r"settings draws", "settings_draws"),
-    (r"balance known", "balance_known"),
-    (r"reports merged", "reports_merged"),
-)
-
-DETAILED = frozenset(
-    [
-        "look_in_doubt",
-        "total_not_used",
-        "contradiction",
-        "impossible_containers",
-        "unreadable_claim",
-        "counted_twice",
-        "unpriced",
-        "unpriced_basis",
-        "unpriced_munitions",
-    ]
-)
 
 
 def answer(desk: Desk) -> Section:
@@ -226,72 +170,3 @@ def figures(desk: Desk) -> Section:
         return desk.absent("figures", "headline")
     blocks: list[Block] = [Cards(tuple(cards)), Para(desk.words.say("page.legend_interval"), "note")]
     return Section("figures", desk.words.text("section.figures"), tuple(blocks))
-
-
-def checks(desk: Desk) -> Section:
-    """Checks of the model that did not pass, named before anything leans on them."""
-    rows = desk.rows("diagnostics")
-    if not rows:
-        return desk.absent("checks", "diagnostics")
-    failed = [r for r in rows if not r["passed"]]
-    heading = desk.words.text("section.checks")
-    if not failed:
-        why = desk.trace.make(desk.words.text("evidence.sum_checks"), [r["evidence_id"] for r in rows])
-        desk.trace.cite(why, "the number of checks")
-        count = desk.words.number(len(rows), "", why)
-        return Section(
-            "checks",
-            desk.words.text("section.checks_passed"),
-            (Para(desk.words.say("checks.none", count=count), "note"),),
-        )
-    items = tuple(_check(desk, r) for r in failed)
-    notice = Notice(desk.words.text("checks.lead"), items)
-    return Section("checks", heading, (notice,))
-
-
-def _check(desk: Desk, row: dict) -> Spans:
-    """A check in plain words; one that the catalogue does not know is told in its own words."""
-    words, what = desk.words, f"the check '{row['name']}'"
-    known = check_words(row["step"], row["name"])
-    if known is None:
-        name: Spans = (Text(f"{words.name('step', row['step'])} · "), Text(row["name"], lang=words.foreign))
-        value = desk.plain(row["value"], "", row, what)
-        if row["limit"] is None:
-            line = words.say("checks.item_no_limit", name=name, value=value)
-        else:
-            line = words.say("checks.item", name=name, value=value, limit=desk.plain(row["limit"], "", row, what))
-        return (*line, Text(" "), *desk.said(row, "text"))
-    key, subject = known
-    unit = words.text(f"check.{key}.unit")
-    places: dict[str, Span | Spans | str] = {
-        "subject": _subject(desk, subject),
-        "value": desk.plain(row["value"], unit, row, what),
-        "limit": desk.plain(row["limit"], unit, row, what) if row["limit"] is not None else "",
-    }
-    head = words.say("checks.head", name=words.say(f"check.{key}.name", **places))
-    told = words.say(f"check.{key}.text", **places)
-    # What exactly clashes is known in English only; in Korean the number leads to it.
-    tail: Spans = (Text(" "), *desk.said(row, "text")) if key in DETAILED and words.lang == "en" else ()
-    return (*(Text(s.text, strong=True) if isinstance(s, Text) else s for s in head), Text(" "), *told, *tail)
-
-
-def _subject(desk: Desk, subject: str) -> str:
-    """What a check is about: a place, an origin, or a part of the model, in the language of the brief."""
-    parts = []
-    for part in (p.strip() for p in subject.split(", ")):
-        name = desk.words.name("check_subject", part) if desk.words.has(f"check_subject.{part}") else ""
-        parts.append(name or (place_name(desk, part) if place_name(desk, part) != part else desk.origin(part)))
-    return ", ".join(p for p in parts if p)
-
-
-def check_words(step: str, name: str) -> tuple[str, str] | None:
-    """The catalogue's key for a check and what it is about; None for a check that it does not know.
-
-    >>> check_words("count", "distinct paths, Najin"), check_words("front", "published rates met")
-    (('distinct_paths', 'Najin'), ('published_rates_met', ''))
-    """
-    for pattern, key in CHECKS:
-        found = re.fullmatch(pattern, name)
-        if found:
-            return key, (found[1] if found.groups() else "")
-    return None

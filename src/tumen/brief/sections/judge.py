@@ -139,6 +139,8 @@ def redlines(desk: Desk) -> Section:
         reason, foreign = desk.tongue(row, "why")
         # The step adds the state and the numbers to the reason that the case gives; here they have columns.
         reason = re.split(r" (?:State|상태): ", reason)[0]
+        # A word about the case's own files is for its authors, not for readers of the brief.
+        reason = " ".join(s for s in re.split(r"(?<=[.다]) ", reason) if ".toml" not in s)
         name: Spans = (Text(label or row["text"], lang=lang, strong=True), Text(": "), Said(reason, why, foreign))
         out.append((name, (state, *since), _measured(desk, row), chance))
     head = tuple(words.text(f"redlines.{k}") for k in ("line", "state", "measured", "chance"))

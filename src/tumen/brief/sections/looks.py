@@ -98,7 +98,8 @@ def _days(desk: Desk, rows: list[dict[str, Any]]) -> dict[str, dict[dt.date, dra
         why = desk.trace.cite(best["evidence_id"], f"the look {best['look_id']}")
         tip = f"{desk.words.day(day)}: {desk.words.text('calendar.' + state)}"
         if best["sensor"]:
-            tip += f" ({best['sensor']})"
+            name = str(best["sensor"])
+            tip += f" ({desk.words.name('sensor', name) if desk.words.has(f'sensor.{name}') else name})"
         out[place][day] = drawing.Day(state, why, tip)
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tumen.brief.blocks import Notice, Section, Text
 from tumen.brief.desk import Desk
-from tumen.brief.sections import account, answer, claims, closing, front, images, judge, looks, route
+from tumen.brief.sections import account, answer, checks, claims, closing, front, images, judge, looks, route
 
 
 def sections(desk: Desk) -> tuple[Section, ...]:
@@ -12,7 +12,7 @@ def sections(desk: Desk) -> tuple[Section, ...]:
     made = [
         answer.answer(desk),
         answer.figures(desk),
-        answer.checks(desk),
+        checks.checks(desk),
         route.route(desk),
         looks.calendar(desk),
         claims.claims(desk),
