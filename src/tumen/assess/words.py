@@ -1,9 +1,9 @@
 """Words of likelihood: from a probability to the word of an official yardstick, and to its boundaries.
 
-PHIA: the probability yardstick of the UK's Professional Head of Intelligence Assessment
-(College of Policing and Ministry of Defence print the same table): about 0-5, 10-20, 25-35,
-40-50, 55-75, 80-90, 95-100 %. It leaves gaps on purpose. Rule here: a probability in a gap takes
-the word on the nearer side, and in the very middle of a gap the word nearer to one half.
+PHIA: the probability yardstick of the UK's Professional Head of Intelligence Assessment ("Explaining Uncertainty in UK
+Intelligence Assessment", GOV.UK, 24 March 2025; the police, College of Policing and Ministry of Defence print the same
+seven ranges): about 0-5, 10-20, 25-35, 40-50, 55-75, 80-90, 95-100 %. It leaves gaps on purpose. Rule here: a
+probability in a gap takes the word on the nearer side, and in the very middle of a gap the word nearer to one half.
 ICD 203: Intelligence Community Directive 203, Analytic Standards (Office of the Director of
 National Intelligence, 2 January 2015), D.6.e(2)(a): 1-5, 5-20, 20-45, 45-55, 55-80, 80-95,
 95-99 %. Rule here: a probability on a boundary takes the word nearer to one half, and below

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -30,8 +31,9 @@ AT_LEAST_EXCESS, UP_TO_FLOOR = 0.25, 0.5
 KG_PER_TONNE = 1000.0
 MEAN_MONTH_DAYS = 365.25 / 12
 Z95 = 1.6448536269514722  # the standard normal's 95 % point
-# Of figures that the model and the spread of sources explain, nine in ten should be met; of a dozen, seldom under this.
-MET = 0.75
+# Of figures that the model and the spread of sources explain nine in ten should be met, more or less by chance; a
+# check fails where so few are met as chance alone would give less than once in twenty.
+NOMINAL, SELDOM = 0.9, 0.05
 # Where sources lie further apart than this factor, meeting one of them says little.
 WEAK = 3.0
 
@@ -689,7 +691,22 @@ def _met(name: str, told: list[dict]) -> tuple[float, float, bool, str]:
         )
     if spread > WEAK:
         text += ". A weak test: the ratios of both sides' fire, in which a source's way of counting cancels, tell more"
-    return agree / len(told), MET, agree >= MET * len(told), text
+    least = fewest(len(told))
+    return agree / len(told), least / len(told), agree >= least, text
+
+
+def fewest(size: int) -> int:
+    """Fewest of `size` figures that should be met: fewer would be chance less than once in twenty.
+
+    >>> [fewest(n) for n in (1, 2, 3, 4, 10, 15)]
+    [0, 1, 2, 2, 7, 11]
+    """
+    below = 0.0
+    for met in range(size + 1):
+        below += math.comb(size, met) * NOMINAL**met * (1 - NOMINAL) ** (size - met)
+        if below >= SELDOM:
+            return met
+    return size
 
 
 def _causes(world: World, supply: Supply, last: dt.date) -> dict[str, np.ndarray]:
