@@ -51,6 +51,7 @@ CHECKS = (
     (r"ranking robust", "ranking_robust", "share"),
     (r"settings draws", "settings_draws", "rate"),
     (r"balance known", "balance_known", ""),
+    (r"one candour for all", "one_candour", "share"),
     (r"reports merged", "reports_merged", ""),
 )
 
