@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,3 +108,21 @@ def test_a_pdf_without_typst_says_what_to_install(
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(BriefError, match="tumen\\[pdf\\]"):
         make_brief(world.tables, about(), world.evidence, tmp_path, pdf=True, made_by=world.made_by(), figures=False)
+
+
+def test_the_program_that_ran_lies_in_the_package(world: World, tmp_path: Path) -> None:
+    made = make_package(world.tables, about(), tmp_path)
+    wheel = next(made.glob("tumen-*.whl"))
+    lines = (made / "versions.txt").read_text().splitlines()
+    assert lines[0] == f"./{wheel.name}"
+    assert any(line.startswith("numpy==") for line in lines)
+    assert not [line for line in lines if "@" in line or "//" in line]  # no address, no path of the machine
+    with zipfile.ZipFile(wheel) as found:
+        names = found.namelist()
+        assert found.testzip() is None
+        assert {"tumen/cli.py", "tumen/brief/words.ko.yaml"} <= set(names)
+        assert not [n for n in names if "__pycache__" in n]
+        info = next(n for n in names if n.endswith(".dist-info/entry_points.txt"))
+        assert b"tumen = tumen.cli:main" in found.read(info)
+    again = make_package(world.tables, about(), tmp_path / "again")
+    assert (again / wheel.name).read_bytes() == wheel.read_bytes()

@@ -7,14 +7,17 @@ README with the two commands. Every file's SHA-256 stands in the crate (RO-Crate
 
 from __future__ import annotations
 
+import base64
 import csv
 import datetime as dt
 import hashlib
 import io
 import json
 import platform
+import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +36,9 @@ CRATE = "ro-crate-metadata.json"
 SPEC = "https://w3id.org/ro/crate/1.1"
 # Files of a case that are text an analyst wrote; archives and scenes are named by the case, not copied.
 CASE_TEXT = (".toml", ".yaml", ".yml", ".csv", ".geojson", ".md", ".txt")
-PACKAGES = ("numpy", "scipy", "pyarrow", "pydantic", "pyyaml", "jinja2", "babel", "pyagrum", "typst", "numba")
+# Extras of the program that a run may have used; what is installed of them is pinned too.
+EXTRAS = ("pdf", "ais", "imagery")
+PLAIN_TIME = (2020, 1, 1, 0, 0, 0)  # of every file in the wheel, so that the same program gives the same bytes
 
 
 def make_package(
@@ -59,7 +64,8 @@ def make_package(
         _copy_case(about.folder, aside / "case")
     records = list(steps)
     (aside / "prov.json").write_text(json.dumps(provenance(records, named, about), indent=1, sort_keys=True), "utf-8")
-    (aside / "versions.txt").write_text(_versions(), "utf-8")
+    wheel = write_wheel(aside)
+    (aside / "versions.txt").write_text(_versions(wheel.name), "utf-8")
     (aside / "README.md").write_text(_readme(about), "utf-8")
     crate = _crate(aside, about, named, records, [p for p in pages if p.suffix in (".html", ".pdf")])
     (aside / CRATE).write_text(json.dumps(crate, indent=1, ensure_ascii=False), "utf-8")
@@ -148,13 +154,52 @@ def provenance(steps: Iterable[StepRecord], tables: Mapping[str, pa.Table], abou
     return out
 
 
-def _versions() -> str:
-    lines = [f"tumen=={tumen.__version__}"]
-    for name in PACKAGES:
+def write_wheel(folder: Path) -> Path:
+    """The program that ran, as a wheel: a reader needs no one's permission or memory to have the same one."""
+    about = metadata.distribution("tumen")
+    info = f"tumen-{tumen.__version__}.dist-info"
+    source = Path(tumen.__file__).parent
+    files = {
+        f"tumen/{path.relative_to(source).as_posix()}": path.read_bytes()
+        for path in sorted(source.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+    }
+    files[f"{info}/METADATA"] = (about.read_text("METADATA") or "").encode()
+    files[f"{info}/entry_points.txt"] = (about.read_text("entry_points.txt") or "").encode()
+    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tumen\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    record = "".join(
+        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')},{len(data)}\n"
+        for name, data in files.items()
+    )
+    files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
+    target = folder / f"tumen-{tumen.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for name, data in files.items():
+            wheel.writestr(zipfile.ZipInfo(name, PLAIN_TIME), data, zipfile.ZIP_DEFLATED)
+    return target
+
+
+def _versions(wheel: str) -> str:
+    """The wheel beside this file, and every library under it at the version that ran."""
+    pinned: dict[str, str] = {}
+    todo = ["tumen"]
+    while todo:
+        name = todo.pop()
         try:
-            lines.append(f"{name}=={metadata.version(name)}")
+            found = metadata.distribution(name)
         except metadata.PackageNotFoundError:
+            continue  # an extra that is not installed did not run
+        key = found.metadata["Name"].lower().replace("_", "-")
+        if key in pinned:
             continue
+        pinned[key] = found.version
+        for line in found.requires or ():
+            needed, _, condition = line.partition(";")
+            extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", condition)
+            if extra is None or (name == "tumen" and extra[1] in EXTRAS):
+                match = re.match(r"[A-Za-z0-9._-]+", needed.strip())
+                todo += [match[0]] if match else []
+    lines = [f"./{wheel}", *(f"{name}=={version}" for name, version in sorted(pinned.items()) if name != "tumen")]
     return "\n".join([*lines, f"# Python {platform.python_version()} on {sys.platform}", ""])
 
 
@@ -167,16 +212,23 @@ As known on {about.as_of.isoformat()}. To recompute every figure of the brief:
     pip install -r versions.txt
     tumen run case --as-of {about.as_of.isoformat()}
 
-The first command takes the versions that this run used; the second writes the brief anew and prints the
-figures. `tumen why case owed_usd` then shows what a figure stands on.
+Both are run in this folder. The first installs the program that lies here and the versions of its libraries
+that this run used (best into an environment of its own: `python -m venv .venv`); the second computes everything
+from the text in `case/`, prints the figures and writes the brief anew. To hold the two side by side:
+
+    tumen show case headline --as-of {about.as_of.isoformat()} --format csv
+    cat tables/headline.csv
+
+`tumen why case owed_usd` then shows what a figure stands on.
 
 | path | what it is |
 | --- | --- |
-| `case/` | the text of the case as an analyst wrote it, every row with its source |
+| `case/` | the text of the case as an analyst wrote it, byte for byte, every row with its source |
 | `tables/*.parquet` | every table of the run; column docs, units and the meaning of an empty cell are in the file |
-| `tables/*.csv` | the same for tables that are no draws; lists are joined by semicolons |
+| `tables/*.csv` | the same for tables that are no draws; lists are joined by semicolons, and a cell that a spreadsheet would run as a formula begins with an apostrophe |
 | `prov.json` | which computation made which table from which (W3C PROV) |
-| `versions.txt` | the program and the libraries that made them |
+| `tumen-*.whl` | the program that made them |
+| `versions.txt` | the libraries that it ran with, each with its version |
 | `{CRATE}` | what is here, with the SHA-256 of each file (RO-Crate 1.1) |
 
 A figure is the median of its draws, an interval the 5 % and 95 % points. Draw number d is the same imagined
@@ -243,6 +295,7 @@ _KINDS = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
     ".txt": "text/plain",
+    ".whl": "application/zip",
 }
 
 
