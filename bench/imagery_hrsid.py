@@ -26,7 +26,7 @@ def main() -> None:
     hits = labels = found = 0
     for path in sorted(args.folder.glob("*.json")):
         boxes = json.loads(path.read_text())["boxes_xywh_area"]
-        settings = DetectSettings(sensor="sar", pixel_m=2.0, chips=False, min_probability=args.floor)
+        settings = DetectSettings(sensor="sar", chips=False, min_probability=args.floor)
         rows = detect([str(path.with_suffix(".png"))], land=Land(osm=False), settings=settings)[
             "detections"
         ].to_pylist()

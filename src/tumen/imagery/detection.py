@@ -157,8 +157,11 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
 
 
 def _radar(scene: Scene, land: Land, settings: DetectSettings):
-    from tumen.imagery import radar_ships, sar
+    from tumen.imagery import harbour, radar_ships, sar
 
+    if harbour.is_fine(scene):
+        fine = harbour.search(scene, land)
+        return fine.ships, fine.usable, fine.water_px, scene
     looks = float(settings.looks or getattr(scene.annotation, "looks", 4.4))
     seen = sar.search(scene, land, settings.pfa, looks, settings.threads)
     notes = []

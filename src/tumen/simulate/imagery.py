@@ -156,3 +156,67 @@ def write_scene(
                                 add_ship(rng, strip, shifted, mean)
                     out.write(np.minimum(np.sqrt(strip), 65535).astype(np.uint16), band, window=Window(0, y, width, n))
     return truth
+
+
+def harbour(rng: np.random.Generator, side: int = 800, looks: float = 3.0) -> tuple[np.ndarray, list[TrueShip]]:
+    """A false 8-bit picture of a harbour in high-resolution radar, and its ships.
+
+    Land with buildings fills one side behind a crooked shore; a quay and a pier reach into the water; ships lie free,
+    along the quay and abreast in pairs, 30 to 160 pixels long. Bright things are smeared along azimuth (columns)
+    and saturate, as in published pictures. The picture is turned by a random multiple of 90 degrees.
+    """
+    from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+    y, x = np.mgrid[0:side, 0:side].astype(float)
+    shore = 0.62 * side + 25 * gaussian_filter1d(rng.standard_normal(side), 40, mode="wrap") * 8
+    quay = (int(0.15 * side), int(0.6 * side))
+    shore[quay[0] : quay[1]] = 0.6 * side  # a straight wall
+    land = y > shore[None, :]
+    pier = (np.abs(x - 0.72 * side) < 9) & (y > 0.35 * side)
+    mean = np.ones((side, side))
+    mean[land | pier] = 6.0
+    town = gaussian_filter(rng.standard_normal((side, side)), 6)
+    roofs = gaussian_filter((rng.random((side, side)) < 0.006).astype(float), 1.2)
+    mean += land * (25 * (town > town.std()) + 4000 * roofs * (y > shore[None, :] + 12))
+    inland = y - shore[None, :]
+    mean[(inland > 0) & (inland < 4) & (rng.random((1, side)) < 0.6)] = 60  # the wall's edge
+    for row in range(4):  # container stacks behind the quay
+        band = (inland > 22 + 26 * row) & (inland < 34 + 26 * row) & (x > quay[0]) & (x < quay[1])
+        mean[band & (np.sin(x / 23 + row) > -0.4)] = 150
+    truth: list[TrueShip] = []
+
+    def moor(cx: float, cy: float, length: float, angle: float) -> None:
+        ship = TrueShip(cx, cy, length, length / float(rng.uniform(4.5, 7)), angle, float(rng.uniform(60, 250)))
+        along = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)
+        across = -(x - cx) * np.sin(angle) + (y - cy) * np.cos(angle)
+        hull = (np.abs(along) < ship.length_px / 2) & (np.abs(across) < ship.width_px / 2)
+        spots = gaussian_filter((rng.random(hull.shape) < 0.03).astype(float), 1.0) * 12
+        mean[hull] += ship.contrast * (0.4 + rng.standard_gamma(1.5, hull.sum()) / 3 + spots[hull])
+        truth.append(ship)
+
+    at = quay[0] + 20.0
+    while True:  # along the quay, bow to stern
+        length = float(rng.uniform(35, 110))
+        if at + length > quay[1] - 10:
+            break
+        if rng.random() < 0.6:
+            moor(at + length / 2, 0.6 * side - length / 11 - 3, length, 0.0)
+        at += length + float(rng.uniform(8, 50))
+    for cx, cy in ((0.12, 0.12), (0.45, 0.15), (0.85, 0.15), (0.2, 0.38), (0.52, 0.38), (0.88, 0.45)):
+        if rng.random() < 0.75:
+            length, angle = float(rng.uniform(30, 120)), float(rng.uniform(-np.pi / 2, np.pi / 2))
+            moor(cx * side, cy * side, length, angle)
+            if rng.random() < 0.4:  # a second one abreast
+                off = length / 5.0 + 4
+                moor(cx * side - off * np.sin(angle), cy * side + off * np.cos(angle), length * 0.8, angle)
+    power = mean * rng.standard_gamma(looks, (side, side)) / looks
+    power = gaussian_filter(power, 0.6)
+    power += 0.02 * gaussian_filter1d(np.maximum(mean - 40, 0), 15, axis=0)
+    picture = np.clip(np.sqrt(power) * 17, 0, 255).astype(np.uint8)
+    for _ in range(int(rng.integers(0, 4))):
+        picture = np.rot90(picture)
+        truth = [
+            TrueShip(t.y, side - t.x, t.length_px, t.width_px, float((t.angle) % np.pi - np.pi / 2), t.contrast)
+            for t in truth
+        ]
+    return np.ascontiguousarray(picture), truth

@@ -1,0 +1,186 @@
+"""Radar, piece by piece: strips, narrow water, sidelobes, touching ships, harbours, flags."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+rasterio = pytest.importorskip("rasterio", reason="needs the imagery extra")
+pytest.importorskip("numba", reason="needs the imagery extra")
+
+from tumen.imagery import (  # noqa: E402
+    DetectSettings,
+    Land,
+    detect,
+    sar,
+)
+from tumen.imagery import radar_ships as rs  # noqa: E402
+from tumen.imagery.sar import Blob  # noqa: E402
+from tumen.imagery.scene import open_scene  # noqa: E402
+from tumen.simulate.imagery import clutter, harbour, write_scene  # noqa: E402
+
+NO_LAND = Land(osm=False)
+PLAIN = DetectSettings(chips=False)
+
+
+def picture(path, values, names=(), driver="GTiff", **profile):
+    values = values if values.ndim == 3 else values[None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(
+            path, "w", driver=driver, width=values.shape[2], height=values.shape[1], count=len(values),
+            dtype=values.dtype, **profile,
+        ) as out:  # fmt: skip
+            out.write(values)
+            for i, name in enumerate(names, 1):
+                out.set_band_description(i, name)
+    return path
+
+
+def blob(level: np.ndarray, floor: float = 2.0) -> Blob:
+    """A blob of the pixels of a picture of contrasts, the same in both polarisations."""
+    y, x = np.nonzero(level > floor)
+    amplitude = np.sqrt(level[y, x])[:, None].repeat(2, 1)
+    return Blob(y, x, amplitude, np.ones(2), float(level.max()), 1, 1.0, 0.3)
+
+
+def bar(level: np.ndarray, x: float, y: float, length: float, width: float, angle: float, value: float) -> None:
+    v, u = np.mgrid[0 : level.shape[0], 0 : level.shape[1]] + 0.5
+    along = (u - x) * np.cos(angle) + (v - y) * np.sin(angle)
+    across = -(u - x) * np.sin(angle) + (v - y) * np.cos(angle)
+    level[(np.abs(along) < length / 2) & (np.abs(across) < width / 2)] += value
+
+
+def test_strips_give_what_a_single_strip_gives(tmp_path, monkeypatch):
+    """Cutting into strips loses and doubles nothing, also for ships on a seam and whatever the storage."""
+    rng = np.random.default_rng(1)
+    image = np.sqrt(clutter(rng, "gamma", (2 * 1500, 700), 8000)).astype(np.uint16).reshape(2, 1500, 700)
+    for y in (100, 380, 512, 640, 767, 1023, 1279, 1490):
+        image[:, y - 2 : y + 3, 200:215] = 1500
+    found = []
+    for rows, profile in ((64 * 64, {}), (4 * 64, {}), (4 * 64, {"compress": "deflate", "tiled": True})):
+        monkeypatch.setattr(sar, "STRIP", rows)
+        path = picture(tmp_path / f"{rows}{len(profile)}.tif", image, ("VV", "VH"), **profile)
+        rows = detect([str(path)], land=NO_LAND, settings=PLAIN)["detections"].to_pylist()
+        found.append([(round(r["x"]), round(r["y"])) for r in rows])
+    assert [y for _, y in found[0]] == pytest.approx([100, 380, 512, 640, 767, 1023, 1279, 1490], abs=2)
+    assert found[0] == found[1] == found[2]
+
+
+def test_calibrated_floats_and_decibels_find_the_same_ship(tmp_path):
+    rng = np.random.default_rng(2)
+    power = clutter(rng, "gamma", (600, 600), 0.01)
+    power[300:304, 200:215] = 0.9
+    places = []
+    for name, values in (("linear", np.sqrt(power)), ("db", 10 * np.log10(power))):
+        path = picture(tmp_path / f"{name}.tif", values.astype(np.float32), ("VV",))
+        rows = detect([str(path)], land=NO_LAND, settings=PLAIN)["detections"].to_pylist()
+        places.append([(round(r["x"]), round(r["y"])) for r in rows])
+    assert places[0] == places[1] == [(208, 302)]
+
+
+def test_ship_in_water_narrower_than_a_block(tmp_path):
+    """A basin of 30 pixels between land has too few pixels for statistics of its own; it borrows its neighbours'."""
+    rng = np.random.default_rng(3)
+    values = np.sqrt(clutter(rng, "gamma", (512, 512), 8000)).astype(np.uint16)
+    profile = {"crs": "EPSG:32652", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 4_700_000)}
+    values[:, 300:] = 700  # land
+    values[240:256, 300:460] = np.sqrt(clutter(rng, "gamma", (16, 160), 8000))
+    values[246:250, 400:415] = 1500
+    path = picture(tmp_path / "basin.tif", values, ("VV",), **profile)
+    geo = open_scene(path).geo
+    corners = [(300, 0), (512, 0), (512, 512), (300, 512), (300, 256), (460, 256), (460, 240), (300, 240), (300, 0)]
+    lon, lat = geo.lonlat(*zip(*corners, strict=True))
+    ring = [[float(a), float(b)] for a, b in zip(lon, lat, strict=True)]
+    land = tmp_path / "land.geojson"
+    land.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    rows = detect([str(path)], land=Land(osm=False, files=(str(land),)), settings=PLAIN)["detections"].to_pylist()
+    assert [(round(r["x"], -1), round(r["y"], -1)) for r in rows] == [(410, 250)]
+
+
+def test_sidelobes_of_a_bright_point_do_not_lengthen_a_ship():
+    level = np.ones((90, 90))
+    bar(level, 45, 45, 20, 3, np.radians(35), 100)
+    plain = rs.measure(blob(level), 10.0)
+    level[44:46, 44:46] = 6_000
+    for d in range(2, 40):
+        level[44:46, [44 - d, 45 + d]] += 6_000 * 0.008 * (3 / max(d, 3)) ** 1.6
+        level[[44 - d, 45 + d], 44:46] += 6_000 * 0.008 * (3 / max(d, 3)) ** 1.6
+    (hull,) = rs.objects([blob(level)], 10.0)
+    starred = rs.measure(hull, 10.0)
+    assert starred.length_px == pytest.approx(plain.length_px, rel=0.25)
+    assert np.degrees(starred.angle) == pytest.approx(35, abs=8)
+
+
+def test_touching_ships_are_parted_and_a_hull_with_two_bright_ends_is_not():
+    level = np.ones((80, 80))
+    bar(level, 30, 40, 22, 3, np.pi / 2, 150)
+    bar(level, 38, 40, 22, 3, np.pi / 2, 120)
+    bar(level, 34, 40, 8, 3, 0.0, 12)  # what joins them
+    assert sorted(round(p.x.mean()) for p in rs.objects([blob(level)], 10.0)) == pytest.approx([30, 38], abs=1)
+    level = np.ones((80, 80))
+    bar(level, 40, 40, 30, 3, 0.5, 10)
+    bar(level, 31, 35, 5, 4, 0.5, 300)
+    bar(level, 49, 45, 5, 4, 0.5, 500)
+    assert len(rs.objects([blob(level)], 10.0)) == 1
+
+
+def test_simulated_harbour_without_a_coastline(tmp_path):
+    hits = found = ships = 0
+    for seed in (1, 2):
+        values, truth = harbour(np.random.default_rng(seed), 700)
+        path = picture(tmp_path / f"h{seed}.png", values, driver="PNG")
+        rows = detect([str(path)], land=NO_LAND, settings=DetectSettings(sensor="sar", chips=False))[
+            "detections"
+        ].to_pylist()
+        for ship in truth:
+            hits += any(np.hypot(r["x"] - ship.x, r["y"] - ship.y) < 0.35 * ship.length_px for r in rows)
+        ships, found = ships + len(truth), found + len(rows)
+    assert hits >= 0.8 * ships
+    assert hits >= 0.7 * found
+
+
+def test_large_fine_picture_is_searched_in_windows(tmp_path):
+    """A ship is found once wherever the windows meet."""
+    from tumen.imagery import harbour as search
+
+    rng = np.random.default_rng(5)
+    values = np.sqrt(clutter(rng, "gamma", (900, 900), 300.0)).astype(np.uint8)
+    truth = [(450, 200), (200, 460), (700, 700), (455, 455)]
+    for x, y in truth:
+        values[y - 5 : y + 5, x - 25 : x + 25] = 250
+    path = picture(tmp_path / "wide.png", values, driver="PNG")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "WINDOW", 512)
+        patch.setattr(search, "OVERLAP", 192)
+        rows = detect([str(path)], land=NO_LAND, settings=DetectSettings(sensor="sar", chips=False))[
+            "detections"
+        ].to_pylist()
+    assert sorted((round(r["x"], -1), round(r["y"], -1)) for r in rows) == sorted(
+        (round(x, -1), round(y, -1)) for x, y in truth
+    )
+    assert all(45 < r["length_px"] < 58 for r in rows)
+    assert all(r["length_m"] is None for r in rows)  # the scale is not known
+
+
+def test_real_harbour_pictures(shared):
+    """Ships in the water of a published high-resolution picture (HRSID); its quays are another matter."""
+    path = shared / "data/imagery/hrsid_samples/P0123_4800_5600_4800_5600.png"
+    boxes = json.loads(path.with_suffix(".json").read_text())["boxes_xywh_area"]
+    rows = detect([str(path)], land=NO_LAND, settings=DetectSettings(sensor="sar", chips=False))[
+        "detections"
+    ].to_pylist()
+    hit = sum(any(x <= r["x"] <= x + w and y <= r["y"] <= y + h for r in rows) for x, y, w, h, _ in boxes)
+    assert hit >= 5
+    assert len(rows) <= 10
+
+
+def test_simulated_scene_is_told_apart_in_both_storages(tmp_path):
+    path = tmp_path / "sim_20000101T000000.tif"
+    write_scene(path, np.random.default_rng(4), 700, 700, ships=4, compress="deflate")
+    out = detect([str(path)], land=NO_LAND, settings=PLAIN)["scenes"].to_pylist()[0]
+    assert out["simulated"]
+    assert out["usable_share"] == 1.0
