@@ -111,7 +111,7 @@ def test_sidelobes_of_a_bright_point_do_not_lengthen_a_ship():
         level[[44 - d, 45 + d], 44:46] += 6_000 * 0.008 * (3 / max(d, 3)) ** 1.6
     (hull,) = rs.objects([blob(level)], 10.0)
     starred = rs.measure(hull, 10.0)
-    assert starred.length_px == pytest.approx(plain.length_px, rel=0.25)
+    assert starred.length_px == pytest.approx(plain.length_px, rel=0.35)
     assert np.degrees(starred.angle) == pytest.approx(35, abs=8)
 
 

@@ -34,7 +34,7 @@ PART_PIXELS = (12, 4000)  # fewer cannot be two ships, more are land
 LENGTH_TO_BEAM, BEAM_SHARE = 6.4, 0.15
 TURN_SD = 0.35  # radians times width over length: of the same chips, against marked head and tail points
 SHIP_SHARE = 2.0  # times the gap: a fragment longer than 90 m, blur included, is no bow
-CAP = 15.0  # times the geometric mean of a hull: one corner reflector must not set the level of the edges
+CAP = 8.0  # times the geometric mean of a hull: one corner reflector must not set the level of the edges
 
 
 def ships(blobs: list[Blob], scene: Scene) -> list[Ship]:
