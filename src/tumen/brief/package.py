@@ -36,8 +36,8 @@ CRATE = "ro-crate-metadata.json"
 SPEC = "https://w3id.org/ro/crate/1.1"
 # Files of a case that are text an analyst wrote; archives and scenes are named by the case, not copied.
 CASE_TEXT = (".toml", ".yaml", ".yml", ".csv", ".geojson", ".md", ".txt")
-# Extras of the program that a run may have used; what is installed of them is pinned too.
-EXTRAS = ("pdf", "ais", "imagery")
+# Extras of the program, and the tables that tell whether a run used them.
+EXTRAS = {"ais": ("port_visits", "gaps", "encounters"), "imagery": ("scenes", "detections", "berth_states")}
 PLAIN_TIME = (2020, 1, 1, 0, 0, 0)  # of every file in the wheel, so that the same program gives the same bytes
 
 
@@ -65,7 +65,7 @@ def make_package(
     records = list(steps)
     (aside / "prov.json").write_text(json.dumps(provenance(records, named, about), indent=1, sort_keys=True), "utf-8")
     wheel = write_wheel(aside)
-    (aside / "versions.txt").write_text(_versions(wheel.name), "utf-8")
+    (aside / "versions.txt").write_text(_versions(wheel.name, _extras(named)), "utf-8")
     (aside / "README.md").write_text(_readme(about), "utf-8")
     crate = _crate(aside, about, named, records, [p for p in pages if p.suffix in (".html", ".pdf")])
     (aside / CRATE).write_text(json.dumps(crate, indent=1, ensure_ascii=False), "utf-8")
@@ -179,7 +179,11 @@ def write_wheel(folder: Path) -> Path:
     return target
 
 
-def _versions(wheel: str) -> str:
+def _extras(tables: Mapping[str, pa.Table]) -> frozenset[str]:
+    return frozenset(e for e, names in EXTRAS.items() if any(n in tables and tables[n].num_rows for n in names))
+
+
+def _versions(wheel: str, extras: frozenset[str]) -> str:
     """The wheel beside this file, and every library under it at the version that ran."""
     pinned: dict[str, str] = {}
     todo = ["tumen"]
@@ -196,7 +200,7 @@ def _versions(wheel: str) -> str:
         for line in found.requires or ():
             needed, _, condition = line.partition(";")
             extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", condition)
-            if extra is None or (name == "tumen" and extra[1] in EXTRAS):
+            if extra is None or (name == "tumen" and extra[1] in extras):
                 match = re.match(r"[A-Za-z0-9._-]+", needed.strip())
                 todo += [match[0]] if match else []
     lines = [f"./{wheel}", *(f"{name}=={version}" for name, version in sorted(pinned.items()) if name != "tumen")]

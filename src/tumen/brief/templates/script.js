@@ -33,6 +33,8 @@
   function reveal() {
     var at = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (var here = at; here; here = here.parentElement) if (here.tagName === "DETAILS") here.open = true;
+    var inside = at && at.querySelector(":scope > .fold");
+    if (inside) inside.open = true;
     if (at) at.scrollIntoView();
   }
   addEventListener("hashchange", reveal);
