@@ -55,7 +55,7 @@ def truth(trades, values: Values, rng: np.random.Generator) -> tuple[dict[str, b
 
 def told(trades, state: dict[str, bool], values: Values, rng: np.random.Generator) -> list[Finding]:
     """What is reported in a world: origins, findings, retellings."""
-    signs = list(trades.signs)
+    signs = [n for n, s in trades.signs.items() if not s.counts]  # a yearly count is not drawn by hit and false alarm
     found = []
     for node in trades.nodes:
         for origin in range(int(rng.poisson(1.5))):

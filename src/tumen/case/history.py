@@ -81,17 +81,17 @@ def ratios(before: np.ndarray, since: np.ndarray, share: np.ndarray, rise: np.nd
     >>> (ratios(flat, np.array([104.0, 200.0]), np.ones(2), np.array([2.0])) > 1).tolist()
     [[False, True]]
     """
+    rise, back = np.unique(rise, return_inverse=True)  # what-ifs leave most rows alike
     step = np.log(rise)
-    plain = np.tile(np.log(before), (len(rise), 1))
-    lifted = plain
+    plain = np.log(before)[None]
+    lifted = np.tile(plain, (len(rise), 1))
     out = np.empty((len(rise), len(since)))
     for year, count in enumerate(np.log(since)):
-        without = np.full(len(rise), count)
-        own = without - step * share[year]
-        out[:, year] = forecast(lifted).density(own) / forecast(plain).density(without)
-        plain = np.column_stack([plain, without])
+        own = count - step * share[year]
+        out[:, year] = forecast(lifted).density(own) / forecast(plain).density(np.array([count]))
+        plain = np.append(plain, [[count]], axis=1)
         lifted = np.column_stack([lifted, own])
-    return out
+    return np.asarray(out[back])
 
 
 def next_raised(
