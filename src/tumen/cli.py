@@ -150,6 +150,41 @@ def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to ma
 
 
 @app.command()
+def simulate(
+    scenario: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO", help="Name of a scenario ('list' prints them), or a TOML file of your own."),
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder to make; may not exist yet.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Another world of the same kind.", show_default=False)
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth", metavar="FILE", help="Where the truth goes (default DIR-truth.json).", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Invent a whole case with a known truth, marked SIMULATED throughout: for drills and for testing the chain."""
+    from tumen.simulate import scenario as scenarios
+
+    if scenario == "list":
+        for name in scenarios.presets():
+            print(f"{name:14} {scenarios.read(name).about}")
+        return
+    if folder is None:
+        raise typer.BadParameter("missing; expected the folder to make", param_hint="DIR")
+    from tumen.simulate.folder import simulate_case
+
+    apart = truth or folder.parent / f"{folder.name}-truth.json"
+    simulate_case(scenarios.read(scenario), folder, apart, seed)
+    print(f"SIMULATED {folder}: try tumen run {folder}; the truth lies in {apart}")
+
+
+@app.command()
 def check(case: CaseFolder) -> None:
     """Read the whole case and name every fault at once, as file:line: field: what is wrong, what was expected."""
     from tumen.case import Case

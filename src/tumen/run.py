@@ -104,7 +104,7 @@ AIS_TABLES = (
 def _ais(x: Inputs) -> Tables:
     """Events of the case's AIS archives; empty tables where it has none, without loading any AIS code."""
     folder, settings = x.case.folder / "ais", dict(x.case.settings.ais)
-    published = settings.pop("published", None)
+    published, source = settings.pop("published", None), settings.pop("source", ())
     if not folder.is_dir() or not any(folder.iterdir()):
         return {name: TABLES[name].empty() for name in (*AIS_TABLES, "sightings")}
     if published is None:
@@ -119,7 +119,7 @@ def _ais(x: Inputs) -> Tables:
 
     with executor(x.workers, x.dask) as pool:
         made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool)
-    seen = visit_sightings(made, day, settings.get("source", ()))
+    seen = visit_sightings(made, day, source)
     return {name: made.get(name, TABLES[name].empty()) for name in AIS_TABLES} | {"sightings": seen}
 
 

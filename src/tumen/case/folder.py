@@ -432,6 +432,10 @@ OWN_FILES = ("places", "vessels", "listings", "looks", "sightings", "claims", "g
 def _check_common(case: Case, faults: Faults, warnings: list[str]) -> None:
     for attribute, key in KEYS.items():
         _check_twice(getattr(case, attribute), key, faults)
+    if not case.settings.simulated:
+        for archive in sorted(p for name in ("ais", "scenes") for p in case.folder.glob(f"{name}/**/simulated-*")):
+            at = At(archive.relative_to(case.folder).as_posix(), 1)
+            faults.add(at, "file", "an invented archive in a real case", "a case with simulated = true")
     sources = {s.id for s in case.sources}
     places = {p.place for p in case.places}
     vessels = {v.vessel for v in case.vessels}

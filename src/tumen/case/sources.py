@@ -43,6 +43,7 @@ class Source(Record):
         description="reference material (a container's size, a port's position): what it says was true and "
         "findable all along, so as-of never hides it",
     )
+    simulated: bool = Field(default=False, description="invented; refused in a real case, with all that leans on it")
     not_after: Day | None = Field(
         default=None, description="latest day on which it can have been published, where `date` says less"
     )
@@ -67,6 +68,8 @@ def read(path: Path, faults: Faults) -> list[Source]:
 def check(case: Case, faults: Faults, warnings: list[str]) -> None:
     """Date bounds that make sense, and undated sources that as-of will hide."""
     for s in case.sources:
+        if s.simulated and not case.settings.simulated:
+            faults.add(s.at, "simulated", f"{s.id} is invented, in a real case", "a case with simulated = true")
         if s.not_after and s.date and s.not_after < s.date.first():
             faults.add(s.at, "not_after", f"{s.not_after} lies before the date {s.date}", "a day on or after it")
         if s.published is None and not s.reference:
