@@ -64,7 +64,7 @@ def true_cargo(
     of_ship = {ship: draw(load.ship_factor) for ship in sorted({s.ship for s in sailings})}
     phases = np.exp(load.phase_spread * rng.standard_normal(-(-len(months) // load.phase_months)))
     sea = dict.fromkeys(months, 0.0)
-    boxes = []
+    boxes: list[float] = []
     for s in sailings:
         dwt = HULL_T * (s.length_m / HULL_M) ** 3
         wanted = middle * (s.length_m / load.reference_length_m) ** power * of_ship[s.ship]

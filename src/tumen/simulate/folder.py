@@ -352,9 +352,10 @@ def _settings(text: str, made: Invented) -> str:
         "period_end": made.end.isoformat(), "as_of": made.as_of.isoformat(), "seed": str(made.seed), "simulated": "true",
     }  # fmt: skip
     for name, value in values.items():
-        text, found = re.subn(rf"(?m)^{name} = .*$", lambda _, n=name, v=value: f"{n} = {v}", text, count=1)
-        if not found:
+        line = re.search(rf"(?m)^{name} = .*$", text)
+        if line is None:
             raise ValueError(f"case.toml of the starter case has no {name}")
+        text = f"{text[: line.start()]}{name} = {value}{text[line.end() :]}"
     out = [text.rstrip(), "\n\n[traffic]\nladen_share = 1.0             # so the world was made\n"]
     out.append(f'destinations = [{{ place = "{traffic.FAR_PORT}", start = {START.isoformat()}, share = 1.0 }}]\n')
     if made.scenario.ais_share > 0:
@@ -365,7 +366,9 @@ def _settings(text: str, made: Invented) -> str:
 def _ais(folder: Path, made: Invented, told: dict[str, Any]) -> None:
     """Tracks of the named hulls on the calls that they made with AIS on; silent in between."""
     rng = np.random.default_rng([made.seed, 2])
-    world, ships, heard = made.world, {}, []
+    world = made.world
+    ships: dict[int, Ship] = {}
+    heard: list[int] = []
     last = (made.end - START).days + 1.0
     reach = APPROACH_DEG * 60 / KNOTS / 24  # days from the first position to the berth
     free = dict.fromkeys(range(len(traffic.HULLS)), -np.inf)
