@@ -11,6 +11,7 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,14 +81,14 @@ def true_cargo(
             walk += rail.step_spread * rng.standard_normal()
         by_rail[month] = level * growth ** ((number + 0.5) / 12) * math.exp(walk)
     working = draw(loading.use.usable) * draw(loading.use.works)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for stream, amounts in (("sea", sea), ("rail", by_rail)):
-        for month, number in amounts.items():
-            armed = number * arms[stream]
+        for month, carried in amounts.items():
+            armed = carried * arms[stream]
             rounds = {n: armed * shares[n] * in_box[n] for n in shares}
-            whole = sum(v for n, v in rounds.items() if loading.munition[n].round)
-            held = {
-                "containers": number, "containers_arms": armed, "tonnes": armed * cargo_t, "rounds": whole,
+            whole = float(sum(v for n, v in rounds.items() if loading.munition[n].round))
+            held: dict[str, float] = {
+                "containers": carried, "containers_arms": armed, "tonnes": armed * cargo_t, "rounds": whole,
                 "usable_rounds": whole * working, **rounds,
             }  # fmt: skip
             rows += [
