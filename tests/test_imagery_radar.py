@@ -18,6 +18,7 @@ from tumen.imagery import (  # noqa: E402
     sar,
 )
 from tumen.imagery import radar_ships as rs  # noqa: E402
+from tumen.imagery.areas import read_areas  # noqa: E402
 from tumen.imagery.sar import Blob  # noqa: E402
 from tumen.imagery.scene import open_scene  # noqa: E402
 from tumen.simulate.imagery import clutter, harbour, write_scene  # noqa: E402
@@ -184,3 +185,100 @@ def test_simulated_scene_is_told_apart_in_both_storages(tmp_path):
     out = detect([str(path)], land=NO_LAND, settings=PLAIN)["scenes"].to_pylist()[0]
     assert out["simulated"]
     assert out["usable_share"] == 1.0
+
+
+def test_fixed_structures_of_several_dates_are_marked_static(tmp_path):
+    """A platform in five scenes of eight weeks is static; a ship seen once or twice at a spot, and one at a berth, not."""
+    geo = {"crs": "EPSG:32652", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 4_700_000)}
+    paths = []
+    for number, day in enumerate(("20240101", "20240112", "20240126", "20240209", "20240301")):
+        values = np.sqrt(clutter(np.random.default_rng(number), "gamma", (300, 300), 8000)).astype(np.uint16)
+        values[100:103, 100:103] = 1500  # the platform
+        values[200:203, 60 + 30 * number : 72 + 30 * number] = 1500  # a ship that is elsewhere each time
+        values[250:253, 150:162] = 1500  # one that lies in a berth all the time
+        paths.append(str(picture(tmp_path / f"s1a_{day}T000000.tif", values, ("VV",), **geo)))
+    lon, lat = open_scene(paths[0]).geo.lonlat([50, 160, 140, 175, 140, 175], [50, 160, 240, 240, 260, 260])
+    areas = tmp_path / "areas.geojson"
+    box = [[(lon[i], lat[j]) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]]
+    berth = [[(lon[k], lat[k]) for k in (2, 3, 5, 4, 2)]]
+    areas.write_text(
+        json.dumps(
+            {
+                "type": "FeatureCollection",
+                "features": [
+                    {"type": "Feature", "properties": {"name": n, "kind": k, "part_of": "Port"},
+                     "geometry": {"type": "Polygon", "coordinates": c}}
+                    for n, k, c in (("roads", "anchorage", box), ("berth 1", "berth", berth))
+                ],
+            }
+        )
+    )  # fmt: skip
+    given = read_areas(areas)
+    out = detect(paths, areas=given, land=NO_LAND, settings=PLAIN)
+    rows = out["detections"].to_pylist()
+    static = [r for r in rows if "static" in r["flags"]]
+    assert len(static) == 5
+    assert all(abs(r["x"] - 101.5) < 2 and abs(r["y"] - 101.5) < 2 for r in static)
+    moored = [r for r in rows if r["berth"] == "berth 1"]
+    assert len(moored) == 5
+    assert min(r["probability"] for r in moored) > max(r["probability"] for r in static)
+    looks = [r for r in out["looks"].to_pylist() if r["look_id"].endswith("/roads")]
+    assert [r["vessel_present"] for r in looks] == [False] * 5
+    few = detect(paths[:3], areas=given, land=NO_LAND, settings=PLAIN)["detections"].to_pylist()
+    assert not any("static" in r["flags"] for r in few)  # three dates do not tell
+
+
+def test_azimuth_ghost_and_sidelobe_are_marked():
+    """A faint copy of a bright ship one ambiguity along azimuth is marked; an equal ship there is not."""
+    from tumen.imagery.safe import Annotation
+
+    def ship(x: int, y: int, value: float) -> Blob:
+        v, u = (a.ravel() for a in np.mgrid[y - 2 : y + 3, x - 8 : x + 9])
+        return Blob(v, u, np.full((len(v), 2), np.sqrt(value)), np.ones(2), value / 8, 20, 1.0, 0.3)
+
+    from types import SimpleNamespace
+
+    scene = SimpleNamespace(mean_pixel_m=10.0, width=3000, height=3000, annotation=Annotation(35.0, 4.4, {}, {}, 480.0))
+    found = rs.ships([ship(1000, 1000, 20_000), ship(1003, 1484, 60), ship(2000, 1484, 20_000)], scene)
+    assert [f.flags for f in found] == [[], ["azimuth_ambiguity"], []]
+    assert found[1].probability < 0.5 * found[0].probability
+
+
+def test_every_bad_scene_of_a_batch_costs_one_line(tmp_path):
+    """Truncated, empty, bombs and monsters between good scenes: one message each, exit code 1, nothing half-written."""
+    import zipfile
+
+    import typer
+    from typer.testing import CliRunner
+
+    from tumen.imagery.command import detect_command
+
+    rng = np.random.default_rng(6)
+    values = np.sqrt(clutter(rng, "gamma", (300, 300), 8000)).astype(np.uint16)
+    values[100:104, 150:168] = 1700
+    good = [picture(tmp_path / f"good{i}.tif", values, ("VV",)) for i in range(2)]
+    bad = [
+        tmp_path / n for n in ("missing.tif", "empty.tif", "cut.tif", "bomb.zip", "broken.zip", "wide.png", "zeros.tif")
+    ]
+    bad[1].write_bytes(b"")
+    bad[2].write_bytes(good[0].read_bytes()[:60_000])
+    with zipfile.ZipFile(bad[3], "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("X.SAFE/manifest.safe", bytes(200_000_000))
+    bad[4].write_bytes(b"PK\x03\x04" + bytes(50))
+    picture(bad[5], np.ones((8, 60_000), np.uint8), driver="PNG")
+    picture(bad[6], np.zeros((128, 128), np.uint16), ("VV",))
+    app = typer.Typer()
+    app.command()(detect_command)
+    target = tmp_path / "out" / "ships.csv"
+    target.parent.mkdir()
+    done = CliRunner().invoke(
+        app, [str(good[0]), *map(str, bad), str(good[1]), "-o", str(target), "--no-osm", "--sensor", "sar"]
+    )
+    assert done.exit_code == 1
+    lines = [line for line in done.output.splitlines() if line.startswith("tumen detect:")]
+    assert len(lines) == len(bad)
+    for path, line in zip(bad, lines, strict=True):
+        assert path.name in line
+        assert "expected" in line
+    assert len(target.read_text().splitlines()) == 3  # a ship of each good scene
+    assert [p.name for p in target.parent.iterdir()] == ["ships.csv"]

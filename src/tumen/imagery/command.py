@@ -115,7 +115,6 @@ def run(
     workers: int,
 ) -> int:
     """Search, write, report; returns the exit code."""
-    import pyarrow as pa
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -130,7 +129,6 @@ def run(
     for file in land:
         read_land(Path(file))  # a fault in it is told before the search, once
     ground = Land(osm=osm, files=land)
-    parts = []
     console = Console(stderr=True)
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
@@ -141,15 +139,16 @@ def run(
 
             pool = Pool(workers)
             try:
-                parts.append(detect(scenes, areas=given, land=ground, settings=settings, executor=pool))
+                tables = detect(scenes, areas=given, land=ground, settings=settings, executor=pool)
             finally:
                 pool.shutdown()
         else:
-            for path in scenes:
+
+            def started(path: str) -> None:
                 progress.update(task, description=f"searching {Path(path).name}")
-                parts.append(detect([path], areas=given, land=ground, settings=settings))
                 progress.advance(task)
-    tables = {name: pa.concat_tables([p[name] for p in parts]) for name in parts[0]}
+
+            tables = detect(scenes, areas=given, land=ground, settings=settings, started=started)
     faults = [r["fault"] for r in tables["scenes"].to_pylist() if r["fault"]]
     for fault in faults:
         print(f"tumen detect: {fault}", file=sys.stderr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ import pyarrow as pa
 from tumen import tables
 from tumen.imagery.areas import BERTHS, Area, port_of
 from tumen.imagery.faults import MissingLibrary, SceneFault, need, need_all
+from tumen.imagery.fixed import settle_fixed
 from tumen.imagery.geolocation import axis_to_north_deg, pixel_size_m
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import Scene, open_scene, with_notes
@@ -36,11 +37,13 @@ def detect(
     settings: DetectSettings | None = None,
     executor: Executor | None = None,
     history: pa.Table | None = None,
+    started: Callable[[str], None] | None = None,
 ) -> dict[str, pa.Table]:
     """Search scenes for ships and judge berths.
 
     `areas` limit the looks (not the search); `land` None uses OpenStreetMap's shapes; `executor` runs one
-    scene a task; `history` is a BERTH_STATES table of earlier scenes. Returns the tables SCENES (a bad scene
+    scene a task; `history` is a BERTH_STATES table of earlier scenes; `started` is told each path before its search
+    (not with an executor). What stands at the same spot in almost all of several dates is marked static. Returns the tables SCENES (a bad scene
     has a `fault`), DETECTIONS, BERTH_STATES, CHIPS and LOOKS. Raises `MissingLibrary` without the extra.
     """
     need_all()
@@ -48,7 +51,11 @@ def detect(
     land = land if land is not None else Land()
     paths = [str(p) for p in scenes]
     if executor is None:
-        parts = [search_scene(p, areas or [], land, settings) for p in paths]
+        parts = []
+        for path in paths:
+            if started is not None:
+                started(path)
+            parts.append(search_scene(path, areas or [], land, settings))
     else:
         parts = [f.result() for f in [executor.submit(search_scene, p, areas or [], land, settings) for p in paths]]
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
@@ -58,6 +65,7 @@ def detect(
     from tumen.imagery.berths import settle_history
 
     settle_history(rows["berth_states"], rows["looks"], history)
+    settle_fixed(rows["detections"], rows["scenes"], rows["looks"], areas or [])
     return {name: tables.TABLES[name].build(rows[name]) for name in STEPS}
 
 
