@@ -43,5 +43,5 @@ def test_a_slip_is_refused_with_file_and_line(
     faults = [str(f) for f in refused.value.faults]
     number = text[:start].count("\n") + 1
     # A fault of a table of TOML stands at the line of its head; it is told within a few lines.
-    near = [f"{name}:{n}:" for n in range(max(1, number - 12), number + 1)]
+    near = [f"{name}:{n}:" for n in range(max(1, number - 16), number + 1)]
     assert any(told in f and any(f.startswith(at) or at in f for at in near) for f in faults), faults
