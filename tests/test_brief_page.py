@@ -17,6 +17,7 @@ from tumen.brief.page import _environment, check, fig
 from tumen.brief.trace import Trace
 from tumen.brief.words import Words
 from tumen.evidence import Node
+from tumen.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +289,20 @@ def test_chips_are_shown_with_place_day_and_length(world: World, tmp_path: Path)
     assert "Najin, 9 January 2024. Sentinel-2." in re.sub(r"<[^>]+>", "", text)
     assert "118 m" in text
     assert 'alt="Image of Najin, 9 January 2024."' in text
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_two_days_stand_side_by_side(lang: str, world: World, tmp_path: Path) -> None:
+    earlier = {name: world.tables[name] for name in ("headline", "trades", "redlines")}
+    rows = earlier["redlines"].to_pylist()
+    rows[0]["state"] = "open" if rows[0]["state"] != "open" else "near"
+    earlier["redlines"] = TABLES["redlines"].build(rows)
+    before = (dt.date(2024, 3, 1), earlier)
+    page = make_brief(
+        world.tables, about(lang), world.evidence, tmp_path, lang, made_by=world.made_by(), figures=False, before=before
+    )[0].read_text("utf-8")
+    part = page[page.index('<section id="since"') : page.index('<section id="map"')]
+    told = re.sub(r"<[^>]+>", "", part)
+    assert ("1 March 2024" if lang == "en" else "2024년 3월 1일") in told
+    assert ("No redline" if lang == "en" else "상태가 바뀐 레드라인은 없다") not in told
+    assert part.count("<data") >= 2 * 8

@@ -113,13 +113,13 @@ def _fail(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def _day(text: str | None) -> dt.date | None:
+def _day(text: str | None, hint: str = "--as-of") -> dt.date | None:
     if text is None:
         return None
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is no date; expected YYYY-MM-DD", param_hint="--as-of") from None
+        raise typer.BadParameter(f"'{text}' is no date; expected YYYY-MM-DD", param_hint=hint) from None
 
 
 def _study(case: Path, as_of: str | None, store: Path | None, workers: int = 1, dask: str | None = None) -> Study:
@@ -324,6 +324,10 @@ def brief(
         typer.Option("--data", help="Also the data package (RO-Crate), so that a reader can recompute each figure."),
     ] = False,
     as_of: AsOf = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DATE", help="Also say what changed since this day.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where it goes (default CASE/.tumen/brief).", show_default=False),
@@ -331,10 +335,13 @@ def brief(
     store: StoreFolder = None,
 ) -> None:
     """Write the brief: one page that needs no network, every figure linked to its evidence."""
+    earlier = _day(since, "--since")
     study = _study(case, as_of, store)
+    if earlier and earlier >= study.case.settings.as_of:
+        raise typer.BadParameter(f"{since} is not before {study.case.settings.as_of}", param_hint="--since")
     with _shown_progress(study):
         study.run()
-        pages = _write_brief(study, out, [lang.value], pdf, data)
+        pages = _write_brief(study, out, [lang.value], pdf, data, earlier)
     for page in pages:
         print(page)
 
@@ -560,10 +567,12 @@ def people_close(case: CaseFolder, name: Annotated[str, typer.Argument()], peopl
     print(f"{name} is closed")
 
 
-def _write_brief(study: Study, out: Path | None, langs: list[str], pdf: bool, data: bool = False) -> list[Path]:
+def _write_brief(
+    study: Study, out: Path | None, langs: list[str], pdf: bool, data: bool = False, since: dt.date | None = None
+) -> list[Path]:
     from tumen.publish import publish
 
-    return publish(study, out, langs=langs, pdf=pdf, data=data)
+    return publish(study, out, langs=langs, pdf=pdf, data=data, since=since)
 
 
 def _shown_progress(study: Study) -> Any:

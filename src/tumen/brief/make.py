@@ -6,6 +6,7 @@ Takes the tables of a run, the case and a lookup of its evidence; writes `brief.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import secrets
 from collections.abc import Mapping
@@ -33,18 +34,20 @@ def make_brief(
     pdf: bool = False,
     made_by: Mapping[str, str] | None = None,
     figures: bool = True,
+    before: tuple[dt.date, Mapping[str, pa.Table]] | None = None,
 ) -> list[Path]:
     """Write the brief of a run; returns the files written, the page first.
 
     `tables` are the run's tables by name; absent ones leave their section out, and the brief says so.
     `case` is a `tumen.case.Case` or a `Subject`. `evidence` gives the node of an evidence id, or None.
     `made_by` gives for each draws table the evidence id of the computation that made it.
+    `before` is an earlier day and the tables as of it, for what changed since; `evidence` must know both runs.
     Raises `BriefError` where a number has no evidence id or its evidence does not resolve.
     """
     words = Words(lang)
     about = case if isinstance(case, Subject) else subject(case, lang)
     trace = Trace(evidence)
-    brief = compose(tables, about, words, trace, made_by)
+    brief = compose(tables, about, words, trace, made_by, before)
     text = page(brief, trace, words, tumen.__version__)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -59,11 +62,16 @@ def make_brief(
 
 
 def compose(
-    tables: Mapping[str, pa.Table], about: Subject, words: Words, trace: Trace, made_by: Mapping[str, str] | None = None
+    tables: Mapping[str, pa.Table],
+    about: Subject,
+    words: Words,
+    trace: Trace,
+    made_by: Mapping[str, str] | None = None,
+    before: tuple[dt.date, Mapping[str, pa.Table]] | None = None,
 ) -> Brief:
     """The brief before it has a form."""
     desk = Desk(about, tables, words, trace, made_by)
-    made = sections(desk)
+    made = sections(desk, before)
     return Brief(
         lang=words.lang,
         title=about.title,

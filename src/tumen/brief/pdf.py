@@ -162,7 +162,8 @@ class _Setter:
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
             setter = "floating" if block.name in FLOATING else "drawing"
-            return f"#{setter}({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}])\n"
+            width = "100%" if block.wide else "80%"
+            return f"#{setter}({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}], width: {width})\n"
         if isinstance(block, b.Pictures):
             cells = ", ".join(
                 f"picture({_quoted(p.name + '.png')}, {_quoted(p.alt)}, [{self.spans(p.caption)}])"

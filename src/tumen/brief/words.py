@@ -120,7 +120,8 @@ class Words:
             return f"{first}{joint}{last}"
         if unit in ("share", "probability"):
             return f"{first.removesuffix('%')}~{last}" if first.endswith("%") and low >= 0 else f"{first}~{last}"
-        return f"{first}~{last if bare else self._united(last, unit, high)}"
+        before = not self._texts.get(f"unit.{unit}", "{n}").startswith("{n}")  # 연 298만발: the unit stands in front
+        return f"{first}~{last if bare or before else self._united(last, unit, high)}"
 
     def _ends(self, low: float, high: float, unit: str) -> tuple[str, str]:
         """Both ends of an interval to the same precision; in English on one scale, said once."""

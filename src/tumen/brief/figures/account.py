@@ -27,6 +27,8 @@ from tumen.brief.figures.canvas import (
 
 # Least height that a part of the Sankey gets, so that its two lines of words fit.
 SLOT = 32.0
+# Room for words beside a part.
+BESIDE = 198.0
 
 
 @dataclass(frozen=True)
@@ -168,11 +170,14 @@ def sankey(
     width, top, node = 760.0, 34.0, 14.0
     room = 8.0
     rights = [*returned, owed] if owed.usd > 0 else returned
+    # Where a figure with its interval is too long for one line, every part gets a line more.
+    broken = any(text_width(p.shown, 11.5) > BESIDE for p in (*given, *rights))
+    least = SLOT + (14 if broken else 0)
     # Medians of parts do not add up to the median of the whole; each side is drawn as its own whole.
     trunk_h = 230.0
     scales = [trunk_h / max(sum(p.usd for p in side), 1.0) for side in (given, rights)]
     body = max(
-        sum(max(p.usd * scale, SLOT) for p in side) + room * (len(side) - 1)
+        sum(max(p.usd * scale, least) for p in side) + room * (len(side) - 1)
         for side, scale in zip((given, rights), scales, strict=True)
     )
     left_x, right_x = 210.0, width - 230.0
@@ -182,9 +187,9 @@ def sankey(
     middle = (left_x + right_x) / 2
     trunk_top = top + (body - trunk_h) / 2
     canvas.rect(middle - 5, trunk_top, 10, trunk_h, INK)
-    _side(canvas, given, BLUE, left_x, middle - 5, top, body, trunk_top, scales[0], room, left=True)
+    _side(canvas, given, BLUE, left_x, middle - 5, top, body, trunk_top, scales[0], room, least, left=True)
     colours = [VERMILION] * len(returned) + [PURPLE]
-    _side(canvas, rights, colours, right_x, middle + 5, top, body, trunk_top, scales[1], room, left=False)
+    _side(canvas, rights, colours, right_x, middle + 5, top, body, trunk_top, scales[1], room, least, left=False)
     return canvas.svg()
 
 
@@ -199,11 +204,12 @@ def _side(
     trunk_top: float,
     scale: float,
     room: float,
+    least: float,
     left: bool,
 ) -> None:
     node = 14.0
     heights = [max(p.usd * scale, 1.0) for p in parts]
-    slots = [max(h, SLOT) for h in heights]
+    slots = [max(h, least) for h in heights]
     y = top + max((body - sum(slots) - room * (len(parts) - 1)) / 2, 0)
     inner = trunk_top
     for number, (part, h, slot) in enumerate(zip(parts, heights, slots, strict=True)):
@@ -223,11 +229,13 @@ def _side(
         lines = wrap(part.label, 190, 12.5)[:2]
         if text_width(lines[0], 12.5) > 205:
             lines[0] = lines[0][:30] + "…"
-        base = y + slot / 2 - (2 if len(lines) == 1 else 9)
+        figures = part.shown.split(" (", 1) if least > SLOT and " (" in part.shown else [part.shown]
+        base = y + slot / 2 - (2 if len(lines) == 1 else 9) - 7 * (len(figures) - 1)
         for line in lines:
             canvas.text(x, base, line, 12.5, INK, anchor)
             base += 14
-        canvas.text(x, base + 1, part.shown, 11.5, SOFT, anchor)
+        for step, shown in enumerate(figures):
+            canvas.text(x, base + 1 + 14 * step, f"({shown}" if step else shown, 11.5, SOFT, anchor)
         canvas.close_link()
         inner += h
         y += slot + room

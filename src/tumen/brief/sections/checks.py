@@ -121,6 +121,7 @@ def _subject(desk: Desk, subject: str) -> str:
     parts = []
     for part in (p.strip() for p in subject.split(", ")):
         name = desk.words.name("check_subject", part) if desk.words.has(f"check_subject.{part}") else ""
+        part = part.split(": ")[0]  # who said it; the row of the claim is in the evidence
         parts.append(name or (place_name(desk, part) if place_name(desk, part) != part else desk.origin(part)))
     return ", ".join(p for p in parts if p)
 

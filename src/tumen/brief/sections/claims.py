@@ -125,13 +125,19 @@ def _few(desk: Desk, found: list[dict[str, Any]]) -> Grid:
         rows.append(
             (
                 (Text(desk.origin(row["origin_group"])),),
-                (Text(f"{words.name('quantity', row['quantity'])}: {_label(desk, row, told)}"),),
+                (Text(_about(desk, row, told)),),
                 (Number(_claimed(desk, row), float(value), why),),
                 (desk.number(row, "expected", unit, what),),
             )
         )
     head = tuple(words.text(f"claims.{k}") for k in ("origin", "about", "said", "expected"))
     return Grid(head, tuple(rows), words.text("claims.few"), numeric=(2, 3), widths=(4, 5, 3, 3))
+
+
+def _about(desk: Desk, row: dict[str, Any], told: dict[str, dict[str, Any]]) -> str:
+    """The quantity and what is claimed of it; said once where the claim has no words of its own in Korean."""
+    label, name = _label(desk, row, told), desk.words.name("quantity", row["quantity"])
+    return label if label.startswith(name) else f"{name}: {label}"
 
 
 def _said(desk: Desk, row: dict[str, Any]) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
+
+import pyarrow as pa
+
 from tumen.brief.blocks import Notice, Section, Text
 from tumen.brief.desk import Desk
-from tumen.brief.sections import account, answer, checks, claims, closing, front, images, judge, looks, route
+from tumen.brief.sections import account, answer, checks, claims, closing, front, images, judge, looks, route, since
 
 
-def sections(desk: Desk) -> tuple[Section, ...]:
-    """Every section; what this run gave no tables for is named in a section of its own and left out."""
+def sections(desk: Desk, before: tuple[dt.date, Mapping[str, pa.Table]] | None = None) -> tuple[Section, ...]:
+    """Every section; what this run gave no tables for is named in a section of its own and left out.
+
+    With `before`, an earlier day and the tables as of it, a section sets both days side by side.
+    """
     made = [
         answer.answer(desk),
         answer.figures(desk),
         checks.checks(desk),
+        *([since.since(desk, before[1], before[0])] if before else []),
         route.route(desk),
         looks.calendar(desk),
         claims.claims(desk),
