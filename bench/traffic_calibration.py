@@ -122,7 +122,7 @@ def main() -> None:
                 done = results.setdefault(kind, [])
                 first = asked.seed + 1_000_000 * (ALL.index(kind) + 1)  # no two kinds share a world
                 jobs = [(kind, first + i) for i in range(len(done), min(until, asked.cases))]
-                done += pool.map(case, jobs, chunksize=5)
+                done += pool.map(case, jobs, chunksize=1)
                 if asked.keep and jobs:
                     part = asked.keep.with_suffix(".part")
                     part.write_text(json.dumps(results))

@@ -140,7 +140,8 @@ class Study:
             raise RunError(
                 f"{day}: outside the case, expected a day after {start} and not after {self.case.settings.as_of}"
             )
-        settings = self.case.settings.traffic or TrafficSettings()
+        # A quiet stretch or a hull's absence that was told later is not known on the day.
+        settings = self.case.as_of(day).settings.traffic or TrafficSettings()
         claims, places, vessels = (self._case_tables[n] for n in ("claims", "places", "vessels"))
         seed = seed_for(self.case.settings.seed, "count")
         ships = backtest(self.table("looks"), claims, places, vessels, settings, (start, end), day, seed)

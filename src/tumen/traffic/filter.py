@@ -102,6 +102,7 @@ class Kernels:
         self.week = problem.levels.week(p.walk_sd_month).astype(dtype)
         self.stop, self.start = (x.astype(dtype) for x in pause_week(p))
         self._norms: np.ndarray | None = None
+        self._told: dict[tuple[Any, ...], np.ndarray] = {}
 
     def matrix(self, gap: int) -> np.ndarray:
         """Transition over `gap` units: (P L + P, S, S), running rows then paused ones."""
@@ -187,22 +188,29 @@ class Kernels:
 
     def weigh(self, v: np.ndarray, unit: int) -> np.ndarray:
         """Vectors (S, R) weighted by all looks at a unit, and by the choice of looks on its day."""
-        chain, p = self.problem.chain, self.p
-        busy = (chain.ships > 0).astype(int)
         if unit in self.problem.choice_days:
             if self._norms is None:
+                busy = (self.problem.chain.ships > 0).astype(int)
                 self._norms = np.exp(-self.choice_norm)[busy].astype(self.dtype)
             v = v * self._norms
         if unit not in self.problem.by_unit:
             return v
-        like = np.ones((len(p), chain.size))
+        lanes = v.reshape(self.size, 2, self.points, self.levels)
         for o in self.problem.by_unit[unit]:
-            like = like * likelihood(o, chain.ships, p.detection, p.false_sighting)
+            lanes = lanes * self._likelihood(o)[:, None, :, None]
+        return lanes.reshape(v.shape)
+
+    def _likelihood(self, o: Observation) -> np.ndarray:
+        """Weights (S, P) of one look; looks that say the same are worked out once."""
+        what = (o.kind, o.count, o.usable, o.weight, o.chosen, o.told)
+        if what not in self._told:
+            p, ships = self.p, self.problem.chain.ships
+            like = likelihood(o, ships, p.detection, p.false_sighting)
             if o.chosen:
                 odds = p.reported_odds if o.told else p.selection_odds
-                like = like * np.where(busy[None, :] > 0, odds[:, None], 1.0)
-        lanes = v.reshape(self.size, 2, self.points, self.levels) * like.T.astype(self.dtype)[:, None, :, None]
-        return lanes.reshape(v.shape)
+                like = like * np.where(ships[None, :] > 0, odds[:, None], 1.0)
+            self._told[what] = np.ascontiguousarray(like.T).astype(self.dtype)
+        return self._told[what]
 
     def times(self, v: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Vectors (S, R) times a value of each point (P,)."""
@@ -231,6 +239,7 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
     at = cuts(problem, problem.last_unit)
     v = kernels.begin()
     total = np.zeros(len(p))
+    since = 0
     for i, unit in enumerate(at.tolist()):
         if i:
             v = kernels.forward(v, unit - int(at[i - 1]))
@@ -238,7 +247,10 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
             v = kernels.weigh(v, unit)
             if unit in problem.remarks:
                 v = kernels.told_apart(v, unit)
-            v, total = _scaled(kernels, v, total)
+            since += len(problem.by_unit.get(unit, ()))
+            if since > 1:  # a look weighs at least 1e-12, so two do not run out of single precision
+                v, total = _scaled(kernels, v, total)
+                since = 0
         if unit and unit % WEEK_UNITS == 0:
             v = kernels.mix(v)
             v, total = _scaled(kernels, v, total)

@@ -206,7 +206,7 @@ def draw_paths(
         at,
         np.ascontiguousarray(h.arrived.T),
         np.ascontiguousarray(h.ships.T),
-        np.where(paused, 0.0, rate),
+        np.where(paused, 0.0, rate).astype(np.float32),
         paused,
         h.point,
         p,
@@ -292,6 +292,7 @@ def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: in
     messages: list[np.ndarray | None] = [None] * len(at)
     turns: dict[int, np.ndarray] = {}
     apart: dict[int, np.ndarray] = {}
+    since = 0
     last = int(np.searchsorted(at, last_look))
     for i in range(last, -1, -1):
         unit = int(at[i])
@@ -305,7 +306,10 @@ def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: in
             v = kernels.told_apart(v, unit, back=True)
         if unit in problem.by_unit or unit in problem.choice_days:
             v = kernels.weigh(v, unit)
-            v = kernels.times(v, 1.0 / _by_point_most(kernels, v))
+            since += len(problem.by_unit.get(unit, ()))
+            if since > 1 or unit % WEEK_UNITS == 0:
+                v = kernels.times(v, 1.0 / np.maximum(_by_point_most(kernels, v), 1e-37))
+                since = 0
         messages[i] = np.ascontiguousarray(v.T)
     return messages, turns, apart
 
