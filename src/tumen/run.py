@@ -170,7 +170,13 @@ def _count(x: Inputs) -> Tables:
     from tumen.traffic import count
 
     settings = x.case.settings.traffic or TrafficSettings()
-    return count(x["looks"], x["case:claims"], x["case:places"], x["case:vessels"], settings, x.period, x.seed)
+    given = (x["looks"], x["case:claims"], x["case:places"], x["case:vessels"])
+    if sum(p["role"] == "origin" for p in x["case:places"].to_pylist()) < 2:
+        return count(*given, settings, x.period, x.seed)
+    from tumen.engine import executor
+
+    with executor(x.workers, x.dask) as pool:
+        return count(*given, settings, x.period, x.seed, executor=pool)
 
 
 def _weigh(x: Inputs) -> Tables:

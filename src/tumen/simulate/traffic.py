@@ -92,6 +92,33 @@ def world(settings: TrafficSettings, days: int, kinds: Sequence[str], seed: int,
     return replace(made, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build(claims))
 
 
+def two_ports(settings: TrafficSettings, days: int, seed: int) -> World:
+    """Two ports of loading with sparse looks, whose ships go to one far port: looks there, and one total of both."""
+    rng = np.random.default_rng(seed)
+    made = [world(settings, days, ["sparse"], seed + k) for k in (1, 2)]
+    looks = [
+        row | {"place": f"{PORT} {k}", "look_id": f"{k}-{row['look_id']}"}
+        for k, one in enumerate(made, 1)
+        for row in one.looks.to_pylist()
+    ]
+    here, far = made[0].places.to_pylist()
+    places = [here | {"place": f"{PORT} {k}", "lon": float(k)} for k in (1, 2)]
+    both = replace(
+        made[0],
+        arrived=np.concatenate([one.arrived for one in made]),
+        left=np.concatenate([one.left for one in made]),
+        ship=np.concatenate([one.ship for one in made]),
+        length_m=np.concatenate([one.length_m for one in made]),
+        places=tables.PLACES.build([*places, far]),
+    )
+    eye = _Eye(settings, both, Truth(), rng)
+    looks += eye.looks("far")
+    share = _share(settings.collector_share, rng)
+    counted = int(rng.binomial(both.visits, share) + rng.poisson(0.02 * both.visits + 0.02))
+    total = eye._claim("BOTH", "voyages", counted, days - 1, "at_least") | {"place": None, "scope": "sea"}
+    return replace(both, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build([total]))
+
+
 def _spread(prior: SpreadPrior, rng: np.random.Generator) -> float:
     return float(prior.median * np.exp(prior.sd_log * rng.standard_normal()))
 
@@ -196,6 +223,8 @@ class _Eye:
             return self._tasked(noon)
         elif kind == "reports":
             return self._reports(noon)
+        elif kind == "far":
+            return self._far(noon[::3])
         elif kind == "voyages":
             return self._plain(noon[::6], PORT) + self._far(noon[::2])
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +35,22 @@ from tumen.traffic.looks import (
 from tumen.traffic.paths import Evidence, Paths, draw_paths
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels
+from tumen.traffic.tie import Tie, joined
 from tumen.traffic.totals import (
     ChoiceEvidence,
     DaysEvidence,
     FarEvidence,
     Listed,
     SpanEvidence,
+    TotalEvidence,
     collectors,
+    destination_shares,
     path_evidence,
 )
 from tumen.traffic.voyages import Visits, alongside_after, visits_of
+
+Rows = Sequence[Mapping[str, Any]]
+ALL_PORTS = "all ports of loading"
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,24 @@ def read_cases(
         for place in origins
     ]
     return cases, destinations, conflicts, look_rows
+
+
+def tie_of(
+    cases: Sequence[PortCase], destinations: Sequence[str], claims: pa.Table, rows: Rows
+) -> tuple[Tie, list[str]]:
+    """What ties several ports of loading: looks at ports of discharge, totals of no one port; with remarks."""
+    if len(cases) < 2:
+        return Tie((), ()), []
+    c = cases[0]
+    looks: list[FarEvidence] = []
+    for far in destinations:
+        looks += _far(rows, far, c.clock, c.end_unit, c.hulls, c.settings, len(destinations))
+    used = [
+        r for r in claims.to_pylist() if r["use"] == "evidence" and (r["place"] is None or r["place"] in destinations)
+    ]
+    groups, said = collectors(used, ALL_PORTS, destinations, c.clock, c.end_unit, c.settings)
+    counts = path_evidence(groups, {}, ALL_PORTS, c.settings)
+    return Tie(tuple(looks), tuple(e for e in counts if isinstance(e, TotalEvidence))), said
 
 
 def _at_port(r: Mapping[str, Any], within: Mapping[str, str]) -> dict[str, Any]:
@@ -281,12 +306,11 @@ def _far(
     hulls: Hulls,
     settings: TrafficSettings,
     number: int,
-) -> list[Evidence]:
-    from tumen.traffic.totals import destination_shares
+) -> list[FarEvidence]:
 
     read = read_port(rows, far, clock, end_unit, hulls, 4, settings)
     lag = alongside_after(settings, settings.dwell_at(far).median, settings.dwell_phases)
-    out: list[Evidence] = []
+    out: list[FarEvidence] = []
     for o in read.observations:
         share = destination_shares(settings.destinations, clock.when(o.unit).date())
         part = share.get(far, 0.02) if share else 1.0 / number
@@ -317,6 +341,19 @@ def count_port(
     particles: int | None = None,
 ) -> Counted:
     """Joint draws of one port; more particles where too few distinct paths survive the totals."""
+    weighted, paths = draw_port(case, rng, draws, evidence=evidence, particles=particles)
+    return with_visits(case, weighted, paths.take(rng.permutation(paths.draws)[:draws]), rng)
+
+
+def draw_port(
+    case: PortCase,
+    rng: np.random.Generator,
+    draws: int,
+    *,
+    evidence: Sequence[Evidence] | None = None,
+    particles: int | None = None,
+) -> tuple[Weighted, Paths]:
+    """Weighted parameters and at least `draws` paths of one port."""
     settings = case.settings
     pieces = list(case.evidence if evidence is None else evidence)
     problem = case.problem
@@ -328,9 +365,46 @@ def count_port(
         if particles is not None or paths.lineages >= settings.min_effective_paths or attempt == 2:
             break
         size *= 2
-    paths = paths.take(rng.permutation(paths.draws)[:draws])
-    visits = visits_of(paths, case.looks.observations, case.hulls, case.clock, case.hull_totals, settings, rng)
+    return weighted, paths
+
+
+def with_visits(case: PortCase, weighted: Weighted, paths: Paths, rng: np.random.Generator) -> Counted:
+    """Drawn paths with the ships of their visits."""
+    visits = visits_of(paths, case.looks.observations, case.hulls, case.clock, case.hull_totals, case.settings, rng)
     return Counted(case, weighted, paths, visits)
+
+
+def count_ports(
+    cases: Sequence[PortCase], tie: Tie, seeds: Sequence[np.random.SeedSequence], draws: int, executor: Executor | None
+) -> tuple[list[Counted], float | None]:
+    """Joint draws of all ports of loading, and the effective number of pairings where something ties them."""
+    run = executor.map if executor is not None and len(cases) > 1 else map
+    if not tie:
+        return list(run(_alone, cases, seeds, [draws] * len(cases))), None
+    first = list(run(_drawn, cases, [s.spawn(1)[0] for s in seeds], [_FIRST_LOOK] * len(cases), [()] * len(cases)))
+    present = [tie.present(paths) for _, paths in first]
+    beside = [tie.beside(present, k) for k in range(len(cases))]
+    drawn = list(run(_drawn, cases, seeds, [draws] * len(cases), beside))
+    rng = np.random.default_rng(seeds[0].spawn(2)[1])
+    picks, effective = joined(
+        tie, [tie.beside(present, k) for k in range(len(cases))], [p for _, p in drawn], draws, rng
+    )
+    return [
+        with_visits(c, weighted, paths.take(pick), rng)
+        for c, (weighted, paths), pick in zip(cases, drawn, picks, strict=True)
+    ], effective
+
+
+_FIRST_LOOK = 1500  # draws of each port alone, from which the others' mean presence at the far end is told
+
+
+def _alone(case: PortCase, seed: np.random.SeedSequence, draws: int) -> Counted:
+    return count_port(case, np.random.default_rng(seed), draws)
+
+
+def _drawn(case: PortCase, seed: np.random.SeedSequence, draws: int, far: Sequence[Evidence]) -> tuple[Weighted, Paths]:
+    particles = None if far else draws
+    return draw_port(case, np.random.default_rng(seed), draws, evidence=[*case.evidence, *far], particles=particles)
 
 
 def count(
@@ -342,12 +416,14 @@ def count(
     period: tuple[dt.date, dt.date],
     seed: int,
     draws: int = 4000,
+    executor: Executor | None = None,
 ) -> dict[str, pa.Table]:
     """Count the visits and voyages of a case.
 
     Takes LOOKS, CLAIMS, PLACES and VESSELS rows; a period (first and last day, UTC); a seed. Gives the
     tables visits, voyages, voyage_windows, rates, forecasts and diagnostics. The draws are joint: draw d
-    is one world in all of them. Months are those of arrival (visits) or departure (voyages).
+    is one world in all of them. Months are those of arrival (visits) or departure (voyages). Several ports of
+    loading are shared out over the workers of an `executor`; the result does not depend on it.
 
     Raises `TrafficFault` where looks or totals cannot be true, naming every row. What is doubtful but
     possible is kept and named in the diagnostics.
@@ -356,9 +432,10 @@ def count(
 
     cases, destinations, conflicts, rows = read_cases(looks, claims, places, vessels, settings, period)
     seeds = np.random.SeedSequence(seed).spawn(len(cases) + 1)
-    counted = [count_port(c, np.random.default_rng(s), draws) for c, s in zip(cases, seeds, strict=False)]
+    tie, remarks = tie_of(cases, destinations, claims, rows)
+    counted, effective = count_ports(cases, tie, seeds[:-1], draws, executor)
     rng = np.random.default_rng(seeds[-1])
-    return report(counted, destinations, conflicts, rows, period, draws, rng)
+    return report(counted, destinations, conflicts, rows, period, draws, rng, effective, remarks)
 
 
 def posterior_count(

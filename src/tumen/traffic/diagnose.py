@@ -16,7 +16,7 @@ from tumen.traffic.counting import Counted, PortCase, choices
 from tumen.traffic.paths import Evidence, draw_paths
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import NAMES
-from tumen.traffic.totals import DaysEvidence, TotalEvidence
+from tumen.traffic.totals import DaysEvidence, Part, TotalEvidence, common_nodes
 
 STEP = "count"
 # A run made only to see a difference is small and stops at the end of the period: its Monte Carlo error is about 0.1 sd.
@@ -24,9 +24,22 @@ _SECOND_RUN = 1500
 _SECOND_POINTS = 64
 
 
-def diagnostics(counted: Sequence[Counted], conflicts: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
-    """All rows."""
+def diagnostics(
+    counted: Sequence[Counted],
+    conflicts: Sequence[str],
+    rng: np.random.Generator,
+    tied: float | None = None,
+    remarks: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """All rows. `tied` is the effective number of joint draws of several ports, `remarks` totals of none of them."""
     rows = []
+    if tied is not None:
+        least = counted[0].case.settings.min_effective_paths
+        ports = ", ".join(c.case.place for c in counted)
+        text = f"What is seen at the ports of discharge ties {ports}: {tied:.0f} effective joint draws."
+        rows.append(_row("effective joint draws of ports", tied, least, tied >= least, text))
+    for number, text in enumerate(remarks, 1):
+        rows.append(_row(f"total not used {number}, all ports", 1.0, None, True, text))
     for number, sentence in enumerate(conflicts, 1):
         rows.append(
             _row(
@@ -121,7 +134,49 @@ def _sensitivity(c: Counted, rng: np.random.Generator) -> list[dict[str, Any]]:
     if dwell.sd_log > 0:
         z = c.paths.points.z[c.paths.point, 0]
         rows.append(_shifted("dwell prior", z, np.log(1.25) / dwell.sd_log, "1.25", total, base, sd, place))
+    rows += _collectors(c, total, base, sd)
     rows += _second_runs(c, base, sd, rng)
+    return rows
+
+
+def _collectors(c: Counted, total: np.ndarray, base: float, sd: float) -> list[dict[str, Any]]:
+    """What each collector's count is of what came, and how far the answer leans on the prior of that share."""
+    rows, place = [], c.case.place
+    parts: dict[str, list[Part]] = {}
+    for e in c.case.evidence:
+        if isinstance(e, TotalEvidence):
+            parts.setdefault(e.group, []).append(e.part)
+    for group, own in parts.items():
+        counted = sum(p.low for p in own)
+        came = sum(c.paths.arrivals(p.first, p.last) * p.share for p in own)
+        low, mid, high = np.quantile(counted / np.maximum(came, 1.0), [0.05, 0.5, 0.95])
+        text = f"The {counted} that {group.partition(',')[0]} counted ({group.partition(', ')[2]}) are {mid:.0%} "
+        text += f"({low:.0%} to {high:.0%}) of what is held to have passed then"
+        text += ": more than all; look at its scope or at the shares of the destinations." if mid > 1 else "."
+        rows.append(_row(f"share counted, {group}", mid, 1.0, mid <= 1.0, text))
+    common = [value for name, value in c.paths.carried.items() if name.startswith("common ")]
+    prior = c.case.settings.collector_share
+    nodes = common_nodes(prior.sd_logit, c.case.settings.collector_correlation)
+    if not common or nodes.std() == 0:
+        return rows
+    together = sum(common[1:], common[0]).astype(float)
+    moves = []
+    for shift in (-np.log(1.5), np.log(1.5)):
+        tilt = np.exp(shift * nodes / nodes.var())
+        likelihood = np.exp(together - together.max(0))
+        weight = (tilt / tilt.sum()) @ likelihood / likelihood.mean(0)
+        moves.append(float(weight @ total / weight.sum()) - base)
+    worst = max(moves, key=abs)
+    rows.append(
+        _row(
+            f"sensitivity to the collectors' share, {place}",
+            abs(worst) / sd,
+            1.0,
+            abs(worst) / sd <= 1.0,
+            f"If collectors were held to find a smaller or larger part of the visits (odds by a factor of 1.5 from "
+            f"{prior.median:.0%}), the {base:.0f} visits at {place} would move by {moves[0]:+.1f} or {moves[1]:+.1f}.",
+        )
+    )
     return rows
 
 

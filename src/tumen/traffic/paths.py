@@ -21,7 +21,7 @@ from tumen.traffic.filter import Kernels, Problem, cuts
 from tumen.traffic.points import Weighted
 from tumen.traffic.prior import Points
 
-_MESSAGE_BYTES = 150_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
+_MESSAGE_BYTES = 100_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
 _MOST_POINTS = 256
 _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
@@ -128,6 +128,14 @@ class Paths:
     def draws(self) -> int:
         """Number of draws."""
         return self.arrived.shape[0]
+
+    def history(self) -> History:
+        """The draws as evidence on paths reads them, complete."""
+        none = np.zeros(self.draws)
+        at = self.at
+        return History(
+            at, self.arrived.T, self.ships.T, self.point, self.points, none, none, none, none > 0, {}, len(at) - 1
+        )
 
     def take(self, which: np.ndarray) -> Paths:
         """Draws by index."""

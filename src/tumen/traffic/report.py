@@ -29,8 +29,10 @@ def report(
     period: tuple[dt.date, dt.date],
     draws: int,
     rng: np.random.Generator,
+    tied: float | None = None,
+    remarks: Sequence[str] = (),
 ) -> dict[str, pa.Table]:
-    """All tables of the step."""
+    """All tables of the step. `tied` is the effective number of joint draws where looks or totals tie several ports."""
     visits: list[dict[str, Any]] = []
     voyages: list[dict[str, Any]] = []
     forecasts: list[dict[str, Any]] = []
@@ -69,7 +71,7 @@ def report(
         "voyage_windows": tables.VOYAGE_WINDOWS.build(windows),
         "rates": tables.RATES.build(rates),
         "forecasts": tables.FORECASTS.build(_joined(forecasts, tables.FORECASTS)),
-        "diagnostics": tables.DIAGNOSTICS.build(diagnostics(counted, conflicts, rng)),
+        "diagnostics": tables.DIAGNOSTICS.build(diagnostics(counted, conflicts, rng, tied, remarks)),
     }
 
 

@@ -20,7 +20,7 @@ from tumen.case.traffic_settings import DestinationShare, TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY
 from tumen.traffic.looks import Clock, Observation, Span
 from tumen.traffic.paths import Evidence, History
-from tumen.traffic.prior import DAYS_PER_MONTH
+from tumen.traffic.prior import DAYS_PER_MONTH, Points
 
 COUNTED = ("visits", "voyages", "visits_per_month")
 _COMMON, _OWN = 7, 5  # quadrature nodes; two more of each move no figure by 1 %
@@ -155,18 +155,27 @@ def _uncovered(p: Part, inside: Sequence[Part]) -> list[tuple[int, int]]:
     return gaps
 
 
+def common_nodes(sd_logit: float, correlation: float) -> np.ndarray:
+    """Nodes of the part of the log odds that all collectors have in common, about their median: (common,)."""
+    return _slices(_COMMON, sd_logit * np.sqrt(correlation))
+
+
+def _slices(count: int, sd: float) -> np.ndarray:
+    from scipy.special import ndtri
+
+    middle = ndtri((np.arange(count) + 0.5) / count)
+    # Slices lose the spread within them: give it back, so that the nodes have the variance they stand for.
+    return middle * sd / middle.std()
+
+
 @lru_cache(maxsize=8)
 def share_nodes(median: float, sd_logit: float, correlation: float) -> np.ndarray:
     """Collector's shares at the quadrature nodes: (common x own,), the own node running fastest.
 
     Nodes are medians of equally likely slices of the common and the own part of the log odds.
     """
-    from scipy.special import ndtri
-
-    common, own = (ndtri((np.arange(n) + 0.5) / n) for n in (_COMMON, _OWN))
-    # Slices lose the spread within them: give it back, so that the nodes have the variance they stand for.
-    common *= sd_logit * np.sqrt(correlation) / common.std()
-    own *= sd_logit * np.sqrt(1 - correlation) / own.std()
+    common = common_nodes(sd_logit, correlation)
+    own = _slices(_OWN, sd_logit * np.sqrt(1 - correlation))
     odds = np.exp(np.log(median / (1 - median)) + common[:, None] + own[None, :])
     return (odds / (1 + odds)).reshape(-1)
 
@@ -249,6 +258,12 @@ class TotalEvidence:
         over = _SLIP if p.careful else s.overcount_share
         prior = s.collector_share
         return _count_table(low, high, over, p.share, prior.median, prior.sd_logit, s.collector_correlation, most)
+
+    def alone(self, visits: np.ndarray) -> np.ndarray:
+        """Log likelihood of the part given the visits (N,), the collector's share known no better than its prior."""
+        high = self.part.high if self.part.high is not None else self.part.low
+        table = np.exp(self._table(self.part.low, high, 64 * (1 + int(visits.max()) // 64))).mean(0)
+        return np.log(table[visits])
 
     def _part(self, h: History) -> np.ndarray:
         p = self.part
@@ -460,12 +475,15 @@ class FarEvidence:
 
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of ships seen or not at the far end, given the departures of the path."""
+        return self.told(self.log_none(history), history.points.take(history.point))
+
+    def log_none(self, history: History) -> np.ndarray:
+        """Log chance that no ship of the path was found at the far end, (N,)."""
         lags = np.flatnonzero(self.at_berth > 1e-4)
         lo = history.index(max(self.unit - int(lags.max(initial=0)), 0))
         hi = history.index(self.unit)
         log_none = np.zeros(len(history.point))
-        o = self.observation
-        d = o.usable * history.points.detection[history.point]
+        d = self.observation.usable * history.points.detection[history.point]
         previous = history.departed(lo)
         for i in range(lo + 1, hi + 1):
             now = history.departed(i)
@@ -474,10 +492,14 @@ class FarEvidence:
             lag = self.unit - int((history.at[i] + history.at[i - 1]) // 2)
             if 0 <= lag < len(self.at_berth) and left.any():
                 log_none += left * np.log1p(-np.minimum(self.share * self.at_berth[lag] * d, 0.999))
+        return log_none
+
+    def told(self, log_none: np.ndarray, p: Points) -> np.ndarray:
+        """Log likelihood of the look, given the log chance that no ship of the route was found; `p` draw by draw."""
+        o = self.observation
         none = (1 - o.usable * self.otherwise) * np.exp(log_none)
         if o.chosen:
-            p = history.points
-            odds = (p.reported_odds if o.told else p.selection_odds)[history.point]
+            odds = p.reported_odds if o.told else p.selection_odds
             none = none / (none + odds * (1 - none))
         return o.weight * np.log(np.maximum(np.where(o.positive, 1 - none, none), 1e-9))
 
