@@ -67,6 +67,7 @@ def run(made, looks, claims=(), settings=SMALL, **kwargs):
 
 
 def claim(made, **changes):
+    first, last = made.period if made else (None, None)
     row = {
         "claim_id": "c",
         "quantity": "visits",
@@ -77,9 +78,9 @@ def claim(made, **changes):
         "direction": "x",
         "scope": "place",
         "place": PORT,
-        "period_start": made.period[0],
-        "period_end": made.period[1],
-        "published": made.period[1],
+        "period_start": first,
+        "period_end": last,
+        "published": last,
         "origin_group": "G",
         "independence": "own observation",
         "use": "evidence",
@@ -227,6 +228,59 @@ def test_posterior_count_agrees_with_the_draws(made):
     mean = (exact * np.arange(96)).sum()
     sd = np.sqrt((exact * np.arange(96) ** 2).sum() - mean**2)
     assert abs(draws[:, here].mean() - mean) < 0.35 * sd
+
+
+# --- several ports of loading ---------------------------------------------------------------------
+
+
+def two(settings, looks, claims=()):
+    origin, far = (world(settings, 60, ["sparse"], 1).places.to_pylist()[k] for k in (0, 1))
+    places = tables.PLACES.build([origin, origin | {"place": "Second", "lon": 1.0}, far])
+    vessels = world(settings, 60, ["sparse"], 1).vessels
+    period = (dt.date(2020, 1, 6), dt.date(2020, 3, 5))
+    return count(
+        tables.LOOKS.build(looks), tables.CLAIMS.build(list(claims)), places, vessels, settings, period, 3, DRAWS
+    )
+
+
+def by_port(result):
+    visits = result["visits"].to_pylist()
+    draws = {name: np.zeros(DRAWS) for name in (PORT, "Second")}
+    for v in visits:
+        if v["place"] in draws:
+            draws[v["place"]][v["draw"]] += v["seen"] + v["unseen"]
+    return draws
+
+
+def test_looks_at_a_port_of_discharge_inform_every_port_of_loading():
+    own = [
+        look(d, place=p, vessel_present=False, usable_share=0.3, look_id=f"{p}{d}")
+        for p in (PORT, "Second")
+        for d in (9, 39)
+    ]
+    sure = SMALL.model_copy(update={"ships_at_destination_otherwise": 0.02, "horizon_months": 0})
+
+    def total(seen):
+        far = [look(d, place=FAR_PORT, vessel_present=seen, look_id=f"f{d}") for d in range(4, 58, 3)]
+        return {name: d.mean() for name, d in by_port(two(sure, own + far)).items()}
+
+    empty, full = total(False), total(True)
+    assert all(full[name] > empty[name] + 2 for name in full)
+
+
+def test_a_total_of_all_ports_ties_their_draws():
+    own = [
+        look(d, place=p, vessel_present=d % 3 == 0, look_id=f"{p}{d}")
+        for p in (PORT, "Second")
+        for d in (3, 14, 25, 36)
+    ]
+    both = claim(None, place=None, quantity="voyages", point=12.0, period_start=dt.date(2020, 1, 6), period_end=dt.date(2020, 3, 5), published=dt.date(2020, 3, 6))  # fmt: skip
+    loose, tied = by_port(two(SMALL, own)), two(SMALL, own, [both])
+    drawn = by_port(tied)
+    assert abs(np.corrcoef(loose[PORT], loose["Second"])[0, 1]) < 0.2
+    assert np.corrcoef(drawn[PORT], drawn["Second"])[0, 1] < -0.1
+    assert sum(drawn.values()).std() < 0.8 * sum(loose.values()).std()
+    assert any("effective joint draws" in r["text"] for r in tied["diagnostics"].to_pylist())
 
 
 # --- bad input ------------------------------------------------------------------------------------

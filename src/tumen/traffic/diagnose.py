@@ -51,12 +51,30 @@ def diagnostics(
             )
         )
     for c in counted:
-        rows += _effective(c) + _overlap(c) + _sensitivity(c, rng) + _conflicts(c) + _surprises(c)
+        rows += _settings(c) + _effective(c) + _overlap(c) + _sensitivity(c, rng) + _conflicts(c) + _surprises(c)
     return rows
 
 
 def _row(name: str, value: float, limit: float | None, passed: bool, text: str) -> dict[str, Any]:
     return {"step": STEP, "name": name, "value": float(value), "limit": limit, "passed": bool(passed), "text": text}
+
+
+def _settings(c: Counted) -> list[dict[str, Any]]:
+    """What a brief must name: a wrong number here moves the count more than any look does."""
+    s, place = c.case.settings, c.case.place
+    dwell, share, false = s.dwell_at(place), s.collector_share, s.false_sighting
+    odds = share.median / (1 - share.median)
+    low, high = (odds * f / (1 + odds * f) for f in (1 / share.factor, share.factor))
+    chosen = s.selection_odds.median if s.selection else 1.0
+    told = s.reported_odds.median if s.selection else 1.0
+    text = (
+        f"The count at {place} takes as given: {c.case.berths} berths of the route; another ship in the berth taken for one "
+        f"of the route on {s.other_ships_in_berth:.0%} of days, and {false.median:.0%} misreadings; stays of "
+        f"{dwell.median:g} days ({dwell.median / dwell.factor:.1f} to {dwell.median * dwell.factor:.1f}); collectors who find "
+        f"{share.median:.0%} ({low:.0%} to {high:.0%}) of the visits; odds of {chosen:.0f} that a look bought because a ship was "
+        f"expected meets one, {told:.0f} for a look told because one was seen."
+    )
+    return [_row(f"settings of the count, {place}", float(c.case.berths), None, True, text)]
 
 
 def _effective(c: Counted) -> list[dict[str, Any]]:
