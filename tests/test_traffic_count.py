@@ -12,7 +12,7 @@ from tumen.draws import matrix
 from tumen.simulate.traffic import FAR_PORT, PORT, world
 from tumen.traffic import TrafficFault, backtest, count, posterior_count
 from tumen.traffic.counting import read_cases
-from tumen.traffic.totals import Part, disjoint
+from tumen.traffic.totals import Part, disjoint, share_to
 
 SMALL = TrafficSettings(
     particles=1000, parameter_points=48, horizon_months=2, rate_per_day=SpreadPrior(median=0.2, factor=3.0)
@@ -201,6 +201,18 @@ def test_destinations_follow_their_dates(made):
     voyages = result["voyages"].to_pylist()
     assert {v["destination"] for v in voyages if v["month"] == dt.date(2020, 1, 1)} == {FAR_PORT}
     assert {v["destination"] for v in voyages if v["month"] == dt.date(2020, 3, 1)} == {"Elsewhere"}
+
+
+def test_share_of_a_destination_is_that_of_the_whole_period():
+    table = [
+        DestinationShare(place="A", end=dt.date(2020, 1, 10), share=1.0),
+        DestinationShare(place="A", start=dt.date(2020, 1, 11), share=0.5),
+        DestinationShare(place="B", start=dt.date(2020, 1, 11), share=0.5),
+    ]
+    settings = SMALL.model_copy(update={"destinations": table})
+    assert share_to("A", dt.date(2020, 1, 1), dt.date(2020, 1, 20), settings) == pytest.approx(0.75)
+    assert share_to("B", dt.date(2020, 1, 1), dt.date(2020, 1, 20), settings) == pytest.approx(0.25)
+    assert share_to("A", dt.date(2020, 1, 1), dt.date(2020, 1, 20), SMALL) == 1.0
 
 
 def test_named_hull_and_its_window(made):

@@ -20,7 +20,7 @@ from tumen.traffic.baselines import crps
 from tumen.traffic.chain import UNITS_PER_DAY
 from tumen.traffic.counting import Counted, count_port, read_cases
 from tumen.traffic.prior import DAYS_PER_MONTH
-from tumen.traffic.totals import COUNTED, destination_shares, share_nodes
+from tumen.traffic.totals import COUNTED, share_nodes, share_to
 
 CAREFUL_SLIP = 0.02  # as in the likelihood of a total worded 'at least'
 
@@ -104,8 +104,7 @@ def foretold(counted: Counted, r: dict[str, Any], rng: np.random.Generator) -> n
     key = f"total {r['origin_group']}, {place}"
     share = _shares(counted, key, rng)
     if place != case.place:
-        middle = r["period_start"] + ((r["period_end"] or r["published"]) - r["period_start"]) / 2
-        share = share * destination_shares(settings.destinations, middle).get(place, 1.0)
+        share = share * share_to(place, r["period_start"], r["period_end"] or r["published"], settings)
     begun, told = _told_already(counted, key, first, last)
     visits = paths.arrivals(begun, last)
     over = CAREFUL_SLIP if r["reading"] in ("at_least", "up_to") else settings.overcount_share

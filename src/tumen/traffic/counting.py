@@ -37,6 +37,7 @@ from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels
 from tumen.traffic.tie import Tie, joined
 from tumen.traffic.totals import (
+    ELSEWHERE,
     ChoiceEvidence,
     DaysEvidence,
     FarEvidence,
@@ -313,7 +314,7 @@ def _far(
     out: list[FarEvidence] = []
     for o in read.observations:
         share = destination_shares(settings.destinations, clock.when(o.unit).date())
-        part = share.get(far, 0.02) if share else 1.0 / number
+        part = share.get(far, ELSEWHERE) if share else 1.0 / number
         out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, settings.ships_at_destination_otherwise))
     return out
 

@@ -28,6 +28,7 @@ _SWAY = 0.5  # a collector's log odds move from one stretch to the next by this:
 _MISTOLD = 0.03  # share of totals whose period, place or wording was mistold on the way to us
 _MOST = 192  # visits in one span up to which draws are steered by its total
 _LOG_MEAN = np.linspace(np.log(0.02), np.log(200.0), 48)  # grid of expected visits to come
+ELSEWHERE = 0.02  # share of the voyages to a place to which the case sends none in that time
 _MEMORY_DAYS = 100.0  # in which a rate forgets half of where it was, about
 _SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
 
@@ -77,7 +78,7 @@ def collectors(
         if r["reading"] == "up_to":
             low = 0
         share = (
-            _share_to(place, r["period_start"], r["period_end"] or r["published"], settings) if place != origin else 1.0
+            share_to(place, r["period_start"], r["period_end"] or r["published"], settings) if place != origin else 1.0
         )
         careful = r["reading"] in ("at_least", "up_to")
         part = Part(max(first, 0), min(last, end_unit), low, high, careful, share, (r["claim_id"],))
@@ -90,9 +91,12 @@ def collectors(
     return out, remarks
 
 
-def _share_to(place: str, first: dt.date, last: dt.date, settings: TrafficSettings) -> float:
-    middle = first + (last - first) / 2
-    return destination_shares(settings.destinations, middle).get(place, 1.0)
+def share_to(place: str, first: dt.date, last: dt.date, settings: TrafficSettings) -> float:
+    """Mean share of the voyages of a period that go to a place; 1 where the case does not say where ships go."""
+    days = [first + dt.timedelta(days=d) for d in range((last - first).days + 1)]
+    shares = [destination_shares(settings.destinations, day) for day in days]
+    mean = sum(s.get(place, 0.0) if s else 1.0 for s in shares) / max(len(shares), 1)
+    return max(mean, ELSEWHERE)
 
 
 def destination_shares(table: Sequence[DestinationShare], day: dt.date) -> dict[str, float]:
