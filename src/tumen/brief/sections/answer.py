@@ -7,6 +7,8 @@ from tumen.brief.desk import Desk
 from tumen.brief.figures import account
 
 COUNTED = ("visits", "voyages", "containers", "rounds")
+# Value bases that agree within this factor tell a reader nothing that the headline does not.
+WORTH_TELLING = 1.2
 CARDS = ("owed_usd", "value_usd", "returned_usd", "rounds", "containers", "voyages", "visits", "share_of_russian_fire")
 
 
@@ -37,7 +39,7 @@ def _lead(desk: Desk) -> Spans:
     names = {"origin": desk.actor(desk.about.origin), "recipient": desk.actor(desk.about.recipient)}
     out = words.say("answer.owed", owed=owed, basis=words.name("basis", basis) if basis else "", **names)
     others = sorted((r for b, r in desk.closing().items() if b != basis), key=lambda r: r["owed_median"])
-    if len(others) < 2:
+    if len(others) < 2 or others[-1]["owed_median"] < WORTH_TELLING * others[0]["owed_median"]:
         return out
     low, high = (
         words.say(
