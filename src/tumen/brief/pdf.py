@@ -24,7 +24,7 @@ MOST_SOURCES = 4
 # Drawings with enough words after them to let them move on, so that no page is left half empty.
 FLOATING = ("balance", "front", "trades")
 # A table of no more rows than this stays on one page.
-KEEP_TOGETHER = 9
+KEEP_TOGETHER = 6
 
 
 def pdf(brief: b.Brief, trace: Trace, words: Words, version: str) -> bytes:
@@ -139,7 +139,10 @@ class _Setter:
     def _section(self, section: b.Section) -> str:
         if section.id == "sources":
             return "\n".join([f"= {_text(section.heading)}", *(self._sources_list(x) for x in section.blocks)])
-        return "\n".join([f"= {_text(section.heading)}", *(self._block(x) for x in section.blocks)])
+        made = [self._block(x) for x in section.blocks]
+        if len(made) > 1 and isinstance(section.blocks[0], b.Para):
+            made[0] = f"#block(sticky: true)[{made[0]}]"  # a heading and its first words go with what they introduce
+        return "\n".join([f"= {_text(section.heading)}", *made])
 
     def _sources_list(self, block: b.Block) -> str:
         """Sources set close, in columns: grade, document, date, why this grade."""
