@@ -21,7 +21,7 @@ from tumen.imagery.areas import BERTHS, Area, port_of
 from tumen.imagery.faults import MissingLibrary, SceneFault, need, need_all
 from tumen.imagery.fixed import settle_fixed
 from tumen.imagery.geolocation import axis_to_north_deg, pixel_size_m
-from tumen.imagery.land import Land, land_share
+from tumen.imagery.land import Land, draw_land
 from tumen.imagery.scene import Scene, open_scene, with_notes
 from tumen.imagery.settings import DetectSettings
 from tumen.imagery.shape import Ship
@@ -176,7 +176,7 @@ def _radar(scene: Scene, land: Land, settings: DetectSettings):
     if seen.zero_rows:
         notes.append(f"lines {seen.zero_rows[0]} to {seen.zero_rows[1]} hold no data in part or in all")
     ships = radar_ships.ships(seen.blobs, scene)
-    _mark_shore(ships, scene, land)
+    _mark_shore(ships, seen.land)
     return ships, seen.usable, seen.water_px, with_notes(scene, *notes) if notes else scene
 
 
@@ -187,14 +187,17 @@ def _optical(scene: Scene, land: Land, settings: DetectSettings):
     return seen.ships, seen.usable, seen.water_px, with_notes(scene, *seen.notes) if seen.notes else scene
 
 
-def _mark_shore(ships: list[Ship], scene: Scene, land: Land) -> None:
-    """Whether each radar ship touches land, from a small land window round it."""
+def _mark_shore(ships: list[Ship], land: list[Any]) -> None:
+    """Whether each radar ship touches land, from a small window round it; `land` is in pixel coordinates."""
+    if not land or not ships:
+        return
+    shapely = need("shapely")
+    tree, outlines = shapely.STRtree(land), np.array(land)
     for ship in ships:
-        if scene.geo is None:
-            return
         half = int(ship.length_px / 2 + 6)
         x, y = int(ship.x) - half, int(ship.y) - half
-        share = land_share(land, scene.geo, x, y, 2 * half, 2 * half, fine=1)
+        near = tree.query(shapely.box(x, y, x + 2 * half, y + 2 * half))
+        share = draw_land(list(outlines[near]), x, y, 2 * half, 2 * half)
         if share is None:
             continue
         v, u = np.mgrid[0 : 2 * half, 0 : 2 * half]

@@ -11,16 +11,20 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from tumen.imagery.faults import SceneFault, need
-from tumen.imagery.geolocation import AffineMap, Georeference
+from tumen.imagery.geolocation import AffineMap, Georeference, TieGrid
 
 CACHE_VERSION = "1"
+SIMPLER_DEG = 1e-5  # a metre: far below a pixel, and half the points of a fjord coast
+INVERSE_NODES, MANY_POINTS, FEW_POINTS = 160, 20_000, 500
 
 
 @dataclass(frozen=True)
@@ -194,12 +198,28 @@ def land_mask(
     """Pixels of a window whose centre is land, uint8 (height, width), or None where there is no land."""
     if land is None or geo is None:
         return None
-    outlines = pixel_polygons(land, geo, x, y, width, height)
+    return draw_land(pixel_polygons(land, geo, x, y, width, height), x, y, width, height)
+
+
+def scene_land(land: Land | None, geo: Georeference | None, width: int, height: int) -> list[Any]:
+    """Land polygons of a whole scene in its pixel coordinates, for strips to be drawn from with `draw_land`."""
+    if land is None or geo is None:
+        return []
+    return pixel_polygons(land, geo, 0, 0, width, height)
+
+
+def draw_land(outlines: list[Any], x: int, y: int, width: int, height: int) -> np.ndarray | None:
+    """Land of a window from polygons in pixel coordinates, uint8 (height, width), or None where there is none."""
     if not outlines:
+        return None
+    shapely = need("shapely")
+    parts = shapely.clip_by_rect(np.array(outlines), x - 2, y - 2, x + width + 2, y + height + 2)
+    parts = parts[~shapely.is_empty(parts)]
+    if not len(parts):
         return None
     transform = need("affine").Affine(1, 0, x, 0, 1, y)
     return need("rasterio.features").rasterize(
-        [(g, 1) for g in outlines], (height, width), transform=transform, dtype="uint8"
+        [(g, 1) for g in parts], (height, width), transform=transform, dtype="uint8"
     )
 
 
@@ -214,13 +234,43 @@ def pixel_polygons(land: Land, geo: Georeference, x: int, y: int, width: int, he
         sides = [(-180.0, float(lon[lon < 0].max())), (float(lon[lon >= 0].min()), 180.0)]
     else:
         sides = [(float(lon.min()), float(lon.max()))]
+    to_pixels = _to_pixels(geo, lon, lat)
     pad = 0.002  # degrees: clipped edges stay outside the window
     out: list[Any] = []
     for west, east in sides:
         for polygon in land.polygons(west - pad, float(lat.min()) - pad, east + pad, float(lat.max()) + pad):
-            made = shapely.transform(polygon, lambda p: np.column_stack(geo.pixel(p[:, 0], p[:, 1])))
+            fine = shapely.simplify(polygon, SIMPLER_DEG, preserve_topology=False)
+            made = shapely.transform(fine, to_pixels)
             out.extend(g for g in shapely.get_parts(made) if g.geom_type == "Polygon" and not g.is_empty)
     return out
+
+
+def _to_pixels(geo: Georeference, lon: np.ndarray, lat: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Degrees (points, 2) to pixels. Long coastlines in a tie grid and many islands go by an inverse grid, good to 0.1 pixel."""
+
+    def exact(p: np.ndarray) -> np.ndarray:
+        return np.column_stack(geo.pixel(p[:, 0], p[:, 1]))
+
+    if not isinstance(geo, TieGrid) or np.ptp(lon) > 180:
+        return exact
+    pad = 0.01
+    u = np.linspace(lon.min() - pad, lon.max() + pad, INVERSE_NODES)
+    v = np.linspace(lat.min() - pad, lat.max() + pad, INVERSE_NODES)
+    made: list[np.ndarray] = []
+    counted = [0]
+
+    def fast(p: np.ndarray) -> np.ndarray:
+        counted[0] += len(p) + FEW_POINTS  # a small polygon costs as much as some points
+        if counted[0] < MANY_POINTS:
+            return exact(p)
+        if not made:
+            grid = np.array(geo.pixel(*(a.ravel() for a in np.meshgrid(u, v))))
+            made.append(grid.reshape(2, INVERSE_NODES, INVERSE_NODES))
+        i = np.clip((p[:, 1] - v[0]) / (v[1] - v[0]), 0, INVERSE_NODES - 1.001)
+        j = np.clip((p[:, 0] - u[0]) / (u[1] - u[0]), 0, INVERSE_NODES - 1.001)
+        return np.column_stack([ndimage.map_coordinates(g, [i, j], order=1) for g in made[0]])
+
+    return fast
 
 
 def is_metric(geo: Georeference | None) -> bool:

@@ -21,7 +21,7 @@ from scipy import ndimage
 from tumen.imagery import kernels
 from tumen.imagery.clutter import BINS, OCTAVE_LOW, tails
 from tumen.imagery.faults import SceneFault
-from tumen.imagery.land import Land, land_mask
+from tumen.imagery.land import Land, draw_land, scene_land
 from tumen.imagery.scene import Scene
 
 BLOCK = kernels.BLOCK
@@ -61,6 +61,7 @@ class Searched:
     water_px: float
     families: dict[str, int]
     zero_rows: tuple[int, int] | None  # first and last of a run of empty lines inside the image
+    land: list[Any]  # polygons in pixel coordinates
 
 
 def polarisations(scene: Scene) -> list[str]:
@@ -81,6 +82,7 @@ def search(
     """Search a scene strip by strip. `mask` (height x width, 1 = land) adds to the land polygons."""
     pols = polarisations(scene)
     out: list[tuple[int, list[Blob], dict[str, Any], dict[str, int], np.ndarray]] = []
+    outlines = scene_land(land, scene.geo, scene.width, scene.height)
     # One strip a thread, one that is being read.
     buffers: queue.Queue = queue.Queue()
     for _ in range(threads + 1):
@@ -94,7 +96,7 @@ def search(
             buffers.put(done.whole)
 
         for strip in _read(scene, pols, threads, buffers):
-            waiting.append((pool.submit(_strip, scene, land, strip, pfa, looks, mask), strip))
+            waiting.append((pool.submit(_strip, outlines, strip, pfa, looks, mask), strip))
             while len(waiting) > threads:
                 collect()
             if progress:
@@ -111,7 +113,7 @@ def search(
     empty = np.concatenate([o[4] for o in out]) if out else np.zeros(0, bool)
     if not usable.any():
         raise SceneFault(scene.path, "no pixel holds data", "an image")
-    return Searched(blobs, usable, water, kinds, _inner_run(empty))
+    return Searched(blobs, usable, water, kinds, _inner_run(empty), outlines)
 
 
 @dataclass
@@ -205,13 +207,13 @@ def _amplitude(image: np.ndarray) -> np.ndarray:
     return np.maximum(made, 0)
 
 
-def _strip(scene: Scene, land: Land | None, strip: _Strip, pfa: float, looks: float, extra: np.ndarray | None):
+def _strip(outlines: list[Any], strip: _Strip, pfa: float, looks: float, extra: np.ndarray | None):
     images = strip.images
     a = images[0]
     two = len(images) > 1
     b = images[1] if two else a
     height, width = a.shape
-    mask = _land_mask(scene, land, strip.y0, width, height, extra)
+    mask = _land_mask(outlines, strip.y0, width, height, extra)
     use_land = mask is not None
     land_array = mask if mask is not None else np.zeros((1, 1), np.uint8)
     shape = (-(-height // BLOCK), -(-width // BLOCK))
@@ -368,10 +370,8 @@ def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_
     return out
 
 
-def _land_mask(
-    scene: Scene, land: Land | None, y0: int, width: int, height: int, extra: np.ndarray | None
-) -> np.ndarray | None:
-    mask = land_mask(land, scene.geo, 0, y0, width, height)
+def _land_mask(outlines: list[Any], y0: int, width: int, height: int, extra: np.ndarray | None) -> np.ndarray | None:
+    mask = draw_land(outlines, 0, y0, width, height)
     if extra is not None:
         part = np.ascontiguousarray(extra[y0 : y0 + height])
         mask = part if mask is None else mask | part
