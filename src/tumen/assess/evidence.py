@@ -89,14 +89,15 @@ def findings(indicators: pa.Table, trades: Trades) -> list[Finding]:
 
 
 def _with_history(found: list[Finding], trades: Trades) -> list[Finding]:
-    """Give each yearly count its history and the counts that came before it."""
+    """Give each yearly count its history, the evidence of that, and the counts that came before it."""
     out = [f for f in found if not trades.signs[f.sign].counts]
     for name in dict.fromkeys(f.sign for f in found if trades.signs[f.sign].counts):
+        past = tuple(year.evidence_id for year in trades.signs[name].history)
         own = sorted((f for f in found if f.sign == name), key=lambda f: f.event)
         years = [(f.event, f.value or 0.0) for f in own]
         for place, finding in enumerate(own):
             series = trades.signs[name].series(years[: place + 1], trades.settings.trade_began)
-            out.append(replace(finding, counted=series))
+            out.append(replace(finding, counted=series, evidence_ids=(*finding.evidence_ids, *past)))
     return out
 
 

@@ -324,7 +324,8 @@ def _diagnostics(
     # Rounded to what matters: pyAgrum's last bits differ from run to run, results may not.
     gap = round(max(abs(ours[i] - theirs[n]) for i, n in enumerate(snapshot.names)), 12)
     shared = graph.posteriors(graph.network(trades, found, nominal, as_of, levels, one_candour=True))
-    moves = {n: round(shared[n] - theirs[n], 6) for n in snapshot.names}
+    # Rounded, and without a sign to nought: the library's last bits differ from run to run.
+    moves = {n: round(shared[n] - theirs[n], 6) + 0.0 for n in snapshot.names}
     most = max(moves, key=lambda n: abs(moves[n]))
     half = len(series) // 2
     stable = float(np.abs(series[:half, -1].mean(axis=0) - series[half:, -1].mean(axis=0)).max())
