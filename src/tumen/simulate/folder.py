@@ -44,6 +44,8 @@ PORT_LAT, PORT_LON, FAR_LAT, FAR_LON = 30.0, 150.0, 31.0, 153.0
 # A tracked call begins and ends this far off, at this speed, with a position every ten minutes.
 APPROACH_DEG, KNOTS, EVERY_S = 0.4, 12.0, 600
 SCENE_PX = 768
+# A port without an outline is searched to 1.5 km from its point; no other ship comes nearer than this.
+OFF_PORT_PX = 250
 MARK = "# SIMULATED: invented from end to end. A real case refuses every row of this file.\n"
 
 
@@ -391,19 +393,36 @@ def _ais(folder: Path, made: Invented, told: dict[str, Any]) -> None:
 
 
 def _scenes(folder: Path, made: Invented, told: dict[str, Any]) -> None:
-    """Radar images of the sea off the port; they show ships of no route and tell nothing of the pier."""
-    from tumen.simulate.imagery import write_scene
+    """Radar images of the port at noon: the ship that truly lies there, if one does, and others well off the port."""
+    from tumen.simulate.imagery import TrueShip, random_ship, write_scene
 
     rng = np.random.default_rng([made.seed, 3])
     folder.mkdir()
     told["ships_in_scenes"] = {}
+    pixel = 10 / 111_195.0  # degrees of latitude
+    west, north = SCENE_PX * 0.5 * pixel / np.cos(np.radians(PORT_LAT)), SCENE_PX * 0.5 * pixel
+    middle = SCENE_PX * 0.5
     for number in range(made.scenario.scenes):
         day = START + dt.timedelta(days=15 + 28 * number)
+        at = (day - START).days + 0.5
+        here = [
+            TrueShip(middle, middle + 12 * k, length / 10, length / 62, 0.3, 60.0)
+            for k, length in enumerate(made.world.length_m[(made.world.arrived <= at) & (made.world.left > at)])
+        ]
+        strangers = [random_ship(rng, SCENE_PX, SCENE_PX) for _ in range(12)]
+        off = [s for s in strangers if np.hypot(s.x - middle, s.y - middle) > OFF_PORT_PX][:6]
         name = f"simulated-{day}.tif"
-        ships = write_scene(
-            folder / name, rng, SCENE_PX, SCENE_PX, ships=6, compress="deflate",
-            when=dt.datetime.combine(day, dt.time(9, 30), dt.UTC), corner=(PORT_LON + 0.5, PORT_LAT + 0.5),
-        )  # fmt: skip
+        when = dt.datetime.combine(day, dt.time(12), dt.UTC)
+        corner = (PORT_LON - float(west), PORT_LAT + float(north))
+        write_scene(
+            folder / name, rng, SCENE_PX, SCENE_PX, compress="deflate", when=when, corner=corner, placed=here + off
+        )
         told["ships_in_scenes"][name] = [
-            {"x_px": round(s.x, 1), "y_px": round(s.y, 1), "length_m": round(10 * s.length_px)} for s in ships
+            {
+                "x_px": round(s.x, 1),
+                "y_px": round(s.y, 1),
+                "length_m": round(10 * s.length_px),
+                "at_the_port": s in here,
+            }
+            for s in here + off
         ]

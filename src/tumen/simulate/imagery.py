@@ -107,15 +107,18 @@ def write_scene(
     kind: str = "gamma",
     when: dt.datetime | None = None,
     corner: tuple[float, float] | None = None,
+    placed: list[TrueShip] | None = None,
 ) -> list[TrueShip]:
-    """Write a simulated radar scene strip by strip; returns its ships. `corner` is the north-west (lon, lat).
+    """Write a simulated radar scene strip by strip; returns its ships: `placed`, or as many at random as `ships` says.
+
+    `corner` is the north-west (lon, lat).
 
     The file carries the tag TUMEN_SIMULATED=true, which every row made from it repeats.
     """
     import rasterio
     from rasterio.windows import Window
 
-    truth = [random_ship(rng, height, width) for _ in range(ships)]
+    truth = [random_ship(rng, height, width) for _ in range(ships)] if placed is None else placed
     profile: dict = {
         "driver": "GTiff",
         "width": width,

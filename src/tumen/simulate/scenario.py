@@ -51,7 +51,7 @@ class Scenario(Record):
     )
     other_ship_days: float = Field(default=0.0, ge=0, lt=1, description="share of days with a ship not of the route")
     ais_share: float = Field(default=0.0, ge=0, le=1, description="share of visits of named hulls with AIS on")
-    scenes: int = Field(default=0, ge=0, le=12, description="radar images of the sea off the port")
+    scenes: int = Field(default=0, ge=0, le=12, description="radar images of the port, one every four weeks")
 
 
 def presets() -> list[str]:
