@@ -204,7 +204,7 @@ def straight_line(known: list[Statement], s: Statement) -> Foretold | None:
         return Foretold(s, np.zeros(DRAWS), np.full(DRAWS, LINE_SD), 0.0, nothing)
     wanted, factor = s.quantity, 1.0
     totals = [k for k in known if k.quantity == wanted and k.munition == s.munition and value_of(k) > 0]
-    if not totals and wanted in ("rounds", "capacity", "containers"):
+    if not totals and wanted in ("rounds", "containers"):
         other = "rounds" if wanted == "containers" else "containers"
         factor = 1 / ROUNDS_A_BOX if wanted == "containers" else ROUNDS_A_BOX
         totals = [k for k in known if k.quantity == other and value_of(k) > 0]
