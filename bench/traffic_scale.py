@@ -1,9 +1,11 @@
 """What the count costs in looks, ports and hulls.
 
-    python bench/traffic_scale.py            # the small ladder
-    python bench/traffic_scale.py --large    # and ten years of daily looks at twenty ports
+    python bench/traffic_scale.py                      # the small ladder
+    python bench/traffic_scale.py --case cases/najin   # the count of a case, and its backtest at one date
+    python bench/traffic_scale.py --large --workers 2  # ten years of daily looks at twenty ports
 
-Prints seconds of wall and of processor time and the peak memory of one process without workers.
+Prints seconds of wall and of processor time (workers included), the peak memory of this process and that of the
+largest worker.
 """
 
 from __future__ import annotations
@@ -16,13 +18,16 @@ import argparse
 import datetime as dt
 import resource
 import time
+from pathlib import Path
 
 import pyarrow as pa
 
+import tumen
 from tumen import tables
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
+from tumen.engine import executor
 from tumen.simulate.traffic import World, world
-from tumen.traffic import count
+from tumen.traffic import backtest, count
 
 SETTINGS = TrafficSettings(rate_per_day=SpreadPrior(median=0.2, factor=3.0), particles=4000, horizon_months=0)
 
@@ -49,7 +54,7 @@ def several(days: int, kinds: list[str], ports: int) -> World:
     )
 
 
-def timed(label: str, made: World, hulls: int | None = None) -> None:
+def timed(label: str, made: World, hulls: int | None = None, workers: int = 1) -> None:
     """Count once and print the cost."""
     vessels = made.vessels
     if hulls is not None:
@@ -58,23 +63,64 @@ def timed(label: str, made: World, hulls: int | None = None) -> None:
             for i in range(hulls)
         ]
         vessels = pa.concat_tables([vessels, tables.VESSELS.build(rows)])
-    wall, busy = time.perf_counter(), time.process_time()
-    count(made.looks, made.claims, made.places, vessels, SETTINGS, made.period, seed=1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"| {label} | {made.looks.num_rows} | {time.perf_counter() - wall:.1f} | {time.process_time() - busy:.1f} | {peak:.0f} |",
-        flush=True,
-    )
+    with Cost(label, made.looks.num_rows), executor(workers, None) as pool:
+        count(made.looks, made.claims, made.places, vessels, SETTINGS, made.period, seed=1, executor=pool)
+
+
+class Cost:
+    """Prints what the work inside it cost."""
+
+    def __init__(self, label: str, looks: int) -> None:
+        self.label, self.looks = label, looks
+
+    def __enter__(self) -> None:
+        self.wall, self.busy = time.perf_counter(), busy()
+
+    def __exit__(self, *_: object) -> None:
+        wall, spent = time.perf_counter() - self.wall, busy() - self.busy
+        peak, worker = (
+            resource.getrusage(of).ru_maxrss / 1024 for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        print(f"| {self.label} | {self.looks} | {wall:.1f} | {spent:.1f} | {peak:.0f} | {worker:.0f} |", flush=True)
+
+
+def busy() -> float:
+    """Processor seconds of this process and of its finished workers."""
+    used = [resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def of_case(folder: Path) -> None:
+    """The count of a case as it stands, and one backtest."""
+    study = tumen.open(folder)
+    looks, case = study.table("looks"), study.case.tables()
+    settings = study.case.settings.traffic or TrafficSettings()
+    given = (looks, case["claims"], case["places"], case["vessels"])
+    period, seed = study.case.settings.period, study.case.settings.seed
+    with Cost(f"{folder.name}: count", looks.num_rows):
+        count(*given, settings, period, seed)
+    day = period[0] + dt.timedelta(days=365)
+    known = study.case.as_of(day).settings.traffic or TrafficSettings()
+    with Cost(f"{folder.name}: backtest as of {day}", looks.num_rows):
+        backtest(*given, known, period, day, seed)
 
 
 def main() -> None:
     """Run the ladder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true", help="also ten years of daily looks at twenty ports")
+    parser.add_argument("--workers", type=int, default=1, help="processes for the ports of --large")
+    parser.add_argument("--case", type=Path, help="a case folder to count in place of the ladder")
     asked = parser.parse_args()
-    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, 4,000 draws, one process")
-    print("| case | looks | wall s | processor s | peak MiB so far |")
-    print("|---|---|---|---|---|")
+    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, 4,000 draws")
+    print("| case | looks | wall s | processor s | peak MiB so far | largest worker MiB |")
+    print("|---|---|---|---|---|---|")
+    if asked.case:
+        of_case(asked.case)
+    if asked.large:
+        timed("20 ports, 3,650 days, daily looks", several(3650, ["daily"], 20), workers=asked.workers)
+    if asked.case or asked.large:
+        return
     for days in (120, 365, 730):
         timed(f"one port, {days} days, daily looks", several(days, ["daily"], 1))
     for days in (365,):
@@ -83,8 +129,6 @@ def main() -> None:
         timed(f"{ports} ports, 365 days, daily looks", several(365, ["daily"], ports))
     for hulls in (0, 10, 40):
         timed(f"one port, 365 days, hulls named, {hulls + 3} on the roster", several(365, ["named"], 1), hulls)
-    if asked.large:
-        timed("20 ports, 3,650 days, daily looks", several(3650, ["daily"], 20))
 
 
 if __name__ == "__main__":
