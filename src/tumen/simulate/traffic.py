@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.stats import nchypergeom_fisher
 
 from tumen import tables
 from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
@@ -283,17 +284,26 @@ class _Eye:
             row["p_vessel"] = NAME_RIGHT
 
     def _tasked(self, noon: np.ndarray) -> list[dict[str, Any]]:
-        odds = np.array([self.odds if len(self._here(t)) else 1.0 for t in noon])
-        number = int(self.rng.integers(8, 25))
-        chosen = self.rng.choice(len(noon), size=min(number, len(noon)), replace=False, p=odds / odds.sum())
-        return [self._read(float(noon[i]), 1.0, "tasked", tasked=True) for i in sorted(chosen)]
+        number = min(int(self.rng.integers(8, 25)), len(noon))
+        return [self._read(float(t), 1.0, "tasked", tasked=True) for t in self._chosen(noon, number, self.odds)]
+
+    def _chosen(self, noon: np.ndarray, number: int, odds: float) -> np.ndarray:
+        """Days chosen independently of each other, with these odds of an occupied one, given how many were."""
+        busy = np.array([len(self._here(t)) > 0 for t in noon])
+        full, empty = noon[busy], noon[~busy]
+        hits = nchypergeom_fisher(len(noon), len(full), number, odds).rvs(random_state=self.rng) if len(full) else 0
+        kept = [
+            self.rng.choice(full, int(hits), replace=False),
+            self.rng.choice(empty, number - int(hits), replace=False),
+        ]
+        return np.sort(np.concatenate(kept))
 
     def _reports(self, noon: np.ndarray) -> list[dict[str, Any]]:
         """Images told because a ship was seen, and a few plain looks."""
-        odds = np.array([self.told_odds if len(self._here(t)) else 1.0 for t in noon])
-        number = int(self.rng.integers(3, 15))
-        chosen = self.rng.choice(len(noon), size=number, replace=False, p=odds / odds.sum())
-        rows = [self._read(float(noon[i]), 1.0, "reports") | {"tasked": None} for i in sorted(chosen)]
+        occupied = sum(len(self._here(t)) > 0 for t in noon)
+        number = min(int(self.rng.integers(2, 9)), occupied)
+        chosen = self._chosen(noon, number, self.told_odds)
+        rows = [self._read(float(t), 1.0, "reports") | {"tasked": None} for t in chosen]
         for row in rows:
             row |= {"origin": "reported", "selection": "event"}
         return rows + self._plain(noon[self.rng.random(len(noon)) < 0.05], PORT)

@@ -287,16 +287,11 @@ def _days(days: Sequence[tuple[int, int, int, int, str]], read: PortLooks, setti
 
 
 def choices(problem: Problem) -> list[Evidence]:
-    """Evidence of the choice of looks, month by month (stretches of 28 days)."""
-    days = sorted(problem.choice_days)
-    out: list[Evidence] = []
-    for start in range(0, len(days), 28):
-        part = tuple(days[start : start + 28])
-        inside = [o for o in problem.looks.observations if o.chosen and part[0] <= o.unit < part[-1] + UNITS_PER_DAY]
-        told = sum(o.told for o in inside)
-        name = f"choice of looks, day {part[0] // UNITS_PER_DAY}"
-        out.append(ChoiceEvidence(part[-1], name, part, len(inside) - told, told))
-    return out
+    """Evidence of the choice of looks, stretch by stretch."""
+    return [
+        ChoiceEvidence(s.days[-1], f"choice of looks, day {s.days[0] // UNITS_PER_DAY}", s.days, s.bought, s.told)
+        for s in problem.stretches
+    ]
 
 
 def _far(

@@ -22,7 +22,17 @@ from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, Port, empty_state, tr
 from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood
 from tumen.traffic.prior import Levels, Points, pause_week
 
+_STRETCH = 28 * UNITS_PER_DAY  # of days among which looks are taken to be chosen with the same zeal
 _LEAST_SHARE = 0.1  # where the norm of chosen looks is linearised during a pause: a month is rarely all pause
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Overpasses (units) among which `bought` looks were chosen because a ship was expected, `told` because one was seen."""
+
+    days: tuple[int, ...]
+    bought: int
+    told: int
 
 
 @dataclass(frozen=True)
@@ -44,22 +54,22 @@ class Problem:
         return dict(sorted(out.items()))
 
     @cached_property
-    def chosen_rate(self) -> tuple[float, float]:
-        """Looks a day over the stretch in which looks were chosen: expected to show a ship, and told because they did."""
-        chosen = [o.told for o in self.looks.observations if o.chosen]
-        days = max(len(self.choice_days), 1)
-        return (len(chosen) - sum(chosen)) / days, sum(chosen) / days
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Stretches of 28 days in which looks were chosen, less the days of which a full record exists."""
+        chosen = [o for o in self.looks.observations if o.chosen]
+        out = []
+        for number in sorted({o.unit // _STRETCH for o in chosen}):
+            days = range(number * _STRETCH, min((number + 1) * _STRETCH, self.end_unit + 1), UNITS_PER_DAY)
+            free = tuple(d for d in days if not any(a <= d <= b for a, b in self.looks.complete))
+            told = [o.told for o in chosen if o.unit // _STRETCH == number]
+            if free:
+                out.append(Stretch(free, min(len(told) - sum(told), len(free)), min(sum(told), len(free))))
+        return tuple(out)
 
     @cached_property
-    def choice_days(self) -> frozenset[int]:
-        """Overpasses among which looks were chosen: every day from a week before the first to a week after the last,
-        less the days of which a full record exists."""
-        chosen = [o.unit for o in self.looks.observations if o.chosen]
-        if not chosen:
-            return frozenset()
-        first = max(0, min(chosen) - WEEK_UNITS) // UNITS_PER_DAY * UNITS_PER_DAY
-        days = range(first, min(max(chosen) + WEEK_UNITS, self.end_unit) + 1, UNITS_PER_DAY)
-        return frozenset(d for d in days if not any(a <= d <= b for a, b in self.looks.complete))
+    def choice_days(self) -> dict[int, Stretch]:
+        """Overpasses among which looks were chosen, by unit."""
+        return {day: stretch for stretch in self.stretches for day in stretch.days}
 
     @property
     def last_unit(self) -> int:
@@ -101,7 +111,8 @@ class Kernels:
         self._carry: dict[int, np.ndarray] = {}
         self.week = problem.levels.week(p.walk_sd_month).astype(dtype)
         self.stop, self.start = (x.astype(dtype) for x in pause_week(p))
-        self._norms: np.ndarray | None = None
+        self._norms: dict[tuple[int, int], np.ndarray] = {}
+        self._weights: dict[Stretch, np.ndarray] = {}
         self._told: dict[tuple[Any, ...], np.ndarray] = {}
 
     def matrix(self, gap: int) -> np.ndarray:
@@ -169,30 +180,33 @@ class Kernels:
         busy = (self.problem.chain.ships > 0).astype(float)
         return (empty_state(self.problem.chain) @ far @ busy).reshape(self.rate.shape)
 
-    @cached_property
-    def choice_norm(self) -> np.ndarray:
-        """Log norm of the choice of looks for one day, (2, R): with the port empty, with it occupied.
+    def choice_norm(self, stretch: Stretch) -> np.ndarray:
+        """Log norm of the choice of looks for one day of a stretch, (2, R): with the port empty, with it occupied.
 
-        n looks fell among the days of a stretch with odds q of an occupied one: each has probability
-        q^occupied over the sum of q^occupied. Its log norm is taken here in its tangent at the long-run occupied
-        share of the level, day by day, so that the pass can carry it; the paths then get the exact one.
+        Given how many looks fell in a stretch, each set of days has probability q^occupied over the sum of
+        q^occupied of all sets. Its log norm is taken here as if days were drawn one by one, in its tangent at
+        the long-run occupied share of the level, so that the pass can carry it; the paths then get the exact one.
         """
-        at = np.maximum(np.stack([self.occupied, np.zeros_like(self.occupied)]), _LEAST_SHARE)
-        out = np.zeros((2, *at.shape))
-        for rate, of in zip(self.problem.chosen_rate, (self.p.selection_odds, self.p.reported_odds), strict=True):
-            odds = of[:, None] - 1.0
-            slope = odds / (1 + odds * at)
-            empty = np.log1p(odds * at) - slope * at
-            out += rate * np.stack([empty, empty + slope])
-        return out.reshape(2, -1)
+        looks = (stretch.bought, stretch.told)
+        if looks not in self._norms:
+            at = np.maximum(np.stack([self.occupied, np.zeros_like(self.occupied)]), _LEAST_SHARE)
+            out = np.zeros((2, *at.shape))
+            for number, of in zip(looks, (self.p.selection_odds, self.p.reported_odds), strict=True):
+                odds = of[:, None] - 1.0
+                slope = odds / (1 + odds * at)
+                empty = np.log1p(odds * at) - slope * at
+                out += number * np.stack([empty, empty + slope])
+            self._norms[looks] = out.reshape(2, -1)
+        return self._norms[looks] / len(stretch.days)
 
     def weigh(self, v: np.ndarray, unit: int) -> np.ndarray:
         """Vectors (S, R) weighted by all looks at a unit, and by the choice of looks on its day."""
-        if unit in self.problem.choice_days:
-            if self._norms is None:
+        stretch = self.problem.choice_days.get(unit)
+        if stretch is not None:
+            if stretch not in self._weights:
                 busy = (self.problem.chain.ships > 0).astype(int)
-                self._norms = np.exp(-self.choice_norm)[busy].astype(self.dtype)
-            v = v * self._norms
+                self._weights[stretch] = np.exp(-self.choice_norm(stretch))[busy].astype(self.dtype)
+            v = v * self._weights[stretch]
         if unit not in self.problem.by_unit:
             return v
         lanes = v.reshape(self.size, 2, self.points, self.levels)

@@ -301,9 +301,22 @@ def read_port(
         )
     observations, more = _share_scenes(observations, own)
     observations = sorted([*observations, *quiet], key=lambda o: (o.unit, o.look_id))
+    observations = _chosen_once(observations)
     conflicts += more
     spans += _stack_spans(stacks, observations, settings)
     return PortLooks(place, tuple(observations), tuple(spans), tuple(conflicts), tuple(complete))
+
+
+def _chosen_once(observations: list[Observation]) -> list[Observation]:
+    """Of several chosen looks of a day one is chosen: the day was, and it can be chosen once."""
+    out: list[Observation] = []
+    days: set[tuple[int, bool]] = set()
+    for o in observations:
+        day = (o.unit // UNITS_PER_DAY, o.told)
+        out.append(replace(o, chosen=False, told=False) if o.chosen and day in days else o)
+        if o.chosen:
+            days.add(day)
+    return out
 
 
 def _quiet_days(place: str, clock: Clock, last_unit: int, settings: TrafficSettings) -> list[Observation]:

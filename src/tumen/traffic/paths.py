@@ -456,10 +456,12 @@ class _Walk:
             row = (self.off * self.kernels.points + self.history.point) * self.rates + self.level
             weight = self.problem.remarks[unit].astype(np.float32)[self.state] * self.apart[i][row]
             self.state = self._pick(weight, self._ramp)
-        if unit in self.problem.choice_days:
+        stretch = self.problem.choice_days.get(unit)
+        if stretch is not None:
             h = self.history
             row = (self.off * self.kernels.points + h.point) * self.rates + self.level
-            h.choice += self.kernels.choice_norm[(self.problem.chain.ships[self.state] > 0).astype(int), row]
+            busy = (self.problem.chain.ships[self.state] > 0).astype(int)
+            h.choice += self.kernels.choice_norm(stretch)[busy, row]
 
     def _rows_of(self, gap: int) -> np.ndarray:
         if gap not in self._rows:

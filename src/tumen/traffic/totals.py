@@ -427,11 +427,12 @@ class SpanEvidence:
 
 @dataclass(frozen=True)
 class ChoiceEvidence:
-    """Chosen looks of one stretch: the exact mean odds of being looked at in place of the long-run one.
+    """Chosen looks of one stretch: the exact chance of the days that were chosen in place of the long-run one.
 
-    Given how many looks were chosen in the stretch, each fell on an occupied day with odds q. The filter
-    used a tangent at the long-run occupied share for the norm; here the path's own share takes its place.
-    `looks` were bought because a ship was expected, `told` are known because one was seen.
+    Given how many days of the stretch were chosen, with odds q of an occupied one, each set of days has probability
+    q^occupied over its sum over all sets: the norm of Fisher's noncentral hypergeometric law, since a day is chosen
+    once or not at all. The filter used a tangent at the long-run occupied share; here the path's own share takes its
+    place. `looks` were bought because a ship was expected, `told` are known because one was seen.
     """
 
     unit: int
@@ -451,11 +452,31 @@ class ChoiceEvidence:
     def log_weight(self, history: History) -> np.ndarray:
         """The norm that the filter used, out; the exact one, in."""
         days = np.searchsorted(history.at, np.array(self.days, dtype=np.int64))
-        busy = (history.ships[days] > 0).mean(0)
+        busy = (history.ships[days] > 0).sum(0)
         p, point = history.points, history.point
         planned, history.choice = history.choice, np.zeros_like(history.choice)
-        norm = self.looks * np.log1p((p.selection_odds[point] - 1) * busy)
-        return planned - norm - self.told * np.log1p((p.reported_odds[point] - 1) * busy)
+        norm = _choice_norm(len(self.days), self.looks, p.selection_odds)[point, busy]
+        return planned - norm - _choice_norm(len(self.days), self.told, p.reported_odds)[point, busy]
+
+
+def _choice_norm(days: int, chosen: int, odds: np.ndarray) -> np.ndarray:
+    """Log of the sum of odds^occupied over all sets of `chosen` of the days, with 0 .. `days` of them occupied: (P, days + 1).
+
+    Per set of days, so that without odds it is nought.
+    """
+    from scipy.special import gammaln
+
+    def choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+        fit = (k >= 0) & (k <= n)
+        value = gammaln(n + 1) - gammaln(np.where(fit, k, 0) + 1) - gammaln(np.where(fit, n - k, 0) + 1)
+        return np.where(fit, value, -np.inf)
+
+    busy, hit = np.arange(days + 1)[:, None], np.arange(chosen + 1)[None, :]
+    ways = choose(busy, hit) + choose(days - busy, chosen - hit)
+    terms = ways[None] + hit[None] * np.log(odds)[:, None, None]
+    top = terms.max(-1, keepdims=True)
+    whole = float(choose(np.array(days), np.array(chosen)))
+    return (top + np.log(np.exp(terms - top).sum(-1, keepdims=True)))[..., 0] - whole
 
 
 @dataclass(frozen=True)
