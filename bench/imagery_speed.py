@@ -39,6 +39,20 @@ print(json.dumps({"seconds": min(times)[0], "cpu": min(t[1] for t in times), "sh
 """
 
 
+def peers() -> None:
+    """What users write: a cell-averaging CFAR of two box filters (SciPy), the same ring, one polarisation."""
+    from scipy.ndimage import uniform_filter
+
+    image = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (2048, 2048)).astype(np.float32)
+    spent = time.process_time()
+    outer, inner = uniform_filter(image, 89) * 89**2, uniform_filter(image, 45) * 45**2
+    found = image > 5.0 * (outer - inner) / (89**2 - 45**2)
+    spent = time.process_time() - spent
+    print(
+        f"peer: cell-averaging CFAR of two SciPy box filters, no reading, no measuring: {image.size / 1e6 / spent:.0f} MP per processor second ({found.sum()} pixels)"
+    )
+
+
 def main() -> None:
     from tumen.simulate.imagery import write_scene
 
@@ -89,9 +103,8 @@ def main() -> None:
             )
             if not args.keep:
                 path.unlink()
-    print(
-        "peers, as published or measured elsewhere: SUMO's core 23 to 66 MP/s a band without reading; a numba CFAR package 0.22 MP/s"
-    )
+    peers()
+    print("peer, as published: SUMO's core 23 to 66 MP/s a band without reading")
 
 
 if __name__ == "__main__":
