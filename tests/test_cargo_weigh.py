@@ -431,6 +431,25 @@ def test_a_claim_beyond_all_hulls_is_named_and_set_aside():
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"quantity": "tonnes", "unit": "t", "point": 2_200_000.0},  # kilograms
+        {"quantity": "rounds", "unit": "rounds", "point": 40_000_000.0},  # thousands told as they are
+        {"scope": "all", "point": 200_000.0},
+        {"quantity": "rounds", "unit": "rounds", "reading": "capacity_152", "point": 40_000_000.0},
+    ],
+)
+def test_a_figure_in_another_unit_is_named_and_set_aside(fields):
+    out = run(np.ones(N, int), wide(), [claim("big", **fields), claim("good", point=110.0, origin_group="OSC")])
+    row = diagnostics(out)["impossible containers, big"]
+    assert not row["passed"]
+    assert "expected no more than that" in row["text"]
+    assert "at most" in row["text"]
+    alone = run(np.ones(N, int), wide(), [claim("good", point=110.0, origin_group="OSC")])
+    assert out["cargo"].equals(alone["cargo"])
+
+
+@pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"point": None, "reading": "range", "low": 5.0, "high": None}, "range needs a low and a high"),

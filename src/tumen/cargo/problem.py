@@ -250,19 +250,18 @@ def set_up(
     places = {p for name in ("origin", "destination") for p in sea.rows[name].unique().to_pylist()}
     typical = _typical(loading, is_round)
     statements, unread = read_statements(claims, loading, period, typical, places)
-    groups = sorted({s.group for s in statements if s.used == "evidence"})
-    kinds = sorted({s.kind for s in statements if s.used == "evidence"})
-    layout = Layout(loading, sea.ships, sea.months, kinds)
     stacks, impossible = _stacks(looks, sightings, sea.ships, vessels, loading)
+    impossible += _too_many(statements, sea, hull, loading, period)
+    stop = {claim_id for claim_id, _ in impossible}
+    heard = [s for s in statements if s.used == "evidence" and s.claim_id not in stop]
+    groups = sorted({s.group for s in heard})
+    kinds = sorted({s.kind for s in heard})
+    layout = Layout(loading, sea.ships, sea.months, kinds)
     problem = Problem(
         loading, period, sea, hull, layout, kinds, statements, [], stacks, unread, impossible, is_round, typical, places
     )
-    problem.impossible += _too_many(problem)
-    stop = {claim_id for claim_id, _ in problem.impossible}
     for group in groups:
-        own = [s for s in statements if s.group == group and s.used == "evidence" and s.claim_id not in stop]
-        if own:
-            problem.origins.append(origin_of(group, own, loading.claims))
+        problem.origins.append(origin_of(group, [s for s in heard if s.group == group], loading.claims))
     problem.heard = Windows([s for o in problem.origins for s in o.statements], loading, sea, period)
     return problem
 
@@ -326,25 +325,55 @@ def _room(row: dict[str, Any], roster: dict[str, dict[str, Any]], loading: Loadi
     return slots(loading.load, hull.get("length_m") or row["length_m"], hull.get("dwt_t"), hull.get("teu"))
 
 
-def _too_many(problem: Problem) -> list[tuple[str, str]]:
-    """Sea claims of more boxes than all hulls of any world could hold."""
+def _too_many(
+    statements: list[Statement], sea: Sea, hull: Hulls, loading: Loading, period: tuple[dt.date, dt.date]
+) -> list[tuple[str, str]]:
+    """Claims of more than all hulls and trains of any world could hold; most often a figure in another unit."""
     out = []
-    sea = problem.sea
-    for s in problem.statements:
-        if s.quantity != "containers" or s.scope != "sea" or s.used != "evidence" or not math.isfinite(s.lower):
+    rail, densest = loading.rail, _fullest_box(loading)
+    steps = (np.arange(len(sea.months)) + 0.5) / 12
+    by_rail = float(rail.boxes_per_month.value(FAR)) * np.maximum(float(rail.growth.value(FAR)), 1.0) ** steps
+    for s in statements:
+        quantity = str(s.munition) if s.quantity == CAPACITY else s.quantity
+        if quantity not in densest or s.used != "evidence" or not math.isfinite(s.lower):
             continue
-        counts = sea.counts if s.place is None else sea.through(s.place, "number")
-        voyages = np.einsum("dms,m->ds", counts, window(sea.months, s.start, s.end))
-        room = float((voyages @ problem.hulls.slots).max()) if sea.ships else 0.0
-        if s.on_voyages is not None:
-            room = s.on_voyages * float(problem.hulls.slots.max(initial=0.0))
-        if math.exp(s.lower) > room:
+        room = 0.0
+        if s.scope != "rail" and sea.ships:
+            counts = sea.counts if s.place is None else sea.through(s.place, "number")
+            voyages = np.einsum("dms,m->ds", counts, window(sea.months, s.start, s.end))
+            room += float((voyages @ hull.slots).max())
+            if s.on_voyages is not None:
+                room = s.on_voyages * float(hull.slots.max())
+        if s.scope != "sea" and s.vessel is None:
+            before = max((min(s.end, period[0]) - s.start).days, 0) / worlds.DAYS_PER_MONTH
+            room += float(window(sea.months, s.start, s.end) @ by_rail) + before * float(rail.before.value(FAR))
+        most = room * densest[quantity]
+        if math.exp(s.lower) > most:
+            by = "voyages whose hulls hold" if s.scope == "sea" else "voyages and trains that hold"
             out.append(
                 (
                     s.claim_id,
-                    f"claim {s.claim_id} puts {math.exp(s.lower):,.0f} containers on voyages whose hulls hold at most "
-                    f"{room:,.0f} in any draw; expected no more than that, in containers (not tonnes, not rounds); the row "
-                    "is set aside",
+                    f"claim {s.claim_id} puts {math.exp(s.lower):,.0f} {quantity.replace('_', ' ')} on {by} at most "
+                    f"{most:,.0f} in any draw; expected no more than that, in the unit '{s.unit}'; the row is set aside",
                 )
             )
     return out
+
+
+# Four standard deviations beyond the median of a prior: farther than any draw of a run.
+FAR = np.array(4.0)
+
+
+def _fullest_box(loading: Loading) -> dict[str, float]:
+    """Most of each quantity that a box could hold, all its priors at their far ends at once."""
+    payload, room = (
+        float(loading.box.payload_kg.value(FAR)),
+        loading.box.inside_m3 * float(loading.box.volume_share.value(FAR)),
+    )
+    out = {"containers": 1.0, "containers_arms": 1.0, "tonnes": payload / 1000}
+    for name, m in loading.munition.items():
+        out[name] = 1.0
+        if m.volume_m3 is not None:
+            out[name] = min(payload / float(m.mass_kg.value(-FAR)), room / float(m.volume_m3.value(-FAR)))
+    most = max((out[n] for n, m in loading.munition.items() if m.round), default=0.0)
+    return out | {"rounds": most, "usable_rounds": most}
