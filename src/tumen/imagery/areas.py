@@ -17,13 +17,13 @@ import pyarrow as pa
 from tumen.imagery.faults import SceneFault, need
 from tumen.imagery.scene import Scene
 
-BERTHS = ("berth",)
-YARDS = ("yard", "terminal", "depot", "railyard", "pier")
+BERTHS = ("berth", "pier")  # judged for a ship alongside
+YARDS = ("yard", "terminal", "depot", "railyard")  # judged for stacks of containers; a pier's own deck is one too
 
 
 @dataclass(frozen=True)
 class Area:
-    """A polygon that is looked at. `kind` berth is judged for a ship alongside, a yard for stacks."""
+    """A polygon that is looked at. `kind` berth or pier is judged for a ship alongside, a yard for stacks."""
 
     name: str
     kind: str

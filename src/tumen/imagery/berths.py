@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tumen.imagery.areas import YARDS, Area, port_of
+from tumen.imagery.areas import Area, port_of
 from tumen.imagery.faults import need
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import Scene
 from tumen.imagery.settings import DetectSettings
 
+WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
 # Share of a berth polygon that looks like hull: an empty berth shows crane booms, fenders and mixed pixels of
 # the quay, an occupied one at least a fifth of the polygon. Middle and slope of the logistic between them.
@@ -115,11 +116,9 @@ def berth_rows(
     usable: np.ndarray,
     land: Land,
     settings: DetectSettings,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of BERTH_STATES for one scene, and their chips."""
-    from tumen.imagery import chips
-
-    states, pictures = [], []
+) -> list[dict[str, Any]]:
+    """Rows of BERTH_STATES for one scene; pictures are added by the caller."""
+    states = []
     for berth in berths:
         polygon = outlines[berth.name]
         seen = usable_share(scene, polygon, usable)
@@ -142,21 +141,43 @@ def berth_rows(
             row["p_occupied"] = occupied([d["probability"] for d in mine], None if fill is None else fill[0])
             if longest is not None:
                 row["ship_length_m"], row["ship_length_sd_m"] = longest["length_m"], longest["length_sd_m"]
-        if settings.chips:
-            left, top, right, bottom = polygon.bounds
-            half = max(30.0, 0.7 * max(right - left, bottom - top))
-            middle = polygon.centroid
-            told = "not usable" if row.get("p_occupied") is None else f"p(occupied)={row['p_occupied']:.2f}"
-            outline = [
-                (np.array(p.exterior.coords)[:-1], chips.BERTH)
-                for p in need("shapely").get_parts(polygon)
-                if p.geom_type == "Polygon"
-            ]
-            picture = chips.chip(scene, middle.x, middle.y, half, look_id, outline, f"{berth.name} {told}")
-            row["chip_id"] = picture["chip_id"]
-            pictures.append(picture)
         states.append(row)
-    return states, pictures
+    return states
+
+
+def look_pictures(
+    scene: Scene,
+    areas: list[Area],
+    outlines: dict[str, Any],
+    hulls: list[np.ndarray],
+    states: list[dict[str, Any]],
+) -> list[Any]:
+    """Pictures wanted of a scene's looks: each berth, and each port with all its ships (`hulls`: four corners each)."""
+    from tumen.imagery import chips
+
+    out = []
+    told = {s["berth"]: s for s in states}
+    for area in areas:
+        state = told.get(area.name)
+        if state is None and area.kind not in WHOLE:
+            continue
+        polygon = outlines[area.name]
+        left, top, right, bottom = polygon.bounds
+        half = max(30.0, (0.7 if state else 0.55) * max(right - left, bottom - top))
+        middle = polygon.centroid if state else need("shapely").box(*polygon.bounds).centroid
+        lines = chips.rings(polygon)
+        ships = [h for h in hulls if np.abs(h.mean(0) - (middle.x, middle.y)).max() < half]
+        lines += [(h, chips.SHIP) for h in ships]
+        if state is None:
+            text = f"{len(ships)} ship candidates"
+        elif state.get("p_occupied") is None:
+            text = "not usable"
+        else:
+            text = f"p(occupied)={state['p_occupied']:.2f}"
+        out.append(
+            chips.Wanted(middle.x, middle.y, half, f"{scene.scene_id}/{area.name}", lines, f"{area.name} {text}")
+        )
+    return out
 
 
 def occupied(ships: list[float], fill: float | None) -> float:
@@ -253,7 +274,7 @@ def look_rows(
             }
         )
     for area in areas:
-        if area.kind not in ("port", "anchorage", "area", "shipyard"):
+        if area.kind not in WHOLE:
             continue
         polygon = outlines[area.name]
         seen = usable_share(scene, polygon, usable)
@@ -285,8 +306,8 @@ def look_rows(
 
 
 __all__ = [
-    "YARDS",
     "berth_rows",
+    "look_pictures",
     "look_rows",
     "occupied",
     "polygon_mask",

@@ -8,41 +8,80 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tumen.imagery.faults import need
 from tumen.imagery.scene import Scene
 
 SIDE = 360  # pixels of the picture
-SHIP, BERTH = (255, 64, 64), (64, 200, 255)
+BLOCK = 1024  # side of the blocks that Sentinel-2's JP2 and most COGs are stored in, pixels
+SHIP, BERTH, STACK = (255, 64, 64), (64, 200, 255), (255, 210, 60)
+# Run-length coding of enlarged pixels: an eighth of the time of the best compression, for the same size.
+PNG = {"compress_level": 1, "compress_type": 3}
 
 
-def chip(
-    scene: Scene,
-    x: float,
-    y: float,
-    half: float,
-    subject: str,
-    outlines: list[tuple[np.ndarray, tuple[int, int, int]]],
-    caption: str,
-) -> dict[str, Any]:
-    """One row of the table CHIPS: a square window of half side `half` pixels round (x, y)."""
-    x0, y0 = max(0, int(x - half)), max(0, int(y - half))
-    x1, y1 = min(scene.width, int(np.ceil(x + half))), min(scene.height, int(np.ceil(y + half)))
+@dataclass(frozen=True)
+class Wanted:
+    """A picture to be made: a square window of half side `half` pixels round (x, y), and what is drawn on it."""
+
+    x: float
+    y: float
+    half: float
+    subject: str
+    outlines: list[tuple[np.ndarray, tuple[int, int, int]]]
+    caption: str
+
+
+def rings(polygon: Any, colour: tuple[int, int, int] = BERTH) -> list[tuple[np.ndarray, tuple[int, int, int]]]:
+    """Outer rings of a polygon in pixel coordinates, as outlines of a picture."""
+    return [
+        (np.array(p.exterior.coords)[:-1], colour)
+        for p in need("shapely").get_parts(polygon)
+        if p.geom_type == "Polygon"
+    ]
+
+
+def chips(scene: Scene, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
+    """Rows of the table CHIPS, in the order asked for.
+
+    Windows are read block by block of the raster, so that each block of a compressed scene is opened once, not
+    once a ship.
+    """
+    order = sorted(range(len(wanted)), key=lambda k: (wanted[k].y // BLOCK, wanted[k].x // BLOCK))
+    made = {k: _chip(scene, wanted[k]) for k in order}
+    return [made[k] for k in range(len(wanted))]
+
+
+def _chip(scene: Scene, want: Wanted) -> dict[str, Any]:
+    x0, y0 = max(0, int(want.x - want.half)), max(0, int(want.y - want.half))
+    x1, y1 = (
+        min(scene.width, int(np.ceil(want.x + want.half))),
+        min(scene.height, int(np.ceil(want.y + want.half))),
+    )
     w, h = max(1, x1 - x0), max(1, y1 - y0)
     names = (
         [b for b in ("B04", "B03", "B02", "B08") if b in scene.bands] if scene.kind == "optical" else list(scene.bands)
     )
-    raw = {n: scene.read(n, x0, y0, w, h) for n in names}
+    step = max(1, max(w, h) // (2 * SIDE))
     digest = hashlib.sha256()
-    for n in sorted(raw):
-        digest.update(np.ascontiguousarray(raw[n]).tobytes())
-    png = draw(raw, scene, (x0, y0, w, h), outlines, caption)
+    raw = {}
+    for n in sorted(names):
+        parts = []
+        rows = max(step, BLOCK // step * step)
+        for y in range(y0, y0 + h, rows):
+            strip = scene.read(n, x0, y, w, min(rows, y0 + h - y))
+            digest.update(np.ascontiguousarray(strip).tobytes())
+            parts.append(strip[::step, ::step])
+        raw[n] = np.concatenate(parts)
+    png = draw({n: raw[n] for n in names}, scene, (x0, y0, w, h), want.outlines, want.caption)
     return {
         "chip_id": hashlib.sha256(png).hexdigest()[:16],
         "scene_id": scene.scene_id,
-        "subject": subject,
+        "subject": want.subject,
         "png": png,
         "x": x0,
         "y": y0,
@@ -64,9 +103,8 @@ def draw(
 
     x0, y0, w, h = window
     zoom = SIDE / max(w, h)
-    image = Image.fromarray(_picture(raw, scene.kind)).resize(
-        (max(1, round(w * zoom)), max(1, round(h * zoom))), Image.Resampling.NEAREST
-    )
+    way = Image.Resampling.NEAREST if zoom >= 1 else Image.Resampling.BOX
+    image = Image.fromarray(_picture(raw, scene.kind)).resize((max(1, round(w * zoom)), max(1, round(h * zoom))), way)
     canvas = Image.new("RGB", (SIDE, SIDE + 34), (16, 16, 16))
     canvas.paste(image, (0, 0))
     pen = ImageDraw.Draw(canvas)
@@ -77,7 +115,7 @@ def draw(
     _north(pen, scene, x0 + w / 2, y0 + h / 2)
     pen.text((6, SIDE + 20), caption[:64], fill=(230, 230, 230))
     out = io.BytesIO()
-    canvas.save(out, "PNG", optimize=True)
+    canvas.save(out, "PNG", **PNG)
     return out.getvalue()
 
 

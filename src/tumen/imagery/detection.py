@@ -138,29 +138,35 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
         }
     )
     from tumen.imagery import chips
-    from tumen.imagery.berths import berth_rows, look_rows
+    from tumen.imagery.berths import berth_rows, look_pictures, look_rows
 
-    places = {}
+    pictures: list[chips.Wanted] = []
     for number, ship in enumerate(rows):
         area, berth = _home(ship, inside, outlines)
-        places[number] = (area, berth)
         row = _row(ship, scene, number, area, berth, areas)
         if settings.chips:
-            half = max(24.0, 1.6 * ship.length_px)
+            lines = [(ship.corners(), chips.SHIP)]
+            if berth is not None:
+                lines = [*chips.rings(outlines[berth.name]), *lines]
             caption = f"{row['detection_id']} {_size_text(row)} p={row['probability']:.2f}"
-            picture = chips.chip(
-                scene, ship.x, ship.y, half, row["detection_id"], [(ship.corners(), chips.SHIP)], caption
+            pictures.append(
+                chips.Wanted(ship.x, ship.y, max(24.0, 1.6 * ship.length_px), row["detection_id"], lines, caption)
             )
-            row["chip_id"] = picture["chip_id"]
-            out["chips"].append(picture)
         out["detections"].append(row)
+    for row, picture in zip(out["detections"], chips.chips(scene, pictures), strict=False):
+        row["chip_id"] = picture["chip_id"]
+        out["chips"].append(picture)
     if scene.start is not None:
-        states, pictures = berth_rows(
-            scene, [a for a in inside if a.kind in BERTHS], inside, outlines, out["detections"], usable, land, settings
-        )
+        berths = [a for a in inside if a.kind in BERTHS]
+        states = berth_rows(scene, berths, inside, outlines, out["detections"], usable, land, settings)
         out["berth_states"] += states
-        out["chips"] += pictures
         out["looks"] += look_rows(scene, inside, outlines, out["detections"], usable, states, settings)
+        if settings.chips:
+            made = chips.chips(scene, look_pictures(scene, inside, outlines, [s.corners() for s in rows], states))
+            by_subject = {c["subject"]: c["chip_id"] for c in made}
+            for state in states:
+                state["chip_id"] = by_subject.get(state["look_id"])
+            out["chips"] += made
     return out
 
 
