@@ -32,6 +32,7 @@ from tumen.imagery.water import align, layers, water
 CROP, BATCH = 96, 8
 WORLDS = 3  # copies of each port with ships set into them; the port as it is counts as one more
 SET_IN = 45  # ships set into a copy
+JETTIES = 14  # and jetties, which are no ships
 AUDIT = Path(__file__).with_name("imagery_ports_audit.csv")
 
 
@@ -195,6 +196,35 @@ def drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float, floa
     return pixels, ndimage.gaussian_filter(cover.astype(np.float32), 0.5), length, width
 
 
+def jetty(p, x, y, w, taken, normal, ey, ex, rng) -> bool:
+    """Draw a jetty, mole or pontoon from the shore into the water, of the port's own ground: it is no ship."""
+    size = np.hypot(*normal)
+    if size < 0.3 or not len(p["ground"]):
+        return False
+    turn = np.arctan2(normal[0], normal[1]) + rng.normal(0, 0.5)
+    length, width = rng.uniform(8, 36), rng.uniform(1.5, 4.5)
+    start = rng.uniform(-1.5, 0.5) if rng.random() < 0.93 else rng.uniform(3, 8)
+    cy, cx = ey + 0.5 + np.sin(turn) * (start + length / 2), ex + 0.5 + np.cos(turn) * (start + length / 2)
+    part = (slice(ey - 45, ey + 45), slice(ex - 45, ex + 45))
+    body = box((90, 90), cx - ex + 45, cy - ey + 45, length, width, turn).astype(np.float32)
+    if rng.random() < 0.4:  # a head across its end
+        hy, hx = ey + 0.5 + np.sin(turn) * (start + length), ex + 0.5 + np.cos(turn) * (start + length)
+        head = box((90, 90), hx - ex + 45, hy - ey + 45, rng.uniform(5, 22), rng.uniform(1.5, 4), turn + np.pi / 2)
+        body = np.maximum(body, head)
+    if (taken[part] & (body > 0)).any():
+        return False
+    gy, gx = p["ground"][rng.integers(len(p["ground"]))]
+    alpha = ndimage.gaussian_filter(body, 0.5)
+    for band in range(5):
+        seen = x[band, gy, gx] + rng.normal(0, 0.05, (90, 90))
+        x[band][part] = x[band][part] * (1 - alpha) + np.clip(seen, 0.1, 2) * alpha
+    if rng.random() < 0.4:
+        x[5][part] = np.maximum(x[5][part], body)
+    w[part] = np.where((body > 0) & (y[0][part] == 0), 1.0, w[part])
+    taken[part] |= ndimage.binary_dilation(body > 0, iterations=1)
+    return True
+
+
 def with_ships(p: dict, store: list, rng: np.random.Generator) -> dict:
     """A copy of a port with ships set alongside its quays and on its water."""
     x, y, w = p["x"].copy(), p["y"].copy(), p["w"].copy()
@@ -204,7 +234,18 @@ def with_ships(p: dict, store: list, rng: np.random.Generator) -> dict:
     slope = np.stack(np.gradient(ndimage.gaussian_filter(from_water, 2.0)))
     taken = ndimage.binary_dilation((y[0] > 0) | p["unclear"], iterations=2)
     edge = np.argwhere((from_water > 0) & (from_water < 1.5))
+    ground = np.argwhere(solid & ~taken)
+    p = {**p, "ground": ground}
+    jetties = 0
     ships = list(p["ships"])
+    for _ in range(JETTIES * 4):
+        if not len(edge):
+            break
+        ey, ex = edge[rng.integers(len(edge))]
+        if 45 < ey < height - 45 and 45 < ex < wide - 45 and jetty(p, x, y, w, taken, slope[:, ey, ex], ey, ex, rng):
+            jetties += 1
+            if jetties == JETTIES:
+                break
     for _ in range(SET_IN * 6):
         if len(ships) - len(p["ships"]) >= SET_IN or not len(edge):
             break
@@ -283,8 +324,9 @@ def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
     grid = F.affine_grid(torch.tensor(np.array(grids), dtype=torch.float32), [BATCH, 1, CROP, CROP], align_corners=False)
     pack = F.grid_sample(pack, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     x, y, w = pack[:, :7].numpy(), (pack[:, 7:9] > 0.5).float(), pack[:, 9:]
-    x[:, :5] += rng.normal(0, 0.06, (BATCH, 5, 1, 1)) + rng.normal(0, 0.08, (BATCH, 1, 1, 1))
-    x[:, :5] *= np.exp(rng.normal(0, 0.15, (BATCH, 1, 1, 1)))
+    # Ports differ most in how far quays and hulls stand off the water (0.5 in Busan, 1.7 in Honolulu).
+    x[:, :5] *= np.exp(rng.normal(0, 0.35, (BATCH, 1, 1, 1)) + rng.normal(0, 0.08, (BATCH, 5, 1, 1)))
+    x[:, :5] += rng.normal(0, 0.06, (BATCH, 5, 1, 1)) + rng.normal(0, 0.09, (BATCH, 1, 1, 1))
     x[:, :5] += (rng.standard_normal(x[:, :5].shape, np.float32) * rng.uniform(0, 0.04, (BATCH, 1, 1, 1))).astype(np.float32)
     for i in range(BATCH):
         draw = rng.random()
@@ -296,6 +338,9 @@ def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
             x[i, 5:] = 0  # land unknown
         else:
             x[i, 5] = np.roll(x[i, 5], rng.integers(-2, 3, 2), (0, 1))
+            if rng.random() < 0.3:  # a pier that the coastline does not hold
+                a, b = rng.integers(0, CROP - 30, 2)
+                x[i, 5, a : a + rng.integers(10, 50), b : b + rng.integers(10, 50)] = 0
             x[i, 6] = 1
     return torch.from_numpy(x), y, w
 

@@ -7,16 +7,19 @@ the ships found in it and by how far its pixels stand off the water, held agains
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from tumen.imagery.areas import Area, port_of
+from tumen.imagery.areas import BERTHS, YARDS, Area, port_of
 from tumen.imagery.faults import need
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import Scene
 from tumen.imagery.settings import DetectSettings
+
+if TYPE_CHECKING:
+    from tumen.imagery.stacks import Window
 
 WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
@@ -145,6 +148,65 @@ def berth_rows(
     return states
 
 
+def yard_rows(
+    scene: Scene, yards: list[Area], areas: list[Area], outlines: dict[str, Any], usable: np.ndarray
+) -> list[dict[str, Any]]:
+    """Rows of BERTH_STATES of yards, where no ship can lie; the stacks are filled in by `settle_stacks`."""
+    return [
+        {
+            "look_id": f"{scene.scene_id}/{yard.name}",
+            "scene_id": scene.scene_id,
+            "place": port_of(yard, areas),
+            "berth": yard.name,
+            "time": scene.start,
+            "usable_share": usable_share(scene, outlines[yard.name], usable),
+            "references": 0,
+        }
+        for yard in yards
+    ]
+
+
+def settle_stacks(
+    windows: list[Window], states: list[dict[str, Any]], looks: list[dict[str, Any]], areas: list[Area]
+) -> None:
+    """Measure the stacks of every yard against its other dates; fills in states and looks in place.
+
+    A yard that is part of a berth tells its stack in the berth's rows too.
+    """
+    if not windows:
+        return
+    from tumen.imagery.stacks import measure
+
+    by_state = {r["look_id"]: r for r in states}
+    by_look = {r["look_id"]: r for r in looks}
+    parent = {a.name: a.part_of for a in areas}
+    berths = {a.name for a in areas if a.kind in BERTHS}
+    for seen, stack in zip(windows, measure(windows), strict=True):
+        if stack is None:
+            continue
+        owners = [seen.yard] + ([parent[seen.yard]] if parent.get(seen.yard) in berths else [])
+        for owner in owners:
+            row = by_state.get(f"{seen.scene_id}/{owner}")
+            if row is None or (row.get("p_stack") or -1) >= stack.p_stack:
+                continue
+            row["p_stack"] = stack.p_stack
+            row["references"] = max(row["references"], stack.references)
+            told = stack.p_stack >= 0.5 and stack.boxes is not None
+            middle, low, high = stack.boxes if told and stack.boxes else (None, None, None)
+            row["stack_length_m"], row["stack_area_m2"] = (stack.length_m, stack.area_m2) if told else (None, None)
+            row["containers"], row["containers_low90"], row["containers_high90"] = middle, low, high
+            look = by_look.get(row["look_id"])
+            if look is None:
+                continue
+            look["stack_present"] = stack.p_stack >= 0.5
+            look["stack_length_m"], look["containers"] = row["stack_length_m"], middle
+            text = f"p(stack) {stack.p_stack:.2f} against {stack.references} other dates"
+            if told:
+                text += f", {low:.0f} to {high:.0f} twenty-foot boxes (tiers not seen)"
+            kept = (look.get("note") or "").split("; p(stack)")[0]
+            look["note"] = f"{kept}; {text}" if kept and not kept.startswith("p(stack)") else text
+
+
 def look_pictures(
     scene: Scene,
     areas: list[Area],
@@ -170,6 +232,8 @@ def look_pictures(
         lines += [(h, chips.SHIP) for h in ships]
         if state is None:
             text = f"{len(ships)} ship candidates"
+        elif area.kind in YARDS:
+            text = "yard"
         elif state.get("p_occupied") is None:
             text = "not usable"
         else:
@@ -306,6 +370,8 @@ def look_rows(
 
 
 __all__ = [
+    "settle_stacks",
+    "yard_rows",
     "berth_rows",
     "look_pictures",
     "look_rows",

@@ -134,6 +134,7 @@ def run(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
     ) as progress:
         task = progress.add_task("searching", total=len(scenes))
+        pool = None
         if workers > 1 and len(scenes) > 1:
             from tumen.engine import Pool
 

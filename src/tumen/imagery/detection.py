@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from tumen import tables
-from tumen.imagery.areas import BERTHS, Area, port_of
+from tumen.imagery.areas import BERTHS, YARDS, Area, port_of
 from tumen.imagery.faults import MissingLibrary, SceneFault, need, need_all
 from tumen.imagery.fixed import settle_fixed
 from tumen.imagery.geolocation import axis_to_north_deg, pixel_size_m
@@ -26,6 +26,7 @@ from tumen.imagery.scene import Scene, open_scene, with_notes
 from tumen.imagery.settings import DetectSettings
 from tumen.imagery.shape import Ship
 
+YARDS_SEEN = "yards_seen"  # windows of yards, compared across scenes before the tables are made
 STEPS = ("scenes", "detections", "berth_states", "chips", "looks")
 
 
@@ -39,11 +40,12 @@ def detect(
     history: pa.Table | None = None,
     started: Callable[[str], None] | None = None,
 ) -> dict[str, pa.Table]:
-    """Search scenes for ships and judge berths.
+    """Search scenes for ships and judge berths and yards.
 
     `areas` limit the looks (not the search); `land` None uses OpenStreetMap's shapes; `executor` runs one
     scene a task; `history` is a BERTH_STATES table of earlier scenes; `started` is told each path before its search
-    (not with an executor). What stands at the same spot in almost all of several dates is marked static. Returns the tables SCENES (a bad scene
+    (not with an executor). What stands at the same spot in almost all of several dates is marked static, and stacks
+    of containers are held against the yard's other dates. Returns the tables SCENES (a bad scene
     has a `fault`), DETECTIONS, BERTH_STATES, CHIPS and LOOKS. Raises `MissingLibrary` without the extra.
     """
     need_all()
@@ -58,20 +60,21 @@ def detect(
             parts.append(search_scene(path, areas or [], land, settings))
     else:
         parts = [f.result() for f in [executor.submit(search_scene, p, areas or [], land, settings) for p in paths]]
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
+    rows: dict[str, list[Any]] = {name: [] for name in (*STEPS, YARDS_SEEN)}
     for part in parts:
         for name, found in part.items():
             rows[name].extend(found)
-    from tumen.imagery.berths import settle_history
+    from tumen.imagery.berths import settle_history, settle_stacks
 
     settle_history(rows["berth_states"], rows["looks"], history)
     settle_fixed(rows["detections"], rows["scenes"], rows["looks"], areas or [])
+    settle_stacks(rows[YARDS_SEEN], rows["berth_states"], rows["looks"], areas or [])
     return {name: tables.TABLES[name].build(rows[name]) for name in STEPS}
 
 
-def search_scene(path: str, areas: list[Area], land: Land, settings: DetectSettings) -> dict[str, list[dict[str, Any]]]:
+def search_scene(path: str, areas: list[Area], land: Land, settings: DetectSettings) -> dict[str, list[Any]]:
     """Rows of one scene; a fault in its data becomes the scene's `fault`."""
-    empty: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
+    empty: dict[str, list[Any]] = {name: [] for name in STEPS}
     try:
         scene = open_scene(path, settings.sensor, settings.pixel_m)
     except MissingLibrary:
@@ -101,7 +104,7 @@ def _bad(path: str, error: BaseException) -> dict[str, Any]:
     }
 
 
-def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSettings) -> dict[str, list[dict[str, Any]]]:
+def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSettings) -> dict[str, list[Any]]:
     outlines = {a.name: a.in_pixels(scene) for a in areas}
     shapely = need("shapely")
     frame = shapely.box(0, 0, scene.width, scene.height)
@@ -114,7 +117,7 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
         ships, usable, water_px, scene = _optical(scene, land, settings)
     rows = [s for s in ships if s.probability >= settings.min_probability and _long_enough(s, scene, settings)]
     rows.sort(key=lambda s: (round(s.y, 2), round(s.x, 2)))
-    out: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
+    out: dict[str, list[Any]] = {name: [] for name in (*STEPS, YARDS_SEEN)}
     pixel_km2 = None if scene.pixel_m is None else scene.pixel_m[0] * scene.pixel_m[1] / 1e6
     ring = scene.outline()
     out["scenes"].append(
@@ -137,8 +140,8 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
             "simulated": scene.simulated,
         }
     )
-    from tumen.imagery import chips
-    from tumen.imagery.berths import berth_rows, look_pictures, look_rows
+    from tumen.imagery import chips, stacks
+    from tumen.imagery.berths import berth_rows, look_pictures, look_rows, yard_rows
 
     pictures: list[chips.Wanted] = []
     for number, ship in enumerate(rows):
@@ -159,6 +162,12 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
     if scene.start is not None:
         berths = [a for a in inside if a.kind in BERTHS]
         states = berth_rows(scene, berths, inside, outlines, out["detections"], usable, land, settings)
+        yards = [a for a in inside if a.kind in YARDS]
+        states += yard_rows(scene, yards, inside, outlines, usable)
+        for area in [a for a in inside if a.kind in (*YARDS, "pier")]:
+            seen = stacks.window(scene, area, outlines[area.name], usable, land)
+            if seen is not None:
+                out[YARDS_SEEN].append(seen)
         out["berth_states"] += states
         out["looks"] += look_rows(scene, inside, outlines, out["detections"], usable, states, settings)
         if settings.chips:

@@ -1,12 +1,13 @@
-"""False radar scenes with known truth: clutter of four kinds, ships, whole scenes on disk.
+"""False scenes with known truth: radar clutter of four kinds, ships, whole scenes on disk; optical ports.
 
-Takes a numpy Generator and sizes; gives amplitude arrays and GeoTIFFs that are marked as simulated. For
+Takes a numpy Generator and sizes; gives amplitude arrays and rasters that are marked as simulated. For
 false-alarm rates, calibration and speed; never evidence in a real case.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,3 +224,191 @@ def harbour(rng: np.random.Generator, side: int = 800, looks: float = 3.0) -> tu
             for t in truth
         ]
     return np.ascontiguousarray(picture), truth
+
+
+# Reflectances of B02 B03 B04 B08 B11 over ground that a port is made of: plain values of spectral libraries, rounded.
+REFLECTANCE = {
+    "water": (0.045, 0.045, 0.03, 0.015, 0.007),
+    "concrete": (0.17, 0.19, 0.21, 0.25, 0.29),
+    "asphalt": (0.08, 0.09, 0.1, 0.13, 0.17),
+    "roof": (0.38, 0.4, 0.42, 0.45, 0.4),
+    "steel": (0.12, 0.12, 0.13, 0.17, 0.2),
+}
+BOX_COLOURS = (
+    (0.06, 0.07, 0.24, 0.3, 0.31), (0.17, 0.13, 0.08, 0.2, 0.24), (0.07, 0.14, 0.09, 0.27, 0.24),
+    (0.08, 0.14, 0.38, 0.42, 0.4), (0.42, 0.43, 0.44, 0.46, 0.42), (0.1, 0.1, 0.12, 0.15, 0.18),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrueHull:
+    """A ship of a simulated port, metres along the quay and seaward of it, axis in radians from the quay."""
+
+    along_m: float
+    off_m: float
+    length_m: float
+    angle: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrueStack:
+    """Rows of containers of a simulated port: centre along the quay and inland of it, metres."""
+
+    along_m: float
+    inland_m: float
+    length_m: float
+    width_m: float
+    tiers: int = 1
+
+    @property
+    def boxes(self) -> int:
+        """Twenty-foot boxes in it: lanes of 0.6 m between rows."""
+        return int(self.length_m / 6.3) * int(self.width_m / 2.9) * self.tiers
+
+
+BERTH, YARD = (-140.0, 140.0, -42.0, -2.0), (-140.0, 140.0, 14.0, 74.0)  # along from, to; inland from, to; metres
+
+
+def port_areas(corner: tuple[float, float], size_m: tuple[float, float] = (1600.0, 1200.0)) -> dict[str, list]:
+    """Rings (lon, lat) of the berth and the yard of the simulated port whose north-west corner is `corner`."""
+    from pyproj import Transformer
+
+    east, north, back = _utm(corner)
+    to = Transformer.from_crs(back, 4326, always_xy=True)
+    out = {}
+    for name, (a, b, c, d) in (("berth", BERTH), ("yard", YARD)):
+        ring = []
+        for along, inland in ((a, c), (b, c), (b, d), (a, d), (a, c)):
+            x, y = _from_quay(along, inland, size_m)
+            ring.append(tuple(float(v) for v in to.transform(east + x, north - y)))
+        out[name] = ring
+    return out
+
+
+QUAY_TURN = 0.3  # radians between the quay and the picture's rows
+
+
+def _from_quay(along: float, inland: float, size_m: tuple[float, float]) -> tuple[float, float]:
+    c, s = np.cos(QUAY_TURN), np.sin(QUAY_TURN)
+    return size_m[0] / 2 + along * c - inland * s, size_m[1] / 2 + along * s + inland * c
+
+
+def _utm(corner: tuple[float, float]) -> tuple[float, float, int]:
+    from pyproj import Transformer
+
+    zone = int((corner[0] + 180) // 6) + 1
+    code = (32600 if corner[1] >= 0 else 32700) + zone
+    east, north = Transformer.from_crs(4326, code, always_xy=True).transform(*corner)
+    return round(east / 10) * 10.0, round(north / 10) * 10.0, code
+
+
+def write_port(
+    path: Path,
+    rng: np.random.Generator,
+    *,
+    ships: Sequence[TrueHull] = (),
+    stacks: Sequence[TrueStack] = (),
+    pixel_m: float = 10.0,
+    when: dt.datetime | None = None,
+    corner: tuple[float, float] | None = (130.3, 42.25),
+    bands: tuple[str, ...] = ("B02", "B03", "B04", "B08", "B11"),
+    cloud: bool = False,
+    picture: bool = False,
+    place: int = 1,
+    size_m: tuple[float, float] = (1600.0, 1200.0),
+) -> None:
+    """Write a simulated optical port: water, a quay with sheds and cranes, ships, stacks of boxes with their shadows.
+
+    `place` settles the ground, which is the same on every date; `rng` the date: light, haze, sensor noise, a shift
+    of up to half a pixel. `corner` None writes no georeference; `picture` writes 8-bit red, green, blue without band
+    names; `cloud` covers everything. The file carries TUMEN_SIMULATED=true.
+    """
+    import rasterio
+    from scipy.ndimage import gaussian_filter
+
+    fine = pixel_m / max(1, round(pixel_m / 2.0))
+    factor = round(pixel_m / fine)
+    wide, high = int(size_m[0] / pixel_m) * factor, int(size_m[1] / pixel_m) * factor
+    y, x = np.mgrid[0:high, 0:wide].astype(np.float32)
+    moved = rng.uniform(-0.4, 0.4, 2) * pixel_m
+    x, y = (x + 0.5) * fine + moved[0] - size_m[0] / 2, (y + 0.5) * fine + moved[1] - size_m[1] / 2
+    c, s = np.float32(np.cos(QUAY_TURN)), np.float32(np.sin(QUAY_TURN))
+    along, inland = x * c + y * s, -x * s + y * c
+    ground = np.random.default_rng(place)
+    colours = {k: np.array(v, np.float32) for k, v in REFLECTANCE.items()}
+    view = np.empty((5, high, wide), np.float32)
+    view[:] = colours["water"][:, None, None]
+    land = inland > 0
+    view[:, land] = colours["concrete"][:, None]
+    view[:, inland > 130] = colours["asphalt"][:, None]
+    for _ in range(26):  # sheds and small buildings that never leave
+        a, b = ground.uniform(-700, 700), ground.uniform(95, 420)
+        length, width = ground.uniform(12, 90), ground.uniform(8, 30)
+        view[:, (np.abs(along - a) < length / 2) & (np.abs(inland - b) < width / 2)] = (
+            colours["roof"] * ground.uniform(0.5, 1.1)
+        )[:, None]
+    for a in (-90.0, 60.0):  # cranes on the quay's edge
+        view[:, (np.abs(along - a) < 5) & (np.abs(inland - 5) < 5)] = colours["steel"][:, None]
+        view[:, (np.abs(along - a) < 1.5) & (np.abs(inland + 12) < 14)] = colours["steel"][:, None]
+    spots = gaussian_filter(ground.standard_normal((high, wide)).astype(np.float32), 12.0 / fine)
+    view[:, land] *= 1 + 0.08 * (spots / spots.std())[land]
+    shade = 2.59 / np.tan(np.radians(45.0))
+    for stack in stacks:
+        u, v = along - stack.along_m, inland - stack.inland_m
+        body = (np.abs(u) <= stack.length_m / 2) & (np.abs(v) <= stack.width_m / 2)
+        fall = shade * stack.tiers
+        cast = (np.abs(u - fall * s / 2) <= stack.length_m / 2) & (v < 0) & (-v < stack.width_m / 2 + fall * c)
+        view[:, cast & ~body & land] *= 0.42
+        row, place_ = np.floor((v + stack.width_m / 2) / 2.9), np.floor((u + stack.length_m / 2) / 6.3)
+        rows, columns = int(stack.width_m / 2.9) + 1, int(stack.length_m / 6.3) + 1
+        kinds = rng.integers(len(BOX_COLOURS), size=(rows, columns))
+        paint = np.array(BOX_COLOURS, np.float32)[kinds] * rng.uniform(0.8, 1.2, (rows, columns, 1))
+        view[:, body] = paint[
+            np.clip(row[body].astype(int), 0, rows - 1), np.clip(place_[body].astype(int), 0, columns - 1)
+        ].T
+    for ship in ships:
+        u0, v0 = along - ship.along_m, inland + ship.off_m
+        ca, sa = np.cos(ship.angle), np.sin(ship.angle)
+        u, v = u0 * ca + v0 * sa, -u0 * sa + v0 * ca
+        beam = np.clip(ship.length_m / 6.5, 6, 45)
+        bow = np.clip((ship.length_m / 2 - u) / beam, 0, 1) ** 0.6
+        hull = (np.abs(u) <= ship.length_m / 2) & (np.abs(v) <= beam / 2 * bow)
+        deck = np.array(BOX_COLOURS[int(rng.integers(len(BOX_COLOURS)))], np.float32) * rng.uniform(0.8, 1.2)
+        view[:, hull] = deck[:, None]
+        view[:, hull & (np.abs(u + 0.36 * ship.length_m) < max(6, 0.05 * ship.length_m))] = 0.45
+        view[:, hull & (np.abs(np.sin(u * np.pi / 14)) < 0.25)] *= 0.6
+    if cloud:
+        veil = gaussian_filter(rng.standard_normal((high, wide)).astype(np.float32), 60 / fine)
+        view[:] = (0.55 + 0.06 * veil / veil.std()).clip(0.42)
+    view = view.reshape(5, high // factor, factor, wide // factor, factor).mean((2, 4))
+    view = gaussian_filter(view, (0, 0.45, 0.45))
+    gain, haze = rng.uniform(0.88, 1.12), rng.uniform(0.0, 0.012)
+    view = view * gain * rng.uniform(0.97, 1.03, (5, 1, 1)) + haze * np.array([1, 0.7, 0.5, 0.2, 0.1])[:, None, None]
+    view = view * (1 + rng.normal(0, 0.02, view.shape)) + rng.normal(0, 0.0015, view.shape)
+    order = ("B02", "B03", "B04", "B08", "B11")
+    chosen = ("B04", "B03", "B02") if picture else bands
+    data = np.stack([view[order.index(b)] for b in chosen])
+    if picture:
+        data = (np.clip(data / 0.4, 0, 1) ** 0.8 * 255).astype(np.uint8)
+    else:
+        data = np.clip(data * 10_000, 1, 65_535).astype(np.uint16)
+    profile: dict = {"width": data.shape[2], "height": data.shape[1], "count": len(chosen), "dtype": data.dtype}
+    suffix = path.suffix.lower()
+    profile["driver"] = {".png": "PNG", ".jp2": "JP2OpenJPEG"}.get(suffix, "GTiff")
+    if profile["driver"] == "JP2OpenJPEG":
+        profile.update(QUALITY="100", REVERSIBLE="YES")
+    if corner is not None:
+        east, north, code = _utm(corner)
+        profile.update(crs=f"EPSG:{code}", transform=rasterio.Affine(pixel_m, 0, east, 0, -pixel_m, north))
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "w", **profile) as out:
+            out.update_tags(
+                TUMEN_SIMULATED="true", ACQUISITION_TIME=(when or dt.datetime(2000, 1, 1, tzinfo=dt.UTC)).isoformat()
+            )
+            out.write(data)
+            if not picture:
+                for i, name in enumerate(chosen, 1):
+                    out.set_band_description(i, name)
