@@ -177,7 +177,9 @@ def report(results: list[dict], floor: float, verbose: bool, misses: bool) -> No
                 print(f"    missed: {r['lengths'][i]:.0f} m at px {r['labels'][i][0]:.0f}, py {r['labels'][i][1]:.0f}")
             for s, k in zip(ships, kind, strict=True):
                 if k == FALSE:
-                    print(f"    false: px {s.x:.0f}, py {s.y:.0f}, {s.length_px * r['size']:.0f} m, p {s.probability:.2f}")
+                    print(
+                        f"    false: px {s.x:.0f}, py {s.y:.0f}, {s.length_px * r['size']:.0f} m, p {s.probability:.2f}"
+                    )
     beyond = total[VESSEL] + total[UNCLEAR] + total[FALSE]
     print(
         f"floor {floor:.2f}: recall >= 60 m {total['big_hit'] / max(total['big'], 1):.3f} ({total['big_hit']:.0f}/{total['big']:.0f}), "

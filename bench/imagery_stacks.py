@@ -31,10 +31,11 @@ def main() -> None:
     parser.add_argument("--yards", type=int, default=20)
     parser.add_argument("--dates", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pixels", type=float, nargs="+", default=[10.0, 3.0, 1.0], help="sizes of a pixel, metres")
     args = parser.parse_args()
     yard = Area("yard", "yard", None, shapely.Polygon(port_areas(CORNER, SIZE)["yard"]))
     for dates in (1, args.dates):
-        for pixel_m in (10.0, 3.0, 1.0):
+        for pixel_m in args.pixels:
             run(args.yards * (args.dates // dates), dates, pixel_m, np.random.default_rng(args.seed), yard)
 
 

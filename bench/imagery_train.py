@@ -321,13 +321,17 @@ def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
         c, s = np.cos(turn) / zoom * CROP / 2 / half, np.sin(turn) / zoom * CROP / 2 / half
         grids.append([[c, -s * flip, 0], [s, c * flip, 0]])
     pack = torch.stack(windows)
-    grid = F.affine_grid(torch.tensor(np.array(grids), dtype=torch.float32), [BATCH, 1, CROP, CROP], align_corners=False)
+    grid = F.affine_grid(
+        torch.tensor(np.array(grids), dtype=torch.float32), [BATCH, 1, CROP, CROP], align_corners=False
+    )
     pack = F.grid_sample(pack, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     x, y, w = pack[:, :7].numpy(), (pack[:, 7:9] > 0.5).float(), pack[:, 9:]
     # Ports differ most in how far quays and hulls stand off the water (0.5 in Busan, 1.7 in Honolulu).
     x[:, :5] *= np.exp(rng.normal(0, 0.35, (BATCH, 1, 1, 1)) + rng.normal(0, 0.08, (BATCH, 5, 1, 1)))
     x[:, :5] += rng.normal(0, 0.06, (BATCH, 5, 1, 1)) + rng.normal(0, 0.09, (BATCH, 1, 1, 1))
-    x[:, :5] += (rng.standard_normal(x[:, :5].shape, np.float32) * rng.uniform(0, 0.04, (BATCH, 1, 1, 1))).astype(np.float32)
+    x[:, :5] += (rng.standard_normal(x[:, :5].shape, np.float32) * rng.uniform(0, 0.04, (BATCH, 1, 1, 1))).astype(
+        np.float32
+    )
     for i in range(BATCH):
         draw = rng.random()
         if draw < 0.12:  # red, green and blue alone
@@ -359,7 +363,10 @@ def fit(ports: list[dict], steps: int, seed: int) -> Network:
             # The port as it is counts as much as all its copies together.
             share.append(np.sqrt(len(p["ships"])) * (0.5 if k == 0 else 0.5 / WORLDS))
     share = np.array(share) / np.sum(share)
-    print(f"{len(store)} cut-outs, {sum(len(w['ships']) for w in worlds)} ships, {time.process_time() - began:.0f} s", flush=True)
+    print(
+        f"{len(store)} cut-outs, {sum(len(w['ships']) for w in worlds)} ships, {time.process_time() - began:.0f} s",
+        flush=True,
+    )
     model, kept = Network(), Network()
     kept.load_state_dict(model.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), 4e-3, weight_decay=1e-3)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from tumen.imagery.geolocation import AffineMap
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import OPTICAL, Scene
 from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
@@ -25,22 +26,30 @@ NETWORK_TILE, NETWORK_MARGIN = 384, 32
 LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
 BODY = 0.4  # network output above which a pixel is hull
 # Logistic of `probability`, fitted leaving ports out on 2026-11-24 (docs/imagery.md).
-INTERCEPT = -5.052
+INTERCEPT = -6.951
 WEIGHTS = {
-    "core": -0.354,
-    "body": 1.355,
-    "log_pixels": 1.013,
-    "stand_off": -0.513,
-    "aspect": 0.068,
-    "land": -0.442,
-    "fill": 1.884,
-    "around": -3.047,
-    "too_long": -0.99,
-    "too_wide": -0.382,
-    "has_core": -0.944,
+    "core": -1.698,
+    "sure": 1.374,
+    "body": 0.761,
+    "log_pixels": 0.949,
+    "stand_off": -1.175,
+    "aspect": 0.067,
+    "land": -2.733,
+    "fill": 2.863,
+    "around": 0.101,
+    "end": -0.159,
+    "side": 0.050,
+    "other": -1.555,
+    "unlike": 1.186,
+    "length": 0.019,
+    "too_long": -1.655,
+    "wide": 0.851,
+    "too_wide": -0.761,
 }
+DISPLAY_SCALE = 1 / 255  # of an 8-bit picture
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
 LONGEST_M = 420.0  # no ship is longer
+WORKING_M = 7.0  # to which finer pixels are brought
 NETWORK_PIXEL_M = (5.0, 16.0)  # ground sizes of pixels for which the network holds (trained on 6 to 12 m)
 
 
@@ -65,11 +74,13 @@ def search(
 
     `network` is "builtin", the path of an ONNX file, or None for the contrast detector.
     """
+    size = scene.mean_pixel_m
+    if size is not None and size < NETWORK_PIXEL_M[0]:
+        return _search_coarser(scene, land, network, windows, max(2, round(WORKING_M / size)))
     ships: list[Ship] = []
     usable = np.zeros((-(-scene.height // 8), -(-scene.width // 8)), np.float32)
     water_px, shift, notes = 0.0, (0, 0), []
     runner = _session(network) if network else None
-    size = scene.mean_pixel_m
     if size is not None and not NETWORK_PIXEL_M[0] <= size <= NETWORK_PIXEL_M[1]:
         runner = None
         notes.append(
@@ -92,13 +103,71 @@ def search(
     return Seen(_drop_doubles(ships), usable, water_px, shift, tuple(notes))
 
 
+class Coarser(Scene):
+    """A scene seen with `coarser` times larger pixels, each the mean of what it covers."""
+
+    coarser: int
+    fine: Scene
+
+    def read(self, name: str, x: int, y: int, width: int, height: int, out=None, threads: int = 1) -> np.ndarray:
+        """As `Scene.read`, in the larger pixels; a pixel without data in it has none."""
+        k = self.coarser
+        raw = self.fine.read(name, x * k, y * k, width * k, height * k, threads=threads)
+        parts = raw.reshape(height, k, width, k)
+        if name == "SCL":
+            return parts[:, k // 2, :, k // 2]
+        mean = parts.mean((1, 3), dtype=np.float32)
+        if self.nodata is not None:
+            mean[(parts == self.nodata).any((1, 3))] = self.nodata
+        return mean
+
+
+def coarser(scene: Scene, k: int) -> Coarser:
+    """The scene with pixels `k` times as large; a rest of less than one pixel at the right and lower edge is left out."""
+    geo = scene.geo
+    if isinstance(geo, AffineMap):
+        a, b, c, d, e, f = geo.transform
+        geo = AffineMap((a * k, b * k, c, d * k, e * k, f), geo.crs)
+    state = {name: value for name, value in scene.__dict__.items() if name != "_open"}
+    state.update(
+        width=scene.width // k,
+        height=scene.height // k,
+        geo=geo,
+        pixel_m=None if scene.pixel_m is None else (scene.pixel_m[0] * k, scene.pixel_m[1] * k),
+    )
+    made = Coarser(**state)
+    object.__setattr__(made, "coarser", k)
+    object.__setattr__(made, "fine", scene)
+    return made
+
+
+def _search_coarser(scene: Scene, land, network, windows, k: int) -> Seen:
+    """Search a high-resolution picture at the size of pixel that the network knows; positions are given back fine."""
+    small = [(x // k, y // k, -(-w // k) + 1, -(-h // k) + 1) for x, y, w, h in windows] if windows else windows
+    seen = search(coarser(scene, k), land, network, small)
+    for ship in seen.ships:
+        for name in ("x", "y", "length_px", "length_sd_px", "width_px", "width_sd_px"):
+            setattr(ship, name, getattr(ship, name) * k)
+    rows, columns = -(-scene.height // 8), -(-scene.width // 8)
+    usable = np.kron(seen.usable, np.ones((k, k), np.float32))
+    usable = np.pad(usable, ((0, max(0, rows - len(usable))), (0, max(0, columns - usable.shape[1]))), mode="edge")
+    note = f"pixels of {scene.mean_pixel_m:.1f} m: ships were sought in means of {k} x {k} pixels"
+    return Seen(
+        seen.ships,
+        usable[:rows, :columns],
+        seen.water_px * k * k,
+        (seen.shift[0] * k, seen.shift[1] * k),
+        (note, *seen.notes),
+    )
+
+
 def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: int):
     x0, y0 = max(0, x - MARGIN), max(0, y - MARGIN)
     x1, y1 = min(scene.width, x + w + MARGIN), min(scene.height, y + h + MARGIN)
     bands, valid = read_bands(scene, x0, y0, x1 - x0, y1 - y0)
     inner = (slice(y - y0, y - y0 + h), slice(x - x0, x - x0 + w))
-    clear = valid & ~clouds(scene, bands, x0, y0, x1 - x0, y1 - y0)
     share = land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
+    clear = valid & ~clouds(scene, bands, x0, y0, x1 - x0, y1 - y0, share)
     moved = (0, 0)
     if share is not None and "B08" in bands and "B03" in bands:
         moved = align(share, (bands["B03"] > bands["B08"]) & valid)
@@ -151,8 +220,13 @@ def read_bands(scene: Scene, x: int, y: int, w: int, h: int) -> tuple[dict[str, 
     return bands, valid
 
 
-def clouds(scene: Scene, bands: dict[str, np.ndarray], x: int, y: int, w: int, h: int) -> np.ndarray:
-    """Cloud and shadow: the product's classification, else large white patches."""
+def clouds(
+    scene: Scene, bands: dict[str, np.ndarray], x: int, y: int, w: int, h: int, land: np.ndarray | None = None
+) -> np.ndarray:
+    """Cloud and shadow: the product's classification, else large white patches and dark ground beside them.
+
+    Thin cloud and cloud smaller than 300 m are not seen by the latter.
+    """
     if "SCL" in scene.bands:
         return np.isin(scene.read("SCL", x, y, w, h), CLOUD_CLASSES)
     need = [bands[b] for b in ("B02", "B03", "B04") if b in bands]
@@ -160,9 +234,25 @@ def clouds(scene: Scene, bands: dict[str, np.ndarray], x: int, y: int, w: int, h
         return np.zeros((h, w), bool)
     low: np.ndarray = np.minimum.reduce(need)
     high: np.ndarray = np.maximum.reduce(need)
-    white = (low > 0.22) & (high < 1.35 * low) & (bands.get("B08", low) > 0.22)
-    # A cloud is larger than any roof: 300 m and more.
-    return ndimage.binary_dilation(ndimage.binary_opening(white, np.ones((3, 3)), iterations=14), iterations=6)
+    # A display picture is stretched: its roofs and sand are light too, cloud is nearly white.
+    bar = 0.82 if scene.scale == DISPLAY_SCALE else 0.22
+    white = (low > bar) & (high < 1.35 * low) & (bands.get("B08", low) > bar)
+    size = scene.mean_pixel_m or 10.0
+    side = int(np.clip(290 / size, 5, 61)) | 1  # a cloud is larger than any roof: 300 m
+    # Beyond the window's edge the cloud is taken to go on; a window wholly in cloud is cloud.
+    core = ndimage.minimum_filter(white.view(np.uint8), side, mode="nearest")
+    cloud = ndimage.maximum_filter(core, side + 2 * round(60 / size), mode="nearest") > 0
+    dark = bands.get("B08", low)
+    if land is None or not cloud.any():
+        return cloud
+    ground = (land > 0.5) & ~cloud
+    if ground.sum() < 500:
+        return cloud
+    shade = ground & (dark < 0.5 * np.median(dark[ground]))
+    wide = int(np.clip(150 / size, 3, 31)) | 1
+    shade = ndimage.maximum_filter(ndimage.minimum_filter(shade.view(np.uint8), wide), wide) > 0
+    near = ndimage.distance_transform_edt(~cloud) * size < 2500
+    return cloud | (shade & near)
 
 
 def _cells(mask: np.ndarray) -> np.ndarray:

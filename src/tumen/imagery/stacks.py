@@ -165,8 +165,37 @@ def _group(windows: list[Window]) -> list[Stack]:
     out = []
     for t, w in enumerate(windows):
         others = [k for k in range(len(windows)) if k != t and (times[k] != times[t] or times[t] is None)]
-        out.append(_one(departure, seen, inside, t, others, w.step_m))
+        fresh = _fresh(data, departure, seen, inside, shadow[t], t, others)
+        out.append(_one(departure, fresh, seen, inside, t, others, w.step_m))
     return out
+
+
+def _fresh(
+    data: np.ndarray,
+    departure: np.ndarray,
+    seen: np.ndarray,
+    inside: np.ndarray,
+    shadow: np.ndarray,
+    t: int,
+    others: list[int],
+) -> np.ndarray:
+    """How far a date departs from the same pixel on the dates when it looked barest, in spreads of that difference.
+
+    Boxes of many colours melt into the grey of the apron at 10 m; against the pixel's own bare look they still show.
+    Nothing where the date itself is among the barest, so that ground laid bare is not taken for a stack.
+    """
+    if len(others) < 3:
+        return np.zeros(inside.shape)
+    smooth = np.stack([ndimage.uniform_filter(d, 3) for d in departure])
+    rank = np.where(seen[others], smooth[others], np.inf)
+    barest = np.argsort(rank, axis=0)[: max(2, len(others) // 3)]
+    picks = np.take_along_axis(data[others], barest[:, None], axis=0)
+    bare, level = picks.mean(0), np.take_along_axis(rank, barest, axis=0).mean(0)
+    off = data[t] - bare
+    spread = np.array([max(0.025, 1.4826 * float(np.median(np.abs(b - np.median(b))))) for b in off[:, inside]])
+    away = np.sqrt(np.mean((off / spread[:, None, None]) ** 2, axis=0))
+    away = np.where(shadow | (smooth[t] < 0.9 * level), 0.0, away - 1.0)
+    return np.where(np.isfinite(level), away, 0.0)
 
 
 def _level(data: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -217,7 +246,13 @@ def _apron(data: np.ndarray, seen: np.ndarray, inside: np.ndarray) -> tuple[np.n
 
 
 def _one(
-    departure: np.ndarray, seen: np.ndarray, inside: np.ndarray, t: int, others: list[int], step: float | None
+    departure: np.ndarray,
+    fresh: np.ndarray,
+    seen: np.ndarray,
+    inside: np.ndarray,
+    t: int,
+    others: list[int],
+    step: float | None,
 ) -> Stack:
     """One date against the others."""
     rest = np.where(seen[others], departure[others], np.nan) if others else np.zeros((0, *inside.shape))
@@ -231,7 +266,7 @@ def _one(
         # Position is known to half a pixel: the neighbours' level counts too where structures stand.
         empty = np.maximum(empty, ndimage.grey_dilation(np.minimum(empty, 8.0), 3) * 0.5)
     noise = np.maximum(0.8, 0.25 * empty)
-    excess = np.where(inside & seen[t], (departure[t] - empty) / noise, 0.0)
+    excess = np.where(inside & seen[t], np.maximum((departure[t] - empty) / noise, fresh), 0.0)
     eight = np.ones((3, 3))
     smooth = excess if step is None or step >= 5 else ndimage.median_filter(excess, 3)
     if step is not None and step < 5:  # lanes between rows of boxes belong to the stack

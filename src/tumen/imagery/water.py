@@ -34,7 +34,6 @@ def water(bands: dict[str, np.ndarray], land: np.ndarray | None, valid: np.ndarr
     """
     green = bands.get("B03")
     dark = bands.get("B11", bands.get("B08"))
-    first = next(iter(bands.values()))
     if green is not None and dark is not None:
         index = (green - dark) / np.maximum(green + dark, 1e-4)
         wet = index > 0.0
@@ -45,8 +44,7 @@ def water(bands: dict[str, np.ndarray], land: np.ndarray | None, valid: np.ndarr
                 middle = np.median(index[sea])
                 wet = index > min(0.0, middle - 0.12)
     else:
-        level = np.percentile(first[valid], 30) if valid.any() else 0.0
-        wet = first < 1.6 * level + FLOOR
+        wet = _wet_by_colour(bands, land, valid)
     clear = valid & wet & (land < 0.01 if land is not None else True)
     clear = ndimage.binary_opening(clear, iterations=1)
     if clear.sum() < 200:
@@ -55,6 +53,25 @@ def water(bands: dict[str, np.ndarray], land: np.ndarray | None, valid: np.ndarr
     level = np.array([np.median(v) for v in logs])
     spread = np.array([np.median(np.abs(v - m)) * 1.4826 for v, m in zip(logs, level, strict=True)])
     return Water(np.exp(level) - FLOOR, np.maximum(spread, 0.03), clear)
+
+
+def _wet_by_colour(bands: dict[str, np.ndarray], land: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
+    """Water in a picture without infrared: smooth, no redder or greener than blue, and near its own middle.
+
+    Where the coastline is known, the sea outside it settles the level.
+    """
+    first = next(iter(bands.values()))
+    look = np.log(np.maximum(bands.get("B03", first), 0) + FLOOR)
+    rough = np.sqrt(np.maximum(ndimage.uniform_filter(look**2, 7) - ndimage.uniform_filter(look, 7) ** 2, 0))
+    blue, green, red = (bands.get(b, first) for b in ("B02", "B03", "B04"))
+    cool = (green < 1.25 * blue + FLOOR) & (red < 1.2 * blue + FLOOR)
+    sea = valid & (land < 0.01) if land is not None else valid & cool
+    if sea.sum() < 200:
+        return np.zeros(first.shape, bool)
+    calm = sea & (rough <= np.percentile(rough[sea], 40))
+    level = np.median(look[calm])
+    spread = max(0.08, 1.4826 * float(np.median(np.abs(look[calm] - level))))
+    return sea & (np.abs(look - level) < 4 * spread)
 
 
 def layers(bands: dict[str, np.ndarray], land: np.ndarray | None, level: dict[str, float]) -> np.ndarray:

@@ -1,0 +1,190 @@
+"""Optical scenes: simulated ports with known truth, through `detect`: ships, berths, stacks, cloud, pictures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rasterio", reason="needs the imagery extra")
+pytest.importorskip("numba", reason="needs the imagery extra")
+
+import shapely
+
+from tumen.imagery import DetectSettings, Land, detect
+from tumen.imagery.areas import Area, read_areas
+from tumen.imagery.optical import coarser
+from tumen.imagery.scene import open_scene
+from tumen.imagery.stacks import boxes
+from tumen.simulate.imagery import QUAY_TURN, TrueHull, TrueStack, port_areas, write_port
+
+CORNER = (130.3, 42.25)
+SIZE = (1000.0, 800.0)
+NO_LAND = Land(osm=False)
+
+
+def areas() -> list[Area]:
+    rings = port_areas(CORNER, SIZE)
+    port = shapely.union_all([shapely.Polygon(r) for r in rings.values()]).envelope.buffer(0.001)
+    return [
+        Area("Simport", "port", None, port),
+        Area("berth 1", "berth", "Simport", shapely.Polygon(rings["berth"])),
+        Area("yard 1", "yard", "berth 1", shapely.Polygon(rings["yard"])),
+    ]
+
+
+SHIP = TrueHull(0, 16, 150)
+STACK = TrueStack(-20, 44, 90, 24, 2)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    """Six dates at 3 m; a ship on the second and third, a stack on the third and fourth, cloud on the sixth."""
+    folder = tmp_path_factory.mktemp("series")
+    rng = np.random.default_rng(11)
+    paths = []
+    for day in range(1, 7):
+        path = folder / f"sim_202401{day:02d}T020000.tif"
+        write_port(
+            path,
+            rng,
+            ships=[SHIP] if day in (2, 3) else [],
+            stacks=[STACK] if day in (3, 4) else [],
+            pixel_m=3.0,
+            corner=CORNER,
+            size_m=SIZE,
+            cloud=day == 6,
+            when=dt.datetime(2024, 1, day, 2, tzinfo=dt.UTC),
+        )
+        paths.append(str(path))
+    return detect(paths, areas=areas(), land=NO_LAND)
+
+
+def by_day(rows, berth):
+    return {r["start" if "start" in r else "time"].day: r for r in rows if r["berth"] == berth}
+
+
+def test_stacks_come_and_go_against_the_yards_other_dates(series):
+    state = by_day(series["berth_states"].to_pylist(), "yard 1")
+    assert all(state[d]["p_stack"] > 0.8 for d in (3, 4))
+    assert all(state[d]["p_stack"] < 0.2 for d in (1, 2, 5))
+    assert state[6]["p_stack"] is None
+    for day in (3, 4):
+        row = state[day]
+        assert row["stack_length_m"] == pytest.approx(STACK.length_m, abs=12)
+        assert row["stack_area_m2"] == pytest.approx(STACK.length_m * STACK.width_m, rel=0.3)
+        assert row["containers_low90"] <= STACK.boxes <= row["containers_high90"]
+        assert row["references"] == 4  # the clouded date is none
+    looks = by_day(series["looks"].to_pylist(), "berth 1")
+    assert [looks[d]["stack_present"] for d in range(1, 7)] == [False, False, True, True, False, None]
+    assert looks[3]["containers"] == state[3]["containers"]
+    assert "twenty-foot" in looks[3]["note"]
+
+
+def test_berth_is_full_when_the_ship_is_there(series):
+    state = by_day(series["berth_states"].to_pylist(), "berth 1")
+    assert min(state[d]["p_occupied"] for d in (2, 3)) > 0.5 > max(state[d]["p_occupied"] for d in (1, 4, 5))
+    looks = by_day(series["looks"].to_pylist(), "berth 1")
+    assert looks[2]["vessel_present"] is True
+    assert looks[5]["vessel_present"] is False
+    assert looks[2]["length_m"] == pytest.approx(SHIP.length_m, abs=40)
+
+
+def test_a_clouded_date_is_a_look_that_tells_nothing(series):
+    looks = [r for r in series["looks"].to_pylist() if r["start"].day == 6]
+    assert {r["berth"] for r in looks} == {None, "berth 1", "yard 1"}
+    for look in looks:
+        assert look["usable_share"] < 0.05
+        assert look["vessel_present"] is None
+        assert look["stack_present"] is None
+    clear = [r for r in series["looks"].to_pylist() if r["start"].day == 1]
+    assert min(r["usable_share"] for r in clear) > 0.95
+
+
+def test_every_detection_and_look_has_a_picture(series):
+    subjects = {r["subject"] for r in series["chips"].to_pylist()}
+    assert {r["detection_id"] for r in series["detections"].to_pylist()} <= subjects
+    assert {r["look_id"] for r in series["looks"].to_pylist()} <= subjects
+    assert all(r["png"].startswith(b"\x89PNG") for r in series["chips"].to_pylist())
+    assert all(r["simulated"] for r in series["scenes"].to_pylist())
+    assert {r["origin"] for r in series["looks"].to_pylist()} == {"simulated"}
+
+
+def test_half_a_yard_outside_the_scene_lowers_its_share(tmp_path):
+    path = tmp_path / "sim_20240101T020000.tif"
+    write_port(path, np.random.default_rng(3), corner=CORNER, size_m=SIZE)
+    scene = open_scene(path)
+    lon, lat = scene.geo.lonlat([0, 0], [10, 60])
+    step = 0.004
+    half = shapely.box(float(lon[0]) - step, float(lat[1]), float(lon[0]) + step, float(lat[0]))
+    out = detect([str(path)], areas=[Area("edge", "port", None, half)], land=NO_LAND)
+    assert out["looks"].to_pylist()[0]["usable_share"] == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.parametrize("infrared", [True, False])
+def test_a_high_resolution_picture_has_a_sane_path(tmp_path, infrared):
+    """3 m, with and without infrared; 8-bit red, green, blue without names is what analysts have."""
+    path = tmp_path / "planet_20240302.tif"
+    write_port(
+        path, np.random.default_rng(5), ships=[TrueHull(-150, 180, 160, 0.8), SHIP], pixel_m=3.0, corner=CORNER,
+        size_m=SIZE, bands=("B02", "B03", "B04", "B08"), picture=not infrared,
+    )  # fmt: skip
+    out = detect([str(path)], land=NO_LAND, settings=DetectSettings(chips=False))
+    scene = out["scenes"].to_pylist()[0]
+    assert any("sought in means of 2 x 2" in n for n in scene["notes"])
+    assert scene["usable_share"] > 0.95
+    lengths = [r["length_m"] for r in out["detections"].to_pylist() if not r["alongside"] and r["probability"] > 0.3]
+    assert any(abs(v - 160) < 30 for v in lengths), lengths
+
+
+def test_coarser_pixels_are_means_and_keep_their_place(tmp_path):
+    path = tmp_path / "sim_20240101.tif"
+    write_port(path, np.random.default_rng(3), pixel_m=3.0, corner=CORNER, size_m=(300.0, 300.0))
+    scene = open_scene(path)
+    small = coarser(scene, 3)
+    raw = scene.read("B08", 30, 60, 3, 3)
+    assert small.read("B08", 10, 20, 1, 1)[0, 0] == pytest.approx(raw.mean(), rel=1e-6)
+    assert np.allclose(small.geo.lonlat([10.5], [20.5]), scene.geo.lonlat([31.5], [61.5]))
+    assert small.mean_pixel_m == pytest.approx(3 * scene.mean_pixel_m)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jp2"])
+def test_pictures_without_georeference_take_berths_in_pixels(tmp_path, suffix):
+    path = tmp_path / f"sim_20240302T010203{suffix}"
+    size = (1600.0, 1200.0)
+    write_port(path, np.random.default_rng(7), ships=[TrueHull(0, 20, 220)], corner=None, size_m=size, picture=True)
+    middle, c, s = np.array(size) / 20, np.cos(QUAY_TURN), np.sin(QUAY_TURN)
+
+    def ring(along):
+        corners = [(along, -5), (along + 28, -5), (along + 28, 0.2), (along, 0.2), (along, -5)]
+        return [(middle + np.array([u * c - w * s, u * s + w * c])).tolist() for u, w in corners]
+
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"name": name, "kind": "berth", "part_of": "Port", "pixels": True},
+            "geometry": {"type": "Polygon", "coordinates": [ring(along)]},
+        }
+        for name, along in (("full", -14), ("empty", 30))
+    ]
+    file = tmp_path / "berths.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    out = detect(
+        [str(path)], areas=read_areas(file), land=NO_LAND, settings=DetectSettings(sensor="optical", pixel_m=10.0)
+    )
+    state = {r["berth"]: r for r in out["berth_states"].to_pylist()}
+    assert state["full"]["p_occupied"] > 0.5 > state["empty"]["p_occupied"]
+    assert state["full"]["ship_length_m"] == pytest.approx(220, abs=60)
+    looks = {r["berth"]: r for r in out["looks"].to_pylist()}
+    assert looks["empty"]["vessel_present"] is False
+    assert looks["empty"]["start"].isoformat() == "2024-03-02T01:02:03+00:00"
+
+
+def test_boxes_are_an_interval_because_tiers_are_not_seen():
+    """One tier of tight rows and three tiers of loose ones both fit 1,000 m2."""
+    middle, low, high = boxes(1000.0, 0.01)
+    assert low == pytest.approx(0.7 * 1000 / (6.06 * 2.44), rel=0.1)
+    assert high == pytest.approx(0.97 * 3 * 1000 / (6.06 * 2.44), rel=0.1)
+    assert low < middle < high
