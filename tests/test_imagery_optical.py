@@ -13,7 +13,8 @@ pytest.importorskip("numba", reason="needs the imagery extra")
 
 import shapely
 
-from tumen.imagery import DetectSettings, Land, detect
+from tumen import tables
+from tumen.imagery import DetectSettings, Land, case_looks, detect
 from tumen.imagery.areas import Area, read_areas
 from tumen.imagery.optical import coarser
 from tumen.imagery.scene import open_scene
@@ -188,3 +189,58 @@ def test_boxes_are_an_interval_because_tiers_are_not_seen():
     assert low == pytest.approx(0.7 * 1000 / (6.06 * 2.44), rel=0.1)
     assert high == pytest.approx(0.97 * 3 * 1000 / (6.06 * 2.44), rel=0.1)
     assert low < middle < high
+
+
+def case_with_scenes(folder):
+    """The starter case with outlines for its port and pier, a yard, and four simulated scenes."""
+    places = json.loads((folder / "places.geojson").read_text())
+    rings = port_areas(CORNER, SIZE)
+    outline = {k: {"type": "Polygon", "coordinates": [[list(p) for p in r]]} for k, r in rings.items()}
+    for item in places["features"]:
+        if item["properties"]["place"] == "Port Alpha":
+            around = shapely.union_all([shapely.Polygon(r) for r in rings.values()]).envelope.buffer(0.0005)
+            item["geometry"] = json.loads(shapely.to_geojson(around))
+        if item["properties"]["place"] == "Port Alpha pier 1":
+            item["geometry"] = outline["berth"]
+            pier = item["properties"]
+    yard = {**pier, "place": "Port Alpha yard", "kind": "depot", "part_of": "Port Alpha pier 1"}
+    places["features"].append({"type": "Feature", "properties": yard, "geometry": outline["yard"]})
+    (folder / "places.geojson").write_text(json.dumps(places))
+    settings = folder / "case.toml"
+    settings.write_text(settings.read_text() + "\n[imagery]\nosm = false\n")
+    (folder / "scenes").mkdir()
+    rng = np.random.default_rng(2)
+    for day in range(1, 5):
+        write_port(
+            folder / "scenes" / f"S2_202503{day:02d}T020000.tif", rng, ships=[TrueHull(0, 16, 170)] if day == 2 else [],
+            stacks=[STACK] if day == 3 else [], pixel_m=5.0, corner=CORNER, size_m=SIZE,
+        )  # fmt: skip
+    (folder / "scenes" / "bad_20250305.tif").write_bytes(b"not an image")
+
+
+def test_a_cases_scenes_feed_its_looks(tmp_case, tmp_path):
+    import tumen
+
+    case_with_scenes(tmp_case)
+    study = tumen.open(tmp_case, store=tmp_path / "store")
+    looks = [r for r in study.table("looks").to_pylist() if r["look_id"].startswith("S2_")]
+    pier = {r["start"].day: r for r in looks if r["berth"] == "Port Alpha pier 1"}
+    assert [pier[d]["vessel_present"] for d in range(1, 5)] == [False, True, False, False]
+    assert [pier[d]["stack_present"] for d in range(1, 5)] == [False, False, True, False]
+    assert all(r["origin"] == "simulated" and r["place"] == "Port Alpha" for r in looks)
+    faults = [r["fault"] for r in study.table("scenes").to_pylist() if r["fault"]]
+    assert len(faults) == 1
+    assert "bad_20250305.tif: not readable" in faults[0]
+
+
+def test_simulated_scenes_never_enter_a_real_case(tmp_path):
+    path = tmp_path / "S2_20240101T020000.tif"
+    write_port(path, np.random.default_rng(3), corner=CORNER, size_m=SIZE)
+    ring = port_areas(CORNER, SIZE)["berth"]
+    wkt = shapely.Polygon(ring).buffer(0.001).wkt
+    places = tables.PLACES.build([{"place": "P", "kind": "port", "role": "other", "source_id": "s", "wkt": wkt}])
+    kept = case_looks([path], places, {"osm": False}, simulated=True)
+    assert kept["looks"].num_rows == 1
+    refused = case_looks([path], places, {"osm": False}, simulated=False)
+    assert [refused[n].num_rows for n in ("looks", "detections", "berth_states", "chips")] == [0, 0, 0, 0]
+    assert "simulated scene in a real case" in refused["scenes"].to_pylist()[0]["fault"]

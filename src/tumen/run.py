@@ -136,7 +136,9 @@ def _image(x: Inputs) -> Tables:
 
     settings = dict(x.case.settings.imagery)
     with executor(x.workers, x.dask) as pool:
-        made = case_looks([folder / "**" / "*"], x["case:places"], settings, executor=pool)
+        made = case_looks(
+            [folder / "**" / "*"], x["case:places"], settings, executor=pool, simulated=x.case.settings.simulated
+        )
     known = made["looks"].filter(pc.less_equal(made["looks"].column("published"), x.as_of))
     return {name: made[name] for name in IMAGE_TABLES} | {"looks": known}
 

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
-# Share of a berth polygon that looks like hull: an empty berth shows crane booms, fenders and mixed pixels of
-# the quay, an occupied one at least a fifth of the polygon. Middle and slope of the logistic between them.
-FILL_MIDDLE, FILL_SLOPE = 0.22, 14.0
-MISSED = 0.08  # chance that a ship alongside leaves no detection in a usable image (a setting of ours, not measured)
+# Logistic of `evidence`, fitted on berths along the quays of six labelled ports (bench/imagery_berths.py --fit).
+OCCUPIED = (-0.3, 0.6, 3.0, 1.5)
 
 
 def polygon_mask(polygon: Any, x: int, y: int, width: int, height: int) -> np.ndarray:
@@ -244,19 +242,24 @@ def look_pictures(
     return out
 
 
-def occupied(ships: list[float], fill: float | None) -> float:
+def evidence(ships: list[float], fill: float | None) -> tuple[float, float, float]:
+    """What a berth's chance is made of: log odds that a ship was found, the share that stands off the water, its root.
+
+    A fill that is not known counts as the middle between empty and full.
+    """
+    found = float(np.clip(1 - np.prod([1 - p for p in ships]), 0.02, 0.98)) if ships else 0.02
+    share = 0.3 if fill is None else fill
+    return float(np.log(found / (1 - found))), share, float(np.sqrt(share))
+
+
+def occupied(ships: list[float], fill: float | None, weights: tuple[float, ...] | None = None) -> float:
     """Probability that a berth is occupied from the chances of the ships found and the share that looks like hull.
 
-    >>> occupied([0.9], 0.5) > 0.9, occupied([], 0.02) < 0.1
+    >>> occupied([0.9], 0.5) > 0.7, occupied([], 0.02) < 0.2
     (True, True)
     """
-    found = 1 - float(np.prod([1 - p for p in ships])) if ships else 0.0
-    if fill is None:
-        return float(np.clip(max(found, MISSED), 0.01, 0.99))
-    by_fill = 1 / (1 + np.exp(-FILL_SLOPE * (fill - FILL_MIDDLE)))
-    # The two look at the same pixels, so they are averaged on the logit scale, not multiplied.
-    a, b = np.clip([found if ships else MISSED, by_fill], 0.01, 0.99)
-    score = 0.6 * np.log(a / (1 - a)) + 0.6 * np.log(b / (1 - b))
+    w = weights or OCCUPIED
+    score = w[0] + float(np.dot(w[1:], evidence(ships, fill)))
     return float(np.clip(1 / (1 + np.exp(-score)), 0.01, 0.99))
 
 
@@ -331,7 +334,7 @@ def look_rows(
                 "usable_share": state["usable_share"],
                 "vessel_present": present,
                 "vessel_count": state.get("ships"),
-                "count_reading": None if state.get("ships") is None else "at least",
+                "count_reading": None if state.get("ships") is None else "at_least",
                 "length_m": state.get("ship_length_m"),
                 "activity": None if present is None else ("berthed" if present else "absent"),
                 "note": None if p is None else f"p(occupied) {p:.2f}",
@@ -356,7 +359,7 @@ def look_rows(
                 "usable_share": seen,
                 "vessel_present": present if told else None,
                 "vessel_count": count if told else None,
-                "count_reading": "at least" if told else None,
+                "count_reading": "at_least" if told else None,
                 "length_m": max((d["length_m"] for d in moored if d["length_m"] is not None), default=None)
                 if told and present
                 else None,

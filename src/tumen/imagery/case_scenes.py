@@ -18,6 +18,7 @@ from tumen.imagery.areas import areas_of_places
 from tumen.imagery.detection import detect
 from tumen.imagery.land import Land
 from tumen.imagery.settings import DetectSettings
+from tumen.tables import TABLES
 
 RASTERS = (".tif", ".tiff", ".jp2", ".png", ".zip", ".safe")
 
@@ -28,15 +29,17 @@ def case_looks(
     settings: dict[str, Any] | DetectSettings | None = None,
     history: pa.Table | None = None,
     executor: Executor | None = None,
+    simulated: bool = True,
 ) -> dict[str, pa.Table]:
     """Search every scene that the globs match and judge the places of the case.
 
     `settings` are the case's `[imagery]` values: the fields of `DetectSettings`, and `land`, a list of GeoJSON
     files. `history` is a BERTH_STATES table of scenes searched before. Returns SCENES, DETECTIONS,
-    BERTH_STATES, CHIPS and LOOKS. Raises `ValueError` on an unknown setting.
+    BERTH_STATES, CHIPS and LOOKS. Without `simulated`, scenes marked as simulated are a fault and give nothing
+    else: they never enter a real case. Raises `ValueError` on an unknown setting.
     """
     made, land = case_settings(settings)
-    return detect(
+    found = detect(
         scene_files(scene_globs),
         areas=areas_of_places(places),
         land=land,
@@ -44,6 +47,28 @@ def case_looks(
         executor=executor,
         history=history,
     )
+    return found if simulated else _without_simulated(found)
+
+
+def _without_simulated(found: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The tables without what simulated scenes gave; such a scene keeps its row, with a fault."""
+    rows = found["scenes"].to_pylist()
+    invented = {r["scene_id"] for r in rows if r["simulated"]}
+    if not invented:
+        return found
+    for row in rows:
+        if row["simulated"]:
+            row["fault"] = f"{row['path']}: a simulated scene in a real case, expected a case with simulated = true"
+    out = {"scenes": TABLES["scenes"].build(rows)}
+    for name, table in found.items():
+        if name == "looks":
+            keep = [r["origin"] != "simulated" for r in table.to_pylist()]
+        elif name != "scenes":
+            keep = [r not in invented for r in table.column("scene_id").to_pylist()]
+        else:
+            continue
+        out[name] = table.filter(pa.array(keep, pa.bool_()))
+    return out
 
 
 def case_settings(settings: dict[str, Any] | DetectSettings | None) -> tuple[DetectSettings, Land]:

@@ -106,12 +106,14 @@ def window(scene: Scene, area: Area, polygon: Any, usable: np.ndarray, land: Lan
     if fine is not None and fine > 1.3:  # several pixels a cell: their mean, not the one in the middle
         raw = np.stack([ndimage.uniform_filter(b, round(fine)) for b in raw])
     data = np.stack([ndimage.map_coordinates(b, at, order=1, mode="nearest") for b in raw]).astype(np.float32)
-    if area.kind == "pier" and land is not None and scene.geo is not None:
-        share = land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
-        if share is not None:
-            inside = inside & (ndimage.map_coordinates(share, at, order=1, mode="nearest") > 0.5)
-            if not inside.any():
-                return None
+    if area.kind == "pier":
+        # Without a coastline a pier's deck cannot be told from the ships at it.
+        share = None if scene.geo is None else land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
+        if share is None:
+            return None
+        inside = inside & (ndimage.map_coordinates(share, at, order=1, mode="nearest") > 0.5)
+        if not inside.any():
+            return None
     seen = ndimage.map_coordinates(valid.astype(np.float32), at, order=1, mode="constant") > 0.99
     cell = scene.height / usable.shape[0] if scene.kind == "sar" else 8.0
     cy = np.clip((py / cell).astype(int), 0, usable.shape[0] - 1)
