@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
 # Logistic of `evidence`, fitted on berths along the quays of six labelled ports (bench/imagery_berths.py --fit).
-OCCUPIED = (-0.3, 0.6, 3.0, 1.5)
+OCCUPIED = (0.2, 0.6, 3.0, 1.5)
 
 
 def polygon_mask(polygon: Any, x: int, y: int, width: int, height: int) -> np.ndarray:
@@ -268,17 +268,20 @@ def settle_history(states: list[dict[str, Any]], looks: list[dict[str, Any]], hi
 
     Changes `p_occupied` and `references` of the states in place, and the looks that follow from them.
     """
-    known: dict[tuple[str, str], list[tuple[dt.datetime | None, float]]] = {}
+    by_look = {r["look_id"]: r for r in looks}
+
+    def same(row: dict[str, Any]) -> tuple[str, str, str]:
+        """Rows that can be held against each other: one berth, one kind of sensor."""
+        return row["place"], row["berth"], _kind(row, by_look)
+
+    known: dict[tuple[str, str, str], list[tuple[dt.datetime | None, float]]] = {}
     for row in [*states, *(history.to_pylist() if history is not None else [])]:
         if row.get("brightness") is not None:
-            known.setdefault((row["berth"], _sensor_of(row["scene_id"])), []).append(
-                (row.get("time"), row["brightness"])
-            )
-    by_look = {r["look_id"]: r for r in looks}
+            known.setdefault(same(row), []).append((row.get("time"), row["brightness"]))
     for row in states:
         if row.get("brightness") is None:
             continue
-        others = [b for t, b in known[(row["berth"], _sensor_of(row["scene_id"]))] if t != row["time"]]
+        others = [b for t, b in known[same(row)] if t != row["time"]]
         row["references"] = len(others)
         if len(others) >= 4:
             ordered = np.sort(others)
@@ -295,8 +298,13 @@ def settle_history(states: list[dict[str, Any]], looks: list[dict[str, Any]], hi
             look["note"] = f"p(occupied) {row['p_occupied']:.2f} against {row['references']} other dates"
 
 
-def _sensor_of(scene_id: str) -> str:
-    return "sar" if "GRD" in scene_id.upper() or scene_id.upper().startswith("S1") else "optical"
+def _kind(row: dict[str, Any], by_look: dict[str, dict[str, Any]]) -> str:
+    """Radar or optical: by the look of this run, for earlier rows by the scene's name."""
+    look = by_look.get(row["look_id"])
+    if look is not None:
+        return "sar" if look["sensor"] in ("Sentinel-1", "sar") else "optical"
+    name = row["scene_id"].upper()
+    return "sar" if "GRD" in name or name.startswith("S1") else "optical"
 
 
 def look_rows(
