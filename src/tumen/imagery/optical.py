@@ -23,32 +23,25 @@ from tumen.imagery.water import Water, align, layers, water
 
 TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
 NETWORK_TILE, NETWORK_MARGIN = 384, 32
-LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
-BODY = 0.4  # network output above which a pixel is hull
+LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
+BODY = 0.2  # network output above which a pixel is hull
 # Logistic of `probability`, fitted leaving ports out on 2026-11-24 (docs/imagery.md).
-INTERCEPT = -6.951
+INTERCEPT = -5.052
 WEIGHTS = {
-    "core": -1.698,
-    "sure": 1.374,
-    "body": 0.761,
-    "log_pixels": 0.949,
-    "stand_off": -1.175,
-    "aspect": 0.067,
-    "land": -2.733,
-    "fill": 2.863,
-    "around": 0.101,
-    "end": -0.159,
-    "side": 0.050,
-    "other": -1.555,
-    "unlike": 1.186,
-    "length": 0.019,
-    "too_long": -1.655,
-    "wide": 0.851,
-    "too_wide": -0.761,
+    "core": -0.354,
+    "body": 1.355,
+    "log_pixels": 1.013,
+    "stand_off": -0.513,
+    "aspect": 0.068,
+    "land": -0.442,
+    "fill": 1.884,
+    "around": -3.047,
+    "too_long": -0.99,
+    "too_wide": -0.382,
+    "has_core": -0.944,
 }
 DISPLAY_SCALE = 1 / 255  # of an 8-bit picture
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
-LONGEST_M = 420.0  # no ship is longer
 WORKING_M = 7.0  # to which finer pixels are brought
 NETWORK_PIXEL_M = (5.0, 16.0)  # ground sizes of pixels for which the network holds (trained on 6 to 12 m)
 
@@ -320,7 +313,7 @@ def _narrow(solid: np.ndarray) -> np.ndarray:
     return solid & ~ndimage.binary_dilation(ndimage.binary_erosion(solid), iterations=2)
 
 
-def seeds_of(core: np.ndarray, size_m: float = 10.0) -> tuple[np.ndarray, int]:
+def seeds_of(core: np.ndarray) -> tuple[np.ndarray, int]:
     """One label a ship: parts of the core map, parted further where they fall apart at a higher level.
 
     Rafted ships share a core at a low level; each keeps a peak of its own. Two peaks in line along one
@@ -331,13 +324,13 @@ def seeds_of(core: np.ndarray, size_m: float = 10.0) -> tuple[np.ndarray, int]:
     out = np.zeros(core.shape, np.int32)
     n = 0
     for i, box in enumerate(ndimage.find_objects(labels), 1):
-        for y, x in _part(core[box], labels[box] == i, 0, LONGEST_M / size_m):
+        for y, x in _part(core[box], labels[box] == i, 0):
             n += 1
             out[y + box[0].start, x + box[1].start] = n
     return out, n
 
 
-def _part(core: np.ndarray, mask: np.ndarray, level: int, longest: float) -> list[tuple[np.ndarray, np.ndarray]]:
+def _part(core: np.ndarray, mask: np.ndarray, level: int) -> list[tuple[np.ndarray, np.ndarray]]:
     y, x = np.nonzero(mask)
     if len(y) >= 6:
         for k in range(level + 1, len(LEVELS)):
@@ -348,19 +341,19 @@ def _part(core: np.ndarray, mask: np.ndarray, level: int, longest: float) -> lis
             sizes = ndimage.sum_labels(labels > 0, labels, np.arange(1, n + 1))
             # A part of its own needs a peak that stands clear of the level at which it parted.
             firm = [j + 1 for j in range(n) if sizes[j] >= 2 and peaks[j] > LEVELS[k] + 0.35 * (1 - LEVELS[k])]
-            if len(firm) < 2 or _one_line(mask, labels, firm, LEVELS[k], longest):
+            if len(firm) < 2 or _one_line(mask, labels, firm, LEVELS[k]):
                 continue
-            return [part for j in firm for part in _part(core, labels == j, k, longest)]
+            return [part for j in firm for part in _part(core, labels == j, k)]
     return [(y, x)]
 
 
-def _one_line(mask: np.ndarray, labels: np.ndarray, parts: list[int], level: float, longest: float) -> bool:
+def _one_line(mask: np.ndarray, labels: np.ndarray, parts: list[int], level: float) -> bool:
     """Whether the parts are pieces of one straight hull: in line along a slender whole, and parted only high up."""
     if level < 0.45:
         return False
     y, x = np.nonzero(mask)
     whole = rectangle(x, y, trim=0)
-    if whole.length < 2.2 * whole.width or whole.length > longest:
+    if whole.length < 2.2 * whole.width or whole.length > 44:
         return False
     centres = np.array(ndimage.center_of_mass(labels > 0, labels, parts)) + 0.5
     across = -(centres[:, 1] - whole.x) * np.sin(whole.angle) + (centres[:, 0] - whole.y) * np.cos(whole.angle)
@@ -370,7 +363,7 @@ def _one_line(mask: np.ndarray, labels: np.ndarray, parts: list[int], level: flo
 def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: bool, size_m: float = 10.0) -> list[Ship]:
     """Single ships: each core takes the hull pixels nearest to it."""
     eight = np.ones((3, 3))
-    seeds, n = seeds_of(core, size_m)
+    seeds, n = seeds_of(core)
     hull = body > BODY
     loose, _ = ndimage.label(hull, eight)
     # Hull parts that hold no core are ships of their own (small craft have none).
@@ -384,61 +377,17 @@ def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: boo
     distance, (iy, ix) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
     owner = np.where(inside & (distance <= 4), labels[iy, ix], 0)
     near_land = ndimage.binary_dilation(data[5] > 0.3, iterations=2)
-    parts = []
+    out = []
     for i, box in enumerate(ndimage.find_objects(owner), 1):
         if box is None:
             continue
-        y, x = np.nonzero(owner[box] == i)
-        if len(y) >= 3:
-            parts.append((y + box[0].start, x + box[1].start, i <= n))
-    return [
-        _ship(y, x, body, core, data, near_land, learned, cored, size_m)
-        for y, x, cored in joined(parts, body, LONGEST_M / size_m)
-    ]
-
-
-def joined(
-    parts: list[tuple[np.ndarray, np.ndarray, bool]], body: np.ndarray, longest: float
-) -> list[tuple[np.ndarray, np.ndarray, bool]]:
-    """Pieces of one hull put together again: in line, as wide as each other, and hull in between.
-
-    Cranes, hatches and a bright house part the core of a long ship; two ships berthed in line have water between.
-    """
-    boxes = [rectangle(x, y, body[y, x], trim=0) for y, x, _ in parts]
-    alive = [True] * len(parts)
-    order = sorted(range(len(parts)), key=lambda k: -boxes[k].length)
-    for i in order:
-        again = alive[i] and boxes[i].length >= 3
-        while again:
-            again = False
-            r = boxes[i]
-            c, s = np.cos(r.angle), np.sin(r.angle)
-            for j in order:
-                if j == i or not alive[j]:
-                    continue
-                q = boxes[j]
-                u, v = (q.x - r.x) * c + (q.y - r.y) * s, -(q.x - r.x) * s + (q.y - r.y) * c
-                if abs(u) > longest or abs(v) > 0.4 * max(min(r.width, q.width), 2.0):
-                    continue
-                if q.length > 1.5 * q.width and r.length > 1.5 * r.width and abs(np.sin(r.angle - q.angle)) > 0.2:
-                    continue
-                gap = abs(u) - (r.length + q.length) / 2
-                if gap > 3.0 or not 0.5 < q.width / max(r.width, 1) < 2.0:
-                    continue
-                t = np.linspace(-0.5, max(gap, 0) + 0.5, 5)
-                along = np.sign(u) * (r.length / 2 + t)
-                py = np.clip((r.y + along * s).astype(int), 0, body.shape[0] - 1)
-                px = np.clip((r.x + along * c).astype(int), 0, body.shape[1] - 1)
-                if body[py, px].min() < 0.15:
-                    continue
-                y, x = np.concatenate([parts[i][0], parts[j][0]]), np.concatenate([parts[i][1], parts[j][1]])
-                whole = rectangle(x, y, body[y, x], trim=0)
-                if whole.length > longest or whole.length < 2.5 * whole.width:
-                    continue
-                parts[i], boxes[i], alive[j] = (y, x, parts[i][2] or parts[j][2]), whole, False
-                again = True
-                break
-    return [p for p, keep in zip(parts, alive, strict=True) if keep]
+        part = owner[box] == i
+        y, x = np.nonzero(part)
+        y, x = y + box[0].start, x + box[1].start
+        if len(y) < 3:
+            continue
+        out.append(_ship(y, x, body, core, data, near_land, learned, i <= n, size_m))
+    return out
 
 
 def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool, size_m: float) -> Ship:
@@ -457,7 +406,7 @@ def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool, size
         "land": float(data[5][y, x].mean()),
         "fill": len(y) / max(r.length * r.width, 1),
         "has_core": float(has_core),
-        **_surroundings(r, np.median(data[:5, y, x], axis=1), data),
+        "around": _around(r, data),
     }
     near = near_land[y, x]
     return Ship(
@@ -477,42 +426,21 @@ def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool, size
     )
 
 
-def _surroundings(r: Rectangle, colour: np.ndarray, data: np.ndarray) -> dict[str, float]:
-    """What lies round an object: a ship ends at bow and stern, has water along one side, and is of another colour.
-
-    around: share of dry pixels beyond both ends; end: the same of the drier end; side: share of water along the
-    wetter long side; other: along the drier one; unlike: distance in colour (half log reflectance) from the dry
-    pixels round it, 0.6 where there are none.
-    """
+def _around(r: Rectangle, data: np.ndarray) -> float:
+    """Share of dry pixels beyond bow and stern: a ship ends there, a breakwater or bridge goes on."""
     _, height, width = data.shape
-    c, s = np.cos(r.angle), np.sin(r.angle)
-
-    def dry(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        px, py = (r.x + u * c - v * s).astype(int), (r.y + u * s + v * c).astype(int)
-        inside = (px >= 0) & (px < width) & (py >= 0) & (py < height)
-        px, py = px[inside], py[inside]
-        return (data[5, py, px] > 0.5) | (data[:5, py, px].max(0) > 0.35), py, px
-
-    ends, sides, near = [], [], []
-    steps, across = np.meshgrid([2.0, 3.5, 5.0], np.linspace(-0.4, 0.4, 3) * r.width)
+    dry = 0
+    total = 0
     for end in (-1, 1):
-        found, py, px = dry((end * (r.length / 2 + steps)).ravel(), across.ravel())
-        ends.append(float(found.mean()) if len(found) else 0.0)
-        near.append(data[:5, py[found], px[found]])
-    along, off = np.meshgrid(np.linspace(-0.45, 0.45, 9) * r.length, [1.5, 3.0])
-    for side in (-1, 1):
-        found, py, px = dry(along.ravel(), (side * (r.width / 2 + off)).ravel())
-        sides.append(float(found.mean()) if len(found) else 0.0)
-        near.append(data[:5, py[found], px[found]])
-    land = np.concatenate(near, axis=1)
-    unlike = 0.6 if land.shape[1] < 4 else float(np.clip(np.abs(np.median(land, axis=1) - colour).mean(), 0, 0.6))
-    return {
-        "around": float(np.mean(ends)),
-        "end": max(ends),
-        "side": 1 - min(sides),
-        "other": 1 - max(sides),
-        "unlike": unlike,
-    }
+        for step in (2.5, 4.0, 5.5):
+            for side in (-1.0, 0.0, 1.0):
+                u = end * (r.length / 2 + step)
+                px = int(r.x + u * np.cos(r.angle) - side * np.sin(r.angle))
+                py = int(r.y + u * np.sin(r.angle) + side * np.cos(r.angle))
+                if 0 <= px < width and 0 <= py < height:
+                    total += 1
+                    dry += data[5, py, px] > 0.5 or data[:5, py, px].max() > 0.35
+    return dry / max(total, 1)
 
 
 def probability(f: dict[str, float], learned: bool, size_m: float = 10.0) -> float:
@@ -532,7 +460,6 @@ def terms(f: dict[str, float], size_m: float) -> dict[str, float]:
     long_m, wide_m = f["length"] * size_m, f["width"] * size_m
     return {
         "core": f["core"],
-        "sure": max(0.0, f["core"] - 0.8) * 5,
         "body": f["body"],
         "log_pixels": float(np.log(f["pixels"])),
         "stand_off": f["stand_off"],
@@ -540,14 +467,9 @@ def terms(f: dict[str, float], size_m: float) -> dict[str, float]:
         "land": f["land"],
         "fill": f["fill"],
         "around": f["around"],
-        "end": f["end"],
-        "side": f["side"],
-        "other": f["other"],
-        "unlike": f["unlike"],
-        "length": min(long_m, 250.0) / 100,
         "too_long": max(0.0, long_m - 330) / 100,
-        "wide": wide_m / 20,
-        "too_wide": max(0.0, wide_m - 45) / 20,
+        "too_wide": max(0.0, wide_m - 60) / 20,
+        "has_core": f["has_core"],
     }
 
 
