@@ -32,11 +32,15 @@ class Change:
         )
         return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
 
-    def write(self) -> None:
-        """Put the new text in place. Raises `CaseError` if the file has changed since the diff was made."""
+    def check(self) -> None:
+        """Raise `CaseError` if the file has changed since the diff was made."""
         present = self.path.read_bytes().decode("utf-8") if self.path.exists() else ""
         if present != self.before:
             raise CaseError([Fault(self.path.name, 1, "file", "changed since the diff was made", "to start again")])
+
+    def write(self) -> None:
+        """Put the new text in place. Raises `CaseError` if the file has changed since the diff was made."""
+        self.check()
         target = self.path.resolve()
         aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:

@@ -140,6 +140,13 @@ def listing(database: Database, anchor: str | None = None, who: Person | None = 
     return rows
 
 
+def counts(database: Database) -> dict[str, int]:
+    """How many comments are shown at each place."""
+    with database.read() as c:
+        found = c.execute("SELECT anchor, count(*) AS n FROM comments WHERE state = 'shown' GROUP BY anchor")
+        return {r["anchor"]: r["n"] for r in found}
+
+
 def history(database: Database, number: int) -> list[dict[str, Any]]:
     """Every version of a comment, oldest first."""
     with database.read() as c:

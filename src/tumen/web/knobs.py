@@ -1,29 +1,18 @@
 """Priors as sliders: what would the answer be under another assumption?
 
 Takes the priors of loading.toml; a turned knob moves the median and carries the interval with it
-(by a factor, or on the logit scale for a share). The turned case is computed beside the present
-one with the same seed and the same store, so only what leans on the prior is computed.
+(by a factor, or on the logit scale for a share). What was turned is handed on as suppositions.
 """
 
 from __future__ import annotations
 
 import math
-import re
-import tomllib
-from dataclasses import replace
 from typing import Any
 
-from tumen.case import Case, CaseError
-from tumen.case.add import _check as check_text
-from tumen.case.faults import Faults
+from tumen.case import Case
 from tumen.case.loading import Prior
-from tumen.case.read import read_text
 from tumen.case.record import Record
-from tumen.case.write import Change
-from tumen.show import WORDS
-from tumen.study import Study
-from tumen.web.edit import EditError, Prepared, marked
-from tumen.web.live import State
+from tumen.web.whatif import Item
 
 FILE = "loading.toml"
 
@@ -47,42 +36,16 @@ def knobs(case: Case) -> list[dict[str, Any]]:
     return out
 
 
-def compare(state: State, turned: dict[str, str]) -> dict[str, Any]:
-    """The headline with turned knobs beside the present one. Raises `KnobError`."""
-    study = state.study
-    assert study is not None
-    wanted = _wanted(study.case, turned)
+def items(case: Case, turned: dict[str, str]) -> list[Item]:
+    """Turned knobs as suppositions: each moves the median and carries the interval with it. Raises `KnobError`."""
+    known, wanted = dict(_priors(case.loading)), _wanted(case, turned)
     if not wanted:
         raise KnobError("nothing was turned")
-    loading: Any = study.case.loading
-    for path, prior in wanted.items():
-        loading = _with(loading, path.split("."), prior)
-    other = Study(replace(study.case, loading=loading), study.store, study.workers, study.dask)
-    other.run(until="headline")
-    new = {r["figure"]: r for r in other.table("headline").to_pylist()}
-    figures = [
-        {"name": n, "words": WORDS[n], "unit": new[n].get("unit"), "old": state.headline[n], "new": new[n]}
-        for n in WORDS
-        if n in new
+    return [
+        Item("set", known[path].evidence_id, name, f"{getattr(prior, name):.12g}")
+        for path, prior in wanted.items()
+        for name in ("median", "low", "high")
     ]
-    return {"figures": figures, "turned": {path: prior.median for path, prior in wanted.items()}}
-
-
-def change_text(state: State, turned: dict[str, str]) -> Prepared:
-    """The change to loading.toml that keeps the turned knobs. Raises `KnobError` or `EditError`."""
-    study = state.study
-    assert study is not None
-    wanted, path = _wanted(study.case, turned), study.case.folder / FILE
-    faults = Faults()
-    before = read_text(path, faults) or ""
-    after = before
-    for name, prior in wanted.items():
-        after = _in_text(after, name, prior)
-    try:
-        check_text(study.case.folder, FILE, after)
-    except CaseError as error:
-        raise EditError([str(f) for f in error.faults]) from error
-    return marked(Change(path, before, after))
 
 
 def _wanted(case: Case, turned: dict[str, str]) -> dict[str, Prior]:
@@ -128,56 +91,6 @@ def _priors(value: Any, path: str = "") -> list[tuple[str, Prior]]:
         for name, inner in value.items():
             found += _priors(inner, f"{path}.{name}" if path else str(name))
     return found
-
-
-def _with(value: Any, path: list[str], prior: Prior) -> Any:
-    if not path:
-        return prior
-    if isinstance(value, dict):
-        return value | {path[0]: _with(value[path[0]], path[1:], prior)}
-    return value.model_copy(update={path[0]: _with(getattr(value, path[0]), path[1:], prior)})
-
-
-def _in_text(text: str, name: str, prior: Prior) -> str:
-    """The text with median, low and high of one prior replaced; everything else stays as it was written.
-
-    A prior stands as a table of its own or as an inline table on one line. Raises `KnobError` for any other form.
-    """
-    parent, _, key = name.rpartition(".")
-    start, stop = _table(text, name)
-    if start < 0:
-        start, stop = _table(text, parent)
-        line = (
-            re.compile(rf"(?m)^{re.escape(key)}[ \t]*=[ \t]*\{{.*$").search(text, max(start, 0), stop)
-            if start >= 0
-            else None
-        )
-        if line is None:
-            raise KnobError(f"{name}: stands in {FILE} in a form that cannot be changed here; edit the text")
-        start, stop = line.span()
-    block = text[start:stop]
-    for field in ("median", "low", "high"):
-        block, count = re.subn(
-            rf"(?m)((?:^|[{{,])[ \t]*{field}[ \t]*=[ \t]*)[-+0-9.eE_]+", rf"\g<1>{getattr(prior, field):g}", block
-        )
-        if count != 1:
-            raise KnobError(f"{name}.{field}: not found in {FILE}; edit the text")
-    after = text[:start] + block + text[stop:]
-    told: Any = tomllib.loads(after)
-    for part in name.split("."):
-        told = told[part]
-    if not math.isclose(told["median"], prior.median, rel_tol=1e-4):
-        raise KnobError(f"{name}: stands in {FILE} in a form that cannot be changed here; edit the text")
-    return after
-
-
-def _table(text: str, name: str) -> tuple[int, int]:
-    """Where the lines of a TOML table begin and end; -1 where there is no such table."""
-    head = re.search(rf"(?m)^\[{re.escape(name)}\][ \t]*(#.*)?$", text)
-    if head is None:
-        return -1, -1
-    end = re.compile(r"(?m)^\[").search(text, head.end())
-    return head.end(), end.start() if end else len(text)
 
 
 def _logit(p: float) -> float:

@@ -2,7 +2,8 @@
 
 The folder is looked at once a second. A change makes a new study in a worker thread; pages
 keep showing the last whole answer until the new one is ready, and show the faults where the
-text cannot be read. Every finished or failed computation raises `version`, which pages wait on.
+text cannot be read. Every finished or failed computation raises `version`, which pages
+listen for.
 """
 
 from __future__ import annotations
@@ -79,19 +80,18 @@ class Live:
         """Look at the folder at once, after a write by the workbench itself."""
         self._wake.set()
 
-    async def changed(self, version: int, timeout: float) -> State:
-        """Wait until the version differs, or the time is over."""
+    async def changed(self, seen: State, timeout: float) -> State:
+        """Wait until the state is another than the one seen, or the time is over."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def tell(state: State) -> None:
-            if state.version != version:
-                loop.call_soon_threadsafe(done.set)
+            loop.call_soon_threadsafe(done.set)
 
         self._listeners.add(tell)
         try:
-            if self.state.version == version:
+            if self.state is seen:
                 await asyncio.wait_for(done.wait(), timeout)
-        except (TimeoutError, asyncio.CancelledError):  # cancelled when the server ends: answer, and let it
+        except TimeoutError:
             pass
         finally:
             self._listeners.discard(tell)

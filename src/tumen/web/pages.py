@@ -44,7 +44,8 @@ class PageError(LookupError):
 
 @dataclass(frozen=True)
 class Page:
-    """One page. `listed` pages stand in the menu, under `group`; `asks` are the query parameters it reads."""
+    """One page. `listed` pages stand in the menu, under `group`; `asks` are the query parameters it reads;
+    pages that show more than the tables are not `kept`."""
 
     name: str
     title: str
@@ -55,6 +56,7 @@ class Page:
     listed: bool = True
     asks: tuple[str, ...] = ()
     needs_item: bool = False
+    kept: bool = True
 
 
 # --- see --------------------------------------------------------------------------------
@@ -68,13 +70,29 @@ def overview(state: State, item: str, query: Query) -> Row:
     return {
         "question": study.case.settings.case.question,
         "figures": figures,
-        "trades": [{"trade": k, **v} for k, v in head["trades"].items()],
-        "redlines": head["redlines"],
+        "groups": _judged(study, head["trades"]),
+        "redlines": _rows(study, "redlines"),
+        "balance": _headline_balance(study),
         "failed_checks": head["failed_checks"],
         "inventory": study.case.inventory(),
         "warnings": list(study.case.warnings),
         "seconds": state.seconds,
     }
+
+
+def _judged(study: Study, judgements: dict[str, Row]) -> list[Row]:
+    """The judgements of the answer under the headings of what they judge."""
+    about = {r["trade"]: r for r in _rows(study, "trades")}
+    return [
+        {"title": title, "trades": [{"trade": k, "label": about[k]["label"], **v} for k, v in judgements.items() if k in about and about[k]["kind"] == kind]}
+        for kind, title in GROUPS
+    ]  # fmt: skip
+
+
+def _headline_balance(study: Study) -> list[Row]:
+    """What is owed, month by month, on the basis of the headline."""
+    basis = study.case.prices.headline_basis if study.case.prices else ""
+    return [r | {"label": say(r["basis"])} for r in _rows(study, "balance") if r["basis"] == basis]
 
 
 def map_page(state: State, item: str, query: Query) -> Row:
@@ -178,7 +196,22 @@ def timeline(state: State, item: str, query: Query) -> Row:
         )
         looks.append({"date": r["start"].date().isoformat(), "kind": kind, "why": r["evidence_id"], **{k: r[k] for k in ("place", "berth", "vessel", "collector", "note", "usable_share", "look_id")}})  # fmt: skip
     places = sorted({r["place"] for r in looks})
-    return {"looks": looks, "places": places, "months": _visits_by_month(study)}
+    start, end = study.case.settings.period
+    return {
+        "start": start.isoformat(), "end": end.isoformat(), "looks": looks, "places": places,
+        "months": _visits_by_month(study), "events": _events(study),
+    }  # fmt: skip
+
+
+def _events(study: Study) -> list[Row]:
+    """Sightings, publications of claims and indicators by day: what else the timeline shows."""
+    said = {c.id: f"{c.origin_group}: {c.label}" for c in study.case.claims}
+    found = [("sighting", r["start"].date(), r["text"], r["evidence_id"]) for r in _rows(study, "sightings")]
+    for r in _rows(study, "claims"):
+        if r["published"] is not None:
+            found.append(("claim", r["published"], said.get(r["claim_id"], r["origin_group"]), r["evidence_id"]))  # fmt: skip
+    found += [("indicator", r["event_date"], r["text"], r["evidence_id"]) for r in _rows(study, "indicators")]
+    return [{"kind": k, "date": d.isoformat(), "text": t, "why": w} for k, d, t, w in sorted(found, key=lambda f: f[1])]
 
 
 def _visits_by_month(study: Study) -> list[Row]:
@@ -337,11 +370,47 @@ def redlines(state: State, item: str, query: Query) -> Row:
     return {n: _rows(study, n) for n in names if n in study.names()}
 
 
+def whatif(state: State, item: str, query: Query) -> Row:
+    """Suppositions, what may be supposed, and what was kept."""
+    from tumen.web import whatif as asked
+
+    _study(state)
+    return asked.page(state, query.get("s", ""), query.get("find", ""))
+
+
+def network(state: State, item: str, query: Query) -> Row:
+    """How the judgements hang together: restraints and the balance, ways and wholes, and whose findings bear on each."""
+    study = _study(state)
+    written = study.case.trades
+    latest = {r["trade"]: r for r in _rows(study, "trades")}
+    if written is None:
+        return {"nodes": [], "links": [], "origins": []}
+    nodes: list[Row] = [{"name": "owed", "kind": "balance", "label": "What is owed", "probability": None, "why": study.computation_of("balance")}]  # fmt: skip
+    for name, r in latest.items():
+        told = written.hypotheses.get(name)
+        kind = "restraint" if name in written.restraints else "whole" if told and (told.any_of or told.base) else "way"
+        nodes.append({"name": name, "kind": kind, "label": r["label"], "why": r["evidence_id"], **{k: r[k] for k in ("probability", "low90", "high90", "word")}})  # fmt: skip
+    links: list[Row] = []
+    for name, told in written.hypotheses.items():
+        links += [{"from": held, "to": name, "kind": "holds back"} for held in told.restrained_by]
+        links += [{"from": part, "to": name, "kind": "is a part of"} for part in told.any_of]
+        links += [{"from": way, "to": name, "kind": "settles"} for way in told.settled_by]
+        if told.raised_by_balance or told.base:
+            links.append({"from": "owed", "to": name, "kind": "raises"})
+    tally: dict[tuple[str, str], Row] = {}
+    for r in _rows(study, "indicators"):
+        if r["repeats"] is None and r["direction"] != "neutral":
+            row = tally.setdefault((r["origin_group"], r["trade"]), {"from": r["origin_group"], "to": r["trade"], "supports": 0, "contradicts": 0, "findings": []})  # fmt: skip
+            row[r["direction"]] += 1
+            row["findings"].append({"text": r["text"], "date": r["event_date"].isoformat(), "why": r["evidence_id"]})
+    return {"nodes": nodes, "links": links, "origins": list(tally.values())}
+
+
 # --- everywhere -------------------------------------------------------------------------
 
 
 def why(state: State, item: str, query: Query) -> Row:
-    """The tree from a figure or row down to its documents."""
+    """The tree from a figure or row down to its documents, and what may be done with the row."""
     study = _study(state)
     if not item:
         raise PageError("why: name a figure or an evidence id")
@@ -354,7 +423,33 @@ def why(state: State, item: str, query: Query) -> Row:
         source = study.evidence.get(f"source:{name}")
         if source is not None:
             graded.append({"source_id": name, "label": source.label, "grade": source.grade, "where": source.where, "url": source.url})  # fmt: skip
-    return {"tree": tree_data(study.evidence, node, "full" in query), "detail": node.detail, "sources": graded}
+    graded.sort(key=lambda s: s["grade"])
+    return {
+        "id": node.id, "kind": node.kind, "label": node.label, "where": node.where,
+        "tree": tree_data(study.evidence, node, "full" in query), "detail": node.detail, "sources": graded,
+        "grades": dict(Counter(s["grade"][:1] for s in graded)), **_doable(study, node.id),
+    }  # fmt: skip
+
+
+def _doable(study: Study, evidence_id: str) -> Row:
+    """How a row of the case is changed by form, and what may be supposed of it."""
+    from tumen.web.edit import KIND_OF
+    from tumen.web.whatif import described
+
+    if evidence_id.startswith("source:"):
+        name = evidence_id.removeprefix("source:")
+        return {"edit": f"/edit/source/{name}", "suppose": [{"item": f"source:{name}", "words": "this source is not believed"}]}  # fmt: skip
+    for kind, record in study.case.records():
+        if record.evidence_id != evidence_id:
+            continue
+        told = described(study.case, kind, record)
+        can = [("off", f"off:{evidence_id}", "it is withdrawn"), ("not", f"not:{evidence_id}", "it did not happen"), ("origin", f"origin:{told['origin']}", f"nothing of {told['origin']} is believed")]  # fmt: skip
+        name = getattr(record, "id", None)
+        return {
+            "edit": f"/edit/{KIND_OF[kind]}/{name}" if kind in KIND_OF and name else None,
+            "suppose": [{"item": i, "words": w} for key, i, w in can if told[key]],
+        }
+    return {"edit": None, "suppose": []}
 
 
 def table(state: State, item: str, query: Query) -> Row:
@@ -419,7 +514,7 @@ def _number(text: str, most: int) -> int:
 PAGES: tuple[Page, ...] = (
     Page("overview", "Overview", "", "overview.html", overview, "the answer in figures, judgements and redlines"),
     Page("map", "Map", "See", "map.html", map_page, "places, sightings and voyages as GeoJSON"),
-    Page("timeline", "Looks", "See", "timeline.html", timeline, "looks by day, visits by month"),
+    Page("timeline", "Timeline", "See", "timeline.html", timeline, "looks by day, visits by month"),
     Page("images", "Images", "See", "images.html", images, "image chips"),
     Page("sources", "Sources", "See", "sources.html", sources, "sources with grades"),
     Page("visits", "Visits", "Count", "visits.html", visits, "visits, voyages, rates"),
@@ -428,7 +523,25 @@ PAGES: tuple[Page, ...] = (
     Page("account", "Account", "Account", "account.html", account, "the two-way account"),
     Page("front", "Front", "Account", "front.html", front, "the artillery balance"),
     Page("trades", "Trades", "Judge", "trades.html", trades, "ways of repayment"),
+    Page(
+        "network",
+        "Network",
+        "Judge",
+        "network.html",
+        network,
+        "how the judgements hang together, and whose findings bear on them",
+    ),
     Page("redlines", "Answers", "Judge", "redlines.html", redlines, "redlines, cards, packages"),
+    Page(
+        "whatif",
+        "What if",
+        "Judge",
+        "whatif.html",
+        whatif,
+        "suppositions (?s=off:ID ...), and what may be supposed",
+        asks=("s", "find"),
+        kept=False,
+    ),
     Page("why", "Why", "", "why.html", why, "the evidence tree of a figure; /why/NAME.json", False, ("full",), True),
     Page("table", "Tables", "Data", "table.html", table, "any table; /table/NAME.json", asks=("offset",)),
     Page("search", "Search", "Data", "search.html", search, "records that hold every word of ?q=", asks=("q",)),

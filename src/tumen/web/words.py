@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tumen.show import number
+
 NAMES = {
     # commodities, as in cargo and loading.toml
     "containers": "containers, all",
@@ -91,3 +93,43 @@ def head(column: str) -> str:
         name = column[1:]
         return f"{HEADS.get(name, name.replace('_', ' ')) or 'estimate'}, 90 %"
     return HEADS.get(column, column.replace("_", " "))
+
+
+def num(value: Any) -> str:
+    """A number as a reader sees it."""
+    return "" if value is None else number(float(value)) if isinstance(value, int | float) else str(value)
+
+
+def pct(value: Any) -> str:
+    """A share as a percentage."""
+    return "" if value is None else f"{value:.0%}"
+
+
+def usd(value: Any) -> str:
+    """Dollars with a word for their size."""
+    if value is None:
+        return ""
+    for size, word in ((1e9, "bn"), (1e6, "m")):
+        if abs(value) >= size:
+            return f"${value / size:,.3g} {word}"
+    return f"${value:,.0f}"
+
+
+def measure(value: Any, limit: Any = None) -> str:
+    """A redline's value, as its limit is meant: a probability, dollars, or a count.
+
+    >>> measure(0.5, 0.8), measure(1, 2), measure(9.4e9, 5e9)
+    ('50%', '1', '$9.4 bn')
+    """
+    if value is None:
+        return ""
+    scale = value if limit is None else limit
+    return pct(value) if 0 <= scale <= 1 else usd(value) if abs(scale) >= 1e6 else num(value)
+
+
+def day(value: Any) -> str:
+    """The day of a time."""
+    return str(value)[:10] if value else ""
+
+
+FILTERS = {"num": num, "pct": pct, "usd": usd, "day": day, "say": say, "head": head, "measure": measure}

@@ -4,32 +4,108 @@
 const body = document.body;
 let version = Number(body.dataset.version);
 
-// A new answer replaces the main part of the page, unless someone is typing there.
-async function watch() {
-  for (;;) {
-    try {
-      const told = await (await fetch(`/changed.json?version=${version}`)).json();
-      if (told.version !== version) {
-        version = told.version;
-        await refresh();
-      }
-    } catch {
-      await new Promise((done) => setTimeout(done, 5000));
-    }
-  }
+// The server tells of a new answer, and of what it is computing. A hidden tab does not listen: a browser opens few
+// connections to one host, and somebody with ten tabs open would have none left to load a page with.
+let stream = null;
+function listen() {
+  if (document.hidden) { stream?.close(); stream = null; return; }
+  if (stream || !body.dataset.version) return;
+  stream = new EventSource("/events");
+  stream.onmessage = (event) => {
+    const told = JSON.parse(event.data);
+    if (told.version !== version) { version = told.version; refresh(); } else busy(told.busy);
+  };
+}
+document.addEventListener("visibilitychange", listen);
+window.addEventListener("pagehide", () => { stream?.close(); stream = null; });
+window.addEventListener("pageshow", listen);
+
+function busy(step) {
+  const state = document.querySelector("#state");
+  let note = state?.querySelector(".busy");
+  if (!step) { note?.remove(); return; }
+  if (!note && state) { note = document.createElement("p"); note.className = "note busy"; state.append(note); }
+  if (note) note.textContent = `Computing: ${step}`;
 }
 
+// A new answer replaces the main part of the page, unless that would take something out of someone's hands.
 async function refresh() {
-  const typing = document.activeElement?.matches("input, textarea, select") && document.querySelector("main")?.contains(document.activeElement);
-  const text = await (await fetch(location.href, { headers: { accept: "text/html" } })).text();
-  const fresh = new DOMParser().parseFromString(text, "text/html");
-  if (typing || document.querySelector("#map")) {
+  const main = document.querySelector("main"), active = document.activeElement;
+  const typing = active?.matches("input, textarea, select") && main?.contains(active);
+  if (typing || document.querySelector("#map, #viewer, #answer section, #turned section, form.stack[method=post], .talk[open]")) {
     document.querySelector("#state").innerHTML = '<p class="note">A new answer is ready. <a href="">Show it</a></p>';
     return;
   }
-  document.querySelector("main").replaceWith(fresh.querySelector("main"));
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (answer.redirected) { location.reload(); return; }
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const opened = [...main.querySelectorAll("details[open] > summary")].map((s) => s.textContent.trim());
+  main.replaceWith(fresh.querySelector("main"));
+  for (const summary of document.querySelectorAll("main details > summary")) if (opened.includes(summary.textContent.trim())) summary.parentElement.open = true;
   window.htmx?.process(document.querySelector("main"));
+  dress();
+}
+
+// Long tables: a filter, sorting by any column, a height that leaves the page in sight.
+function tables() {
+  for (const table of document.querySelectorAll(".scroll > table:not(.matrix, .judged, .dressed)")) {
+    const rows = [...table.tBodies[0]?.rows ?? []];
+    if (rows.length < 8 || table.tBodies.length > 1) continue;
+    table.classList.add("dressed");
+    const scroll = table.parentElement;
+    for (const [at, head] of [...table.tHead?.rows[0]?.cells ?? []].entries()) {
+      if (!head.textContent.trim() || head.querySelector(".hidden")) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const keyed = [...table.tBodies[0].rows].map((row) => [worth(row.cells[at]), row]);
+        keyed.sort(([a], [b]) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b))) * (down ? -1 : 1));
+        table.tBodies[0].append(...keyed.map(([, row]) => row));
+      });
+    }
+    if (rows.length < 15) continue;
+    scroll.classList.add("long");
+    const label = document.createElement("label"), input = document.createElement("input"), count = document.createElement("small");
+    label.className = "filter";
+    input.type = "search";
+    input.placeholder = `Filter ${rows.length} rows`;
+    input.setAttribute("aria-label", `Filter ${scroll.getAttribute("aria-label") ?? "the table"}`);
+    count.setAttribute("role", "status");
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of rows) { const text = row.textContent.toLowerCase(), fits = words.every((w) => text.includes(w)); row.hidden = !fits; shown += fits; }
+      count.textContent = words.length ? `${shown} of ${rows.length}` : "";
+    });
+    label.append(input, count);
+    scroll.before(label);
+  }
+}
+
+function worth(cell) {
+  const text = (cell?.querySelector("b") ?? cell)?.textContent.trim() ?? "";
+  const found = text.replaceAll(",", "").match(/^[-+$]*\$?([-+]?[0-9.]+)\s*(bn|m\b|%|points)?/);
+  if (!found || /^\d{4}-\d{2}/.test(text)) return text;
+  return Number(found[1]) * (text.startsWith("-") && !found[1].startsWith("-") ? -1 : 1) * ({ bn: 1e9, m: 1e6 }[found[2]] ?? 1);
+}
+
+function dress() {
+  tables();
+  counts();
   charts();
+}
+
+// How many have commented where: one request for the whole page.
+async function counts() {
+  if (body.dataset.shared !== "1" || !document.querySelector("[data-count]")) return;
+  const told = await (await fetch("/comments/counts.json")).json();
+  for (const place of document.querySelectorAll("[data-count]")) place.textContent = told[place.dataset.count] ? `(${told[place.dataset.count]})` : "";
 }
 
 // Okabe and Ito's palette, darkened to hold against white; no more lines than colours in one chart.
@@ -60,6 +136,7 @@ const DRAW = {
     const rows = data.months.filter((m) => m.seen && m.unseen);
     return { ...lines(rows, (r) => r.month, (r) => r.place, (r) => r.seen.median + r.unseen.median, (r) => r.seen.median + r.unseen.low90, (r) => r.seen.median + r.unseen.high90), label: "visits a month, seen and unseen", month: true };
   },
+  owed: (data) => ({ ...lines(data.balance, (r) => r.month, (r) => r.label, (r) => r.owed_median / 1e9, (r) => r.owed_low90 / 1e9, (r) => r.owed_high90 / 1e9), label: "owed, USD bn", month: true, tall: 240 }),
   balance: (data) => ({ ...lines(data.balance, (r) => r.month, (r) => r.label, (r) => r.owed_median / 1e9, (r) => r.owed_low90 / 1e9, (r) => r.owed_high90 / 1e9), label: "owed, USD bn", month: true }),
   front: (data) => ({ ...lines(data.front.filter((r) => ["with", "without"].includes(r.scenario)), (r) => r.week, (r) => `${r.side === "RUS" ? "Russia" : r.side === "UKR" ? "Ukraine" : r.side}, ${r.scenario} the shipments`, (r) => r.fired_median, (r) => r.fired_low90, (r) => r.fired_high90), label: "rounds fired a day" }),
   trade: (data, name) => ({ ...lines(data.trades.filter((r) => r.trade === name), (r) => r.date, (r) => r.label, (r) => r.probability, (r) => r.low90, (r) => r.high90), read: percent, small: true }),
@@ -72,6 +149,7 @@ const fetched = (source) => {
 };
 
 async function charts() {
+  if (window.tumenViews) await window.tumenViews();
   if (!window.uPlot) return;
   told.clear();
   await Promise.all([...document.querySelectorAll("[data-chart]:empty")].map(chart));
@@ -80,7 +158,7 @@ async function charts() {
 async function chart(place) {
   const made = DRAW[place.dataset.chart](await fetched(place.dataset.source), place.dataset.name);
   if (!made.days.length) { place.classList.add("none"); place.textContent = "Nothing to draw as of this day."; return; }
-  const read = made.read ?? plain, height = made.small ? 130 : 320;
+  const read = made.read ?? plain, height = made.small ? 130 : made.tall ?? 320;
   const series = [{ value: (u, v) => (v === null ? "" : new Date(v * 1000).toISOString().slice(0, made.month ? 7 : 10)) }], bands = [], columns = [made.days];
   made.names.forEach((name, i) => {
     const colour = COLOURS[i % COLOURS.length], first = series.length, [middle, low, high] = made.series[i];
@@ -98,7 +176,7 @@ async function chart(place) {
     width: place.clientWidth, height, series, bands,
     scales: made.small ? { y: { range: [0, 1] } } : { y: { range: (u, low, high) => [Math.min(0, low), high * 1.05 || 1] } },
     axes: [{ ...axis, space: 60 }, made.small ? { ...upright, splits: () => [0, 0.5, 1] } : upright],
-    legend: { show: !made.small, live: true }, cursor: { drag: { x: true, y: false } },
+    legend: { show: !made.small && made.names.length > 1, live: true }, cursor: { drag: { x: true, y: false } },
   }, columns, place);
   if (made.label) { const title = document.createElement("p"); title.className = "unit"; title.textContent = `${made.label}; the band is the 90\u202f% interval`; place.prepend(title); }
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height })).observe(place);
@@ -118,9 +196,11 @@ document.addEventListener("toggle", (event) => {
   if (event.target.matches?.(".talk") && event.target.open) event.target.querySelector("div").dispatchEvent(new Event("opened"));
 }, true);
 
-// On a phone the menu is one row: bring the present page into it.
-const present = document.querySelector("nav [aria-current]");
-if (present && getComputedStyle(present.parentElement).flexDirection === "row") present.parentElement.scrollLeft = present.offsetLeft - 40;
+const menu = document.querySelector("#menu");
+menu?.addEventListener("click", () => {
+  const open = document.querySelector("#pages").classList.toggle("open");
+  menu.setAttribute("aria-expanded", String(open));
+});
 
-window.addEventListener("load", charts);
-watch();
+window.addEventListener("load", dress);
+listen();
