@@ -83,6 +83,55 @@ def test_every_page_has_its_twin(client: TestClient, path: str) -> None:
     assert len(data) > 2
 
 
+def test_the_description_says_what_each_twin_gives(client: TestClient) -> None:
+    from tumen.web.openapi import GIVES, OPTIONAL
+
+    for page in PAGES:
+        address = f"/{page.name}{ITEMS.get(page.name, '')}.json"
+        told = set(client.get(address).json()) - {"version", "faults"}
+        declared = set(GIVES[page.name])
+        assert told - declared <= {k for p, k in OPTIONAL if p == page.name}, page.name
+        assert declared - told <= {k for p, k in OPTIONAL if p == page.name}, page.name
+    described = client.get("/openapi.json").json()
+    assert described["components"]["schemas"]["balance"]["properties"]
+
+
+def test_a_page_and_its_twin_show_the_same_numbers(client: TestClient) -> None:
+    import html
+
+    from tumen.web.words import num as shown
+    from tumen.web.words import pct, usd
+
+    data = client.get("/overview.json").json()
+    text = html.unescape(client.get("/").text)
+    for figure in data["figures"]:
+        form = {"share": pct, "USD": usd}.get(figure["unit"], shown)
+        for name in ("median", "low90", "high90"):
+            assert form(figure[name]) in text, figure["name"]
+    for path, key, column, form in (
+        ("/claims", "rows", "expected_median", shown), ("/account", "entries", "usd_median", usd),
+        ("/trades", "trades", "probability", pct), ("/cargo", "totals", "median", shown), ("/front", "front_answers", "median", None),
+        ("/visits", "rates", "rate_median", shown), ("/redlines", "packages", "effect_median", shown),
+    ):  # fmt: skip
+        text, rows = html.unescape(client.get(path).text), client.get(f"{path}.json").json()[key]
+        rows = rows[-3:] if key == "trades" else rows
+        for row in rows:
+            if row[column] is not None:
+                words = (form or (pct if row["unit"] == "share" else shown))(row[column])
+                assert words in text, (path, row)
+
+
+def test_a_table_comes_as_csv_and_no_cell_is_a_formula(client: TestClient) -> None:
+    import csv
+    import io
+
+    answer = client.get("/table/sources.csv")
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert len(rows) - 1 == client.get("/table/sources.json").json()["total"]
+    assert not [c for row in rows[1:] for c in row if c[:1] in "=@" and c]
+    assert client.get("/table/nothing.csv").status_code == 404
+
+
 def test_each_headline_figure_leads_to_its_evidence(client: TestClient) -> None:
     for figure in client.get("/overview.json").json()["figures"]:
         tree = client.get(f"/why/{figure['why']}.json").json()
@@ -98,7 +147,8 @@ def test_no_listed_static_file_is_missing(client: TestClient) -> None:
 def test_search_finds_a_ship(client: TestClient) -> None:
     hits = client.get("/search.json?q=lady+r").json()["hits"]
     assert hits
-    assert all("why" in h for h in hits)
+    assert all(client.get(h["address"]).status_code == 200 for h in hits[:10])
+    assert {"figure", "page"} <= {h["kind"] for h in client.get("/search.json?q=rounds").json()["hits"]} | {"page"}
     assert client.get("/search.json?q=zzzzqqq").json()["hits"] == []
 
 
@@ -221,6 +271,101 @@ def test_an_edit_made_meanwhile_is_not_overwritten(client: TestClient, live: Liv
     path.write_text(before, encoding="utf-8")
 
 
+# --- changing a row ---------------------------------------------------------------------
+
+
+def _opened(client: TestClient, kind: str, name: str) -> dict[str, str]:
+    """The fields of the form of a row, as a browser would send them."""
+    import html
+
+    text = client.get(f"/edit/{kind}/{name}").text
+    form = text[text.index('class="stack"') :]
+    fields = {n: html.unescape(v) for n, v in re.findall(r'<input name="([^"]+)" value="([^"]*)"', form)}
+    for n, options in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', form):
+        chosen = re.search(r"<option selected>([^<]*)", options)
+        fields[n] = html.unescape(chosen[1]) if chosen else ""
+    base = re.search(r'name="base" value="([^"]*)"', form)
+    assert base
+    return fields | {"base": html.unescape(base[1]), "csrf": "local-token"}
+
+
+def _post(client: TestClient, kind: str, name: str, form: dict[str, str]) -> str:
+    """Send a changed row, and write it if it is asked for; returns the last page."""
+    shown = client.post(f"/edit/{kind}/{name}", data=form)
+    mark = re.search(r'name="mark" value="([0-9a-f]{64})"', shown.text)
+    return client.post(f"/edit/{kind}/{name}", data=form | {"mark": mark[1]}).text if mark else shown.text
+
+
+def test_a_changed_row_leaves_every_other_line_as_it_was(client: TestClient, live: Live) -> None:
+    path = live.folder / "sightings.csv"
+    before = path.read_text(encoding="utf-8")
+    form = _opened(client, "sighting", "s004") | {"note": 'a note, with a comma and a "quote"'}
+    assert "Written" in _post(client, "sighting", "s004", form)
+    after = path.read_text(encoding="utf-8")
+    assert sum(a != b for a, b in zip(before.split("\n"), after.split("\n"), strict=True)) == 1
+    assert 'a ""quote""' in after
+    path.write_text(before, encoding="utf-8")
+
+
+def test_two_people_change_one_row_what_only_one_changed_is_merged(client: TestClient, live: Live) -> None:
+    path = live.folder / "sightings.csv"
+    before = path.read_text(encoding="utf-8")
+    mina, joon = _opened(client, "sighting", "s004"), _opened(client, "sighting", "s004")
+    assert "Written" in _post(client, "sighting", "s004", mina | {"note": "from Mina"})
+    shown = client.post("/edit/sighting/s004", data=joon | {"text": "from Joon"})
+    assert "and kept: note: &#39;from Mina&#39;" in shown.text
+    assert "Written" in _post(client, "sighting", "s004", joon | {"text": "from Joon"})
+    after = path.read_text(encoding="utf-8")
+    assert "from Mina" in after
+    assert "from Joon" in after
+    path.write_text(before, encoding="utf-8")
+
+
+def test_two_people_change_one_field_the_second_sees_both_and_nothing_is_lost(client: TestClient, live: Live) -> None:
+    path = live.folder / "sightings.csv"
+    before = path.read_text(encoding="utf-8")
+    mina, joon = _opened(client, "sighting", "s004"), _opened(client, "sighting", "s004")
+    _post(client, "sighting", "s004", mina | {"note": "from Mina"})
+    between = path.read_text(encoding="utf-8")
+    answer = client.post("/edit/sighting/s004", data=joon | {"note": "from Joon"})
+    assert answer.status_code == 409
+    assert "yours is &#39;from Joon&#39;, now it stands as &#39;from Mina&#39;" in answer.text
+    assert 'value="from Joon"' in answer.text  # what was typed is still in the form
+    assert path.read_text(encoding="utf-8") == between
+    path.write_text(before, encoding="utf-8")
+
+
+def test_a_row_that_is_gone_or_a_forged_base_is_refused(client: TestClient) -> None:
+    assert client.get("/edit/sighting/nothing").status_code == 404
+    assert client.get("/edit/settings/x").status_code == 404
+    assert client.get("/edit/sighting/..%2f..%2fetc%2fpasswd").status_code == 404
+    assert client.post("/edit/sighting/s004", data={"csrf": "local-token", "base": "[]"}).status_code == 400
+    assert client.post("/edit/sighting/s004", data={"csrf": "no", "base": "{}"}).status_code == 403
+
+
+def test_a_source_is_changed_in_its_own_lines(client: TestClient, live: Live) -> None:
+    path = live.folder / "sources.yaml"
+    before = path.read_text(encoding="utf-8")
+    name = _source(client)
+    form = _opened(client, "source", name) | {"why": "<script>alert(1)</script> regraded"}
+    shown = client.post(f"/edit/source/{name}", data=form)
+    assert "<script>alert" not in shown.text
+    assert "Written" in _post(client, "source", name, form)
+    assert sum(a != b for a, b in zip(before.split("\n"), path.read_text(encoding="utf-8").split("\n"), strict=False)) >= 1  # fmt: skip
+    live.compute()
+    assert live.state.faults == ()
+    for page in ("/sources", f"/why/source:{name}", "/search?q=regraded"):
+        assert "<script>alert" not in client.get(page).text
+    path.write_text(before, encoding="utf-8")
+    live.compute()
+
+
+def test_an_added_row_is_signed_and_dated_in_a_comment_above_it(client: TestClient, live: Live) -> None:
+    form = _row(client, id="web-test-9") | {"csrf": "local-token", "author": "Mina\n# Kim"}
+    shown = client.post("/add/sighting", data=form)
+    assert re.search(r"\+# Mina # Kim, \d{4}-\d{2}-\d{2}, by the workbench", shown.text)
+
+
 # --- a live case ------------------------------------------------------------------------
 
 
@@ -243,7 +388,7 @@ def test_a_fault_in_the_text_keeps_the_last_answer(live: Live, client: TestClien
 def test_waiting_for_a_change_ends_when_there_is_one(live: Live) -> None:
     async def wait() -> int:
         asyncio.get_running_loop().call_later(0.1, lambda: live._put(version=live.state.version + 1))
-        return (await live.changed(live.state.version, 5.0)).version
+        return (await live.changed(live.state, 5.0)).version
 
     before = live.state.version
     assert asyncio.run(wait()) == before + 1
@@ -254,6 +399,8 @@ def test_waiting_for_a_change_ends_when_there_is_one(live: Live) -> None:
 
 def test_nothing_is_shown_before_signing_in(several: TestClient) -> None:
     for path in (*PATHS, "/audit", "/add/sighting", "/comments?anchor=x"):
+        assert several.get(path).status_code in (303, 401), path
+    for path in ("/overview.json", "/version.json", "/events", "/whatif/job/x.json", "/scene/x/outlines.json", "/chip/x.png", "/comments/counts.json"):  # fmt: skip
         assert several.get(path).status_code in (303, 401), path
     assert several.get("/overview.json").status_code == 401
     assert several.get("/land.json").status_code == 401

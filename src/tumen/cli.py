@@ -567,6 +567,27 @@ def people_close(case: CaseFolder, name: Annotated[str, typer.Argument()], peopl
     print(f"{name} is closed")
 
 
+@people_app.command("verify")
+def people_verify(
+    case: CaseFolder,
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="HASH", help="Head of the log printed earlier.", show_default=False)
+    ] = None,
+    people: People = None,
+) -> None:
+    """Check the chain of the log: that no line was changed, moved or taken out, and none cut off after --head."""
+    from tumen.web import audit
+    from tumen.web.serve import database_of
+
+    database = database_of(case, people)
+    broken = audit.verify(database)
+    if broken is not None:
+        _fail(f"the log breaks at line {broken}: something was changed, moved or taken out there", DATA_FAULT)
+    if head is not None and not audit.holds(database, head):
+        _fail(f"{head}: no line of the log; lines after it, or it itself, were cut off", DATA_FAULT)
+    print(f"the log is whole: {audit.size(database)} lines, head {audit.head(database)}")
+
+
 def _write_brief(
     study: Study, out: Path | None, langs: list[str], pdf: bool, data: bool = False, since: dt.date | None = None
 ) -> list[Path]:

@@ -22,10 +22,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tumen.web import asking, audit, comments, people, writing
+from tumen.web import asking, audit, comments, looking, people, writing
 from tumen.web.database import Database
 from tumen.web.live import Live, State
-from tumen.web.pages import PAGES, Page, PageError, coast
+from tumen.web.pages import PAGES, Page, PageError, as_csv, coast
 from tumen.web.people import Person
 from tumen.web.request import (
     COOKIE,
@@ -37,8 +37,10 @@ from tumen.web.request import (
     needed,
     own_form,
     people_of,
+    ready,
     who_of,
 )  # fmt: skip
+from tumen.web.scenes import Scenes
 from tumen.web.security import Guard, Packed
 from tumen.web.words import FILTERS
 
@@ -78,6 +80,7 @@ def create_app(
         token or secrets.token_urlsafe(32),
         secure,
         asking.new_jobs(),
+        Scenes(),
     )
     app = Starlette(
         routes=[
@@ -85,6 +88,10 @@ def create_app(
             Route("/openapi.json", openapi),
             Route("/version.json", version),
             Route("/land.json", land),
+            Route("/chip/{name}.png", looking.chip),
+            Route("/scene/{scene}/outlines.json", looking.outlines),
+            Route("/scene/{scene}/line.json", looking.line),
+            Route("/scene/{scene}/{level:int}/{x:int}_{y:int}.png", looking.tile),
             Route("/events", events),
             Route("/sign-in", sign_in_form, methods=["GET"]),
             Route("/sign-in", sign_in, methods=["POST"]),
@@ -95,6 +102,7 @@ def create_app(
             Route("/comments/{number:int}", change_comment, methods=["POST"]),
             Route("/comments.json", export_comments),
             Route("/audit", audit_page),
+            Route("/audit.json", audit_page),
             Route("/add/{kind}", writing.add_form, methods=["GET"]),
             Route("/add/{kind}", writing.add_preview, methods=["POST"]),
             Route("/add/{kind}/save", writing.add_save, methods=["POST"]),
@@ -109,6 +117,7 @@ def create_app(
             Route("/whatif/keep", asking.keep, methods=["POST"]),
             Route("/whatif/forget", asking.forget, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
+            Route("/table/{table}.csv", table_file),
             Route("/{name}.json", twin),
             Route("/{name}/{item:path}", page),
             Route("/{name}", page),
@@ -176,6 +185,17 @@ def _spec(bench: Workbench, name: str) -> Page:
     return bench.pages[name]
 
 
+async def table_file(request: Request) -> Response:
+    """A whole table as CSV; draws are summarised, lists are joined by semicolons."""
+    needed(request, "reader")
+    study, name = ready(request).study, request.path_params["table"]
+    assert study is not None
+    if name not in study.names():
+        raise HTTPException(404, f"there is no table '{name[:60]}'")
+    text = await asyncio.to_thread(as_csv, study, name)
+    return Response(text, media_type="text/csv", headers={"content-disposition": f'attachment; filename="{name}.csv"'})
+
+
 async def version(request: Request) -> Response:
     """The number of the current answer, and what is being computed."""
     needed(request, "reader")
@@ -203,8 +223,10 @@ async def land(request: Request) -> Response:
     """The coast around the places of the case, as GeoJSON."""
     if who_of(request) is None:
         raise HTTPException(401, "sign in first")
-    made = await asyncio.to_thread(coast, bench_of(request).live.state)
-    return JSONResponse(made)
+    bench, state = bench_of(request), bench_of(request).live.state
+    if bench.land is None or bench.land[0] is not state.study:
+        bench.land = (state.study, await asyncio.to_thread(coast, state))
+    return JSONResponse(bench.land[1])
 
 
 def _told(state: State) -> dict[str, Any]:
@@ -272,6 +294,8 @@ async def audit_page(request: Request) -> Response:
     if not who.moderator:
         raise HTTPException(403, "only a moderator may read the log")
     data = {"lines": audit.lines(database), "broken_at": audit.verify(database), "head": audit.head(database)}
+    if request.url.path.endswith(".json"):
+        return JSONResponse(data)
     return html(request, "audit.html", who, data=data)
 
 

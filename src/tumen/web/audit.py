@@ -56,6 +56,20 @@ def verify(database: Database) -> int | None:
     return None
 
 
+def holds(database: Database, sealed: str) -> bool:
+    """Whether a head that was kept earlier is still a line of the log: nothing was cut off after it was written."""
+    with database.read() as connection:
+        return (
+            sealed == ROOT or connection.execute("SELECT 1 FROM audit WHERE hash = ?", (sealed,)).fetchone() is not None
+        )
+
+
+def size(database: Database) -> int:
+    """Number of lines."""
+    with database.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM audit").fetchone()[0])
+
+
 def _seal(seq: int, at: str, who: str, action: str, subject: str, detail: str, previous: str) -> str:
     text = json.dumps([seq, at, who, action, subject, detail, previous], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ MAP_TEXTS = 3000
 DRIVERS, TURNS = 3, 2
 # What a judged hypothesis is, as `trades.kind` names it.
 GROUPS = (("trade", "Ways of repayment"), ("part", "Their parts"), ("restraint", "What holds them back"), ("remainder", "What is left"))  # fmt: skip
+# Kinds of place whose coast is shown in detail, and at most so many of them: each window is some 20 kB.
+NEAR_COAST, WINDOWS = {"port", "pier", "berth", "anchorage", "terminal"}, 40
 # Columns of the matrix of competing hypotheses: more do not fit a screen.
 FINDINGS = 14
 
@@ -101,7 +103,7 @@ def map_page(state: State, item: str, query: Query) -> Row:
     start, end = study.case.settings.period
     places = {p["place"]: p for p in _rows(study, "places") if p["lat"] is not None}
     table = study.table("sightings")
-    columns, texts, unplaced = sighting_columns(table, places, start)
+    columns, texts, unplaced = sighting_columns(table, places, start, local_days(study))
     days = (end - start).days
     seen = Counter(columns["place"]["words"][c] for c in columns["place"]["codes"])
     voyages = []
@@ -132,7 +134,19 @@ def map_page(state: State, item: str, query: Query) -> Row:
     }  # fmt: skip
 
 
-def sighting_columns(table: pa.Table, places: dict[str, Row], start: dt.date) -> tuple[Row, dict[str, str], int]:
+def local_days(study: Study) -> Callable[[str | None, dt.datetime], dt.date]:
+    """The day of an instant where it was seen: a local day of the case begins on the day before in UTC."""
+    hours = {p.place: p.utc_offset_hours or 0.0 for p in study.case.places}
+
+    def day(place: str | None, at: dt.datetime) -> dt.date:
+        return (at + dt.timedelta(hours=hours.get(place or "", 0.0))).date()
+
+    return day
+
+
+def sighting_columns(
+    table: pa.Table, places: dict[str, Row], start: dt.date, day: Callable[[str | None, dt.datetime], dt.date]
+) -> tuple[Row, dict[str, str], int]:
     """Sightings as columns for the map; their texts where they are few; how many have no position.
 
     A sighting without a position of its own stands at its place. Columns, not one object a row:
@@ -153,7 +167,7 @@ def sighting_columns(table: pa.Table, places: dict[str, Row], start: dt.date) ->
     columns = {
         "lon": lon,
         "lat": lat,
-        "day": [rows["start"][i].toordinal() - first for i in kept],
+        "day": [day(rows["place"][i], rows["start"][i]).toordinal() - first for i in kept],
         "why": [rows["evidence_id"][i] for i in kept],
         **{n: _coded([rows[n][i] or "" for i in kept]) for n in ("what", "place", "vessel")},
     }
@@ -168,21 +182,70 @@ def _coded(values: list[str]) -> Row:
 
 
 def coast(state: State) -> Row:
-    """Land around the places of the case (Natural Earth), as GeoJSON polygons."""
+    """Land around the places of the case, as GeoJSON polygons: Natural Earth for the whole route, `part` land, and
+    around ports OpenStreetMap's coastline, `part` detail, in windows (`part` window) that hide the coarse land there.
+
+    The detail comes with the imagery extra; without it the map is coarse, and `credit` says so.
+    """
     from tumen.brief.figures.land import land
 
     placed = [p for p in _rows(_study(state), "places") if p["lat"] is not None]
     lon, lat = [p["lon"] for p in placed] or [0.0], [p["lat"] for p in placed] or [0.0]
     window = (max(min(lon) - 15, -180), max(min(lat) - 10, -85), min(max(lon) + 15, 180), min(max(lat) + 10, 85))
-    rings = land(*window)
-    features = [{"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [[[round(float(x), 3), round(float(y), 3)] for x, y in ring]]}} for ring in rings]  # fmt: skip
-    return {"type": "FeatureCollection", "features": features}
+    features = [_feature("land", [ring], 3) for ring in land(*window)]
+    detail = _detail([p for p in placed if p["kind"] in NEAR_COAST][:WINDOWS])
+    credit = "Land: Natural Earth, public domain, good to about 200 m"
+    if detail:
+        credit += "; around ports © OpenStreetMap contributors (ODbL)"
+    return {"type": "FeatureCollection", "features": features + detail, "credit": credit}
+
+
+def _detail(places: list[Row]) -> list[Row]:
+    """OpenStreetMap's land around places, or nothing where the library that carries it is not installed."""
+    try:
+        import shapely
+
+        from tumen.imagery.faults import SceneFault
+        from tumen.imagery.land import Land
+
+        source = Land()
+        source.polygons(0.0, 0.0, 0.001, 0.001)
+    except (ImportError, OSError, SceneFault):
+        return []
+    boxes = [shapely.box(p["lon"] - 0.4, p["lat"] - 0.28, p["lon"] + 0.4, p["lat"] + 0.28) for p in places]
+    features: list[Row] = []
+    whole = shapely.union_all(boxes) if boxes else None
+    for part in getattr(whole, "geoms", [whole] if whole is not None else []):
+        features.append(_feature("window", [part.exterior.coords], 4))
+        for shape in source.polygons(*part.bounds):
+            inside = shapely.intersection(shapely.make_valid(shapely.simplify(shape, 0.00005)), part)
+            for one in getattr(inside, "geoms", [inside]):
+                if one.geom_type == "Polygon" and not one.is_empty:
+                    features.append(_feature("detail", [one.exterior.coords, *(r.coords for r in one.interiors)], 5))
+                    edge = shapely.difference(one.boundary, shapely.buffer(part.boundary, 1e-5))
+                    features += [_shore(line.coords) for line in getattr(edge, "geoms", [edge]) if not line.is_empty]
+    return features
+
+
+def _shore(line: Iterable[Any]) -> Row:
+    """The edge of detailed land where it meets the sea, not where its window ends."""
+    points = [[round(float(x), 5), round(float(y), 5)] for x, y in line]
+    return {
+        "type": "Feature",
+        "properties": {"part": "shore"},
+        "geometry": {"type": "LineString", "coordinates": points},
+    }
+
+
+def _feature(part: str, rings: Iterable[Any], digits: int) -> Row:
+    lines = [[[round(float(x), digits), round(float(y), digits)] for x, y in ring] for ring in rings]
+    return {"type": "Feature", "properties": {"part": part}, "geometry": {"type": "Polygon", "coordinates": lines}}
 
 
 def timeline(state: State, item: str, query: Query) -> Row:
     """Every look by day and place, and visits by month, seen and unseen."""
     study = _study(state)
-    looks = []
+    looks, day = [], local_days(study)
     for r in _rows(study, "looks"):
         cloud = r["usable_share"] < 0.2
         kind = (
@@ -194,7 +257,7 @@ def timeline(state: State, item: str, query: Query) -> Row:
             if r["vessel_present"] is False
             else "other"
         )
-        looks.append({"date": r["start"].date().isoformat(), "kind": kind, "why": r["evidence_id"], **{k: r[k] for k in ("place", "berth", "vessel", "collector", "note", "usable_share", "look_id")}})  # fmt: skip
+        looks.append({"date": day(r["place"], r["start"]).isoformat(), "kind": kind, "why": r["evidence_id"], **{k: r[k] for k in ("place", "berth", "vessel", "collector", "note", "usable_share", "look_id")}})  # fmt: skip
     places = sorted({r["place"] for r in looks})
     start, end = study.case.settings.period
     return {
@@ -206,7 +269,10 @@ def timeline(state: State, item: str, query: Query) -> Row:
 def _events(study: Study) -> list[Row]:
     """Sightings, publications of claims and indicators by day: what else the timeline shows."""
     said = {c.id: f"{c.origin_group}: {c.label}" for c in study.case.claims}
-    found = [("sighting", r["start"].date(), r["text"], r["evidence_id"]) for r in _rows(study, "sightings")]
+    found = [
+        ("sighting", local_days(study)(r["place"], r["start"]), r["text"], r["evidence_id"])
+        for r in _rows(study, "sightings")
+    ]
     for r in _rows(study, "claims"):
         if r["published"] is not None:
             found.append(("claim", r["published"], said.get(r["claim_id"], r["origin_group"]), r["evidence_id"]))  # fmt: skip
@@ -226,10 +292,37 @@ def _visits_by_month(study: Study) -> list[Row]:
 
 
 def images(state: State, item: str, query: Query) -> Row:
-    """Image chips with their berths, where the case has scenes."""
+    """The case's own scenes, what was found in them, and their chips; with an item, one scene to look into."""
     study = _study(state)
-    chips = _rows(study, "chips") if "chips" in study.names() else []
-    return {"chips": [{k: v for k, v in c.items() if not isinstance(v, bytes)} for c in chips]}
+    scenes = [r | {"why": r["evidence_id"]} for r in _rows(study, "scenes")]
+    found = _rows(study, "detections")
+    chips = [{k: v for k, v in c.items() if not isinstance(v, bytes)} for c in _rows(study, "chips")]
+    for r in scenes:
+        r["ships"] = sum(d["scene_id"] == r["scene_id"] for d in found)
+        r.pop("wkt", None)
+    if not item:
+        about = {d["chip_id"]: d for d in found}
+        for c in chips:
+            told = about.get(c["chip_id"], {})
+            c |= {k: told.get(k) for k in ("time", "place", "length_m", "probability")}
+        return {"scenes": scenes, "chips": chips, "scene": None}
+    scene = next((r for r in scenes if r["evidence_id"] == item), None)
+    if scene is None:
+        raise PageError("there is no such scene in the case as it stands now")
+    mine = [d for d in found if d["scene_id"] == scene["scene_id"]]
+    states = [r for r in _rows(study, "berth_states") if r["scene_id"] == scene["scene_id"]]
+    return {"scenes": [], "chips": [c for c in chips if c["scene_id"] == scene["scene_id"]], "scene": scene, "detections": mine, "berths": states, "local": _local(study, scene)}  # fmt: skip
+
+
+def _local(study: Study, scene: Row) -> Row:
+    """Day and hour of a scene at each place of the case, as looks and sightings are dated."""
+    if scene["start"] is None:
+        return {}
+    made = {}
+    for p in study.case.places:
+        at = scene["start"] + dt.timedelta(hours=p.utc_offset_hours or 0.0)
+        made[p.place] = {"date": at.date().isoformat(), "time": at.strftime("%H:%M")}
+    return made
 
 
 def sources(state: State, item: str, query: Query) -> Row:
@@ -444,9 +537,9 @@ def _doable(study: Study, evidence_id: str) -> Row:
             continue
         told = described(study.case, kind, record)
         can = [("off", f"off:{evidence_id}", "it is withdrawn"), ("not", f"not:{evidence_id}", "it did not happen"), ("origin", f"origin:{told['origin']}", f"nothing of {told['origin']} is believed")]  # fmt: skip
-        name = getattr(record, "id", None)
+        own = getattr(record, "id", None)
         return {
-            "edit": f"/edit/{KIND_OF[kind]}/{name}" if kind in KIND_OF and name else None,
+            "edit": f"/edit/{KIND_OF[kind]}/{own}" if kind in KIND_OF and own else None,
             "suppose": [{"item": i, "words": w} for key, i, w in can if told[key]],
         }
     return {"edit": None, "suppose": []}
@@ -471,20 +564,64 @@ def table(state: State, item: str, query: Query) -> Row:
     }  # fmt: skip
 
 
+def as_csv(study: Study, name: str) -> str:
+    """A table as CSV, draws summarised, as `tumen show` writes it. A cell that a spreadsheet would take for a formula
+    is led by an apostrophe."""
+    import csv
+    import io
+
+    made = summarised(name, study.table(name))
+    made = made.select([f.name for f in made.schema if not pa.types.is_binary(f.type)])
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(made.column_names)
+    for row in made.to_pylist():
+        writer.writerow([_cell(v) for v in row.values()])
+    return sink.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    text = "; ".join(map(str, value)) if isinstance(value, list) else value
+    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@\t\r" and text else text
+
+
 def search(state: State, item: str, query: Query) -> Row:
-    """Records and rows that hold every word of the query."""
+    """What holds every word of the query: figures, records of the case, rows that were computed, terms, pages."""
     study = _study(state)
     words = query.get("q", "")[:200].lower().split()
     if not words:
         return {"q": "", "hits": [], "more": False}
     hits: list[Row] = []
+    for found in _searched(study):
+        if all(w in found["text"] for w in words):
+            near = sum(w in found["label"].lower() for w in words)
+            hits.append({k: found[k] for k in ("kind", "label", "where", "address")} | {"near": near})
+    hits.sort(key=lambda h: -h.pop("near"))
+    return {"q": " ".join(words), "hits": hits[:HITS], "more": len(hits) > HITS, "total": len(hits)}
+
+
+def _searched(study: Study) -> Iterator[Row]:
+    """Everything that can be found, with the text that is looked through and the address that it leads to."""
+    for page in PAGES:
+        if page.listed:
+            yield {"kind": "page", "label": page.title, "where": page.doc, "address": "/" if page.name == "overview" else f"/{page.name}", "text": f"{page.title} {page.doc}".lower()}  # fmt: skip
+    for name, words in WORDS.items():
+        yield {"kind": "figure", "label": words, "where": "headline", "address": f"/why/{name}", "text": f"{name} {words}".lower()}  # fmt: skip
+    seen = set()
     for record in study.case.evidence():
-        text = f"{record.label} {' '.join(str(v) for v in record.content.values())} {record.file}".lower()
-        if all(w in text for w in words):
-            hits.append({"kind": record.kind, "label": record.label, "where": f"{record.file}:{record.line}", "why": record.evidence_id})  # fmt: skip
-            if len(hits) > HITS:
-                break
-    return {"q": " ".join(words), "hits": hits[:HITS], "more": len(hits) > HITS}
+        seen.add(record.evidence_id)
+        text = f"{record.label} {' '.join(str(v) for v in record.content.values())} {record.file}"
+        address = f"/why/source:{record.source_ids[0]}" if record.kind == "sources" and record.source_ids else f"/why/{record.evidence_id}"  # fmt: skip
+        yield {"kind": record.kind, "label": record.label, "where": f"{record.file}:{record.line}", "address": address, "text": text.lower()}  # fmt: skip
+    for name in study.names():
+        declared = TABLES.get(name)
+        if declared is None or declared.draws or "evidence_id" not in declared.schema.names or name in ("sources", "headline"):  # fmt: skip
+            continue
+        for row in _rows(study, name):
+            if row["evidence_id"] and row["evidence_id"] not in seen:
+                told = [str(v) for k, v in row.items() if isinstance(v, str) and k != "evidence_id"]
+                label = row.get("text") or row.get("label") or ", ".join(str(row[k]) for k in declared.key if row.get(k) is not None)  # fmt: skip
+                yield {"kind": name, "label": str(label), "where": f"table {name}", "address": f"/why/{row['evidence_id']}", "text": " ".join([*told, name]).lower()}  # fmt: skip
 
 
 # --- what pages share ---------------------------------------------------------------------

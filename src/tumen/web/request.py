@@ -23,6 +23,7 @@ from tumen.web.jobs import Jobs
 from tumen.web.live import Live, State
 from tumen.web.pages import PAGES, Page
 from tumen.web.people import Person
+from tumen.web.scenes import Scenes
 from tumen.web.security import same
 
 COOKIE = "tumen-session"
@@ -44,10 +45,12 @@ class Workbench:
     local_token: str
     secure: bool
     jobs: Jobs
+    scenes: Scenes
 
     def __post_init__(self) -> None:
         self._kept: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._of: Any = None
+        self.land: tuple[Any, dict[str, Any]] | None = None
 
     def drawn(self, state: State, spec: Page, item: str, query: dict[str, str]) -> dict[str, Any]:
         """The data of a page as plain JSON; kept until the next answer. Raises `PageError`."""
@@ -55,7 +58,10 @@ class Workbench:
             self._kept, self._of = {}, state.study
         kept, key = self._kept, (spec.name, item, json.dumps(query, sort_keys=True))
         if key not in kept:
-            made: dict[str, Any] = json.loads(json.dumps(spec.data(state, item, query), default=plain))
+            made: dict[str, Any] = json.loads(
+                json.dumps(spec.data(state, item, query), default=plain),
+                parse_constant=lambda _: None,  # what is no number in JSON is nothing
+            )
             if len(kept) >= KEPT_PAGES or not spec.kept:
                 return made
             kept[key] = made

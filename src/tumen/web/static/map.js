@@ -46,7 +46,8 @@ const empty = { type: "FeatureCollection", features: [] };
 const point = (lon, lat, properties) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties });
 
 async function start() {
-  const data = await (await fetch(box.dataset.source)).json();
+  const [data, land] = await Promise.all([box.dataset.source, "/land.json"].map(async (source) => (await fetch(source)).json()));
+  document.querySelector("#credit").textContent = land.credit;
   const { lon, lat, day, what, place, why } = data.sightings, count = lon.length;
   // Mercator units 0..1, as the map counts them, so that a cell is a share of the world.
   const x = Float64Array.from(lon, (v) => (v + 180) / 360);
@@ -65,19 +66,22 @@ async function start() {
     style: {
       version: 8,
       sources: {
-        land: { type: "geojson", data: "/land.json" },
+        land: { type: "geojson", data: land, tolerance: 0.1, maxzoom: 15 },
         voyages: { type: "geojson", data: empty },
         bins: { type: "geojson", data: empty },
-        places: { type: "geojson", data: { type: "FeatureCollection", features: data.places.map((p) => point(p.lon, p.lat, { name: p.place, image: `name:${p.place}`, rank: -p.sightings })) } },
+        places: { type: "geojson", data: { type: "FeatureCollection", features: data.places.map((p) => point(p.lon, p.lat, { name: p.place, image: `name:${p.place}`, rank: -p.sightings, offset: [Math.min(6 + 3.2 * Math.sqrt(p.sightings), 25) + 8, 0] })) } },
       },
       layers: [
         { id: "sea", type: "background", paint: { "background-color": "#dfe9f0" } },
-        { id: "land", type: "fill", source: "land", paint: { "fill-color": "#f6f3ec", "fill-outline-color": "#8795a1" } },
+        { id: "land", type: "fill", source: "land", filter: ["==", ["get", "part"], "land"], paint: { "fill-color": "#f6f3ec", "fill-outline-color": "#8795a1" } },
+        { id: "window", type: "fill", source: "land", minzoom: 7, filter: ["==", ["get", "part"], "window"], paint: { "fill-color": "#dfe9f0" } },
+        { id: "detail", type: "fill", source: "land", minzoom: 7, filter: ["==", ["get", "part"], "detail"], paint: { "fill-color": "#f6f3ec" } },
+        { id: "shore", type: "line", source: "land", minzoom: 7, filter: ["==", ["get", "part"], "shore"], paint: { "line-color": "#8795a1", "line-width": 1 } },
         { id: "voyage", type: "line", source: "voyages", layout: { "line-cap": "round" }, paint: { "line-color": "#7a3b73", "line-width": ["get", "width"], "line-opacity": 0.75 } },
         { id: "place", type: "circle", source: "places", paint: { "circle-radius": 4, "circle-color": "#fff", "circle-stroke-color": "#1a2027", "circle-stroke-width": 2 } },
         { id: "bin", type: "circle", source: "bins", paint: { "circle-radius": ["get", "radius"], "circle-color": ["get", "colour"], "circle-opacity": 1, "circle-stroke-color": ["get", "edge"], "circle-stroke-width": 1.5 } },
         { id: "number", type: "symbol", source: "bins", filter: [">", ["get", "number"], 1], layout: { "icon-image": ["get", "image"], "icon-allow-overlap": true } },
-        { id: "name", type: "symbol", source: "places", layout: { "icon-image": ["get", "image"], "icon-anchor": "left", "icon-offset": [14, 0], "symbol-sort-key": ["get", "rank"] } },
+        { id: "name", type: "symbol", source: "places", layout: { "icon-image": ["get", "image"], "icon-anchor": "left", "icon-offset": ["get", "offset"], "symbol-sort-key": ["get", "rank"] } },
       ],
     },
   });
@@ -148,7 +152,7 @@ async function start() {
         const rows = [];
         for (let i = 0; i < count; i++) if (place.codes[i] === code && day[i] >= a && day[i] <= b) rows.push(i);
         const known = data.places.find((p) => p.place === name);
-        if (known) map.easeTo({ center: [known.lon, known.lat], zoom: Math.max(map.getZoom(), 9), duration: still() ? 0 : 600 });
+        if (known) map.easeTo({ center: [known.lon, known.lat], zoom: Math.max(map.getZoom(), 11.5), duration: still() ? 0 : 600 });
         told(name || "At sea", rows);
       });
       const item = document.createElement("li");

@@ -13,7 +13,10 @@ function listen() {
   stream = new EventSource("/events");
   stream.onmessage = (event) => {
     const told = JSON.parse(event.data);
-    if (told.version !== version) { version = told.version; refresh(); } else busy(told.busy);
+    if (told.version === version) { busy(told.busy); return; }
+    const first = version === 0;  // the page came before there was an answer: it is drawn whole now
+    version = told.version;
+    if (first) location.reload(); else refresh();
   };
 }
 document.addEventListener("visibilitychange", listen);
