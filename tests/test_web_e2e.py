@@ -232,3 +232,102 @@ def test_people_talk_about_a_figure(page: Any, live: Live, tmp_path: Path) -> No
         page.goto("about:blank")
     finally:
         served.stop()
+
+
+def test_a_what_if_from_a_row_to_its_answer(page: Any, served: Served, live: Live) -> None:
+    expect = sync_api.expect
+    before = {p.name: p.read_bytes() for p in live.folder.iterdir() if p.is_file()}
+    page.goto(f"{served.url}/search?q=e2e")
+    row = live.state.study.case.sightings[0]  # type: ignore[union-attr]
+    page.goto(f"{served.url}/why/{row.evidence_id}")
+    page.locator("a", has_text="it is withdrawn").click()
+    expect(page.locator(".supposed li")).to_have_count(1)
+    page.fill("input[type=search][name=find]", "boxes per voyage")
+    page.press("input[type=search][name=find]", "Enter")
+    found = page.locator(".found > li").first
+    found.locator("[name='v.median']").fill("300")
+    found.locator("[name='v.median']").press("Enter")
+    expect(page.locator(".supposed li")).to_have_count(2)
+    page.locator("button", has_text="Compute the answer").click()
+    page.wait_for_selector("section.answer table")
+    cells = page.locator("section.answer tr", has_text=re.compile("^containers")).first.locator("td")
+    assert cells.nth(0).inner_text() != cells.nth(1).inner_text()
+    page.go_back()
+    expect(page.locator(".supposed li")).to_have_count(1)
+    assert {p.name: p.read_bytes() for p in live.folder.iterdir() if p.is_file()} == before
+
+
+def test_two_browsers_change_one_row_and_both_pages_follow(browser: Any, page: Any, served: Served, live: Live) -> None:
+    expect = sync_api.expect
+    path = live.folder / "claims.csv"
+    before = path.read_text(encoding="utf-8")
+    name = live.state.study.case.claims[0].id  # type: ignore[union-attr]
+    other = browser.new_context().new_page()
+    other.set_default_timeout(PATIENCE_MS)
+    watching = browser.new_context().new_page()
+    watching.set_default_timeout(PATIENCE_MS)
+    try:
+        for one in (page, other):
+            one.goto(f"{served.url}/edit/claim/{name}")
+        watching.goto(f"{served.url}/search?q={name}")
+        other.fill("[name=note]", "said by the other")
+        other.click("text=Check and show the change")
+        assert "+" in other.inner_text("pre.diff")
+        other.click("text=Write it to the case")
+        expect(other.locator("h1")).to_have_text("Written")
+        page.fill("[name=label]", "a label of mine")
+        page.fill("[name=note]", "said by me")
+        page.click("text=Check and show the change")
+        expect(page.locator("[role=alert]")).to_contain_text(
+            "yours is 'said by me', now it stands as 'said by the other'"
+        )
+        assert page.input_value("[name=note]") == "said by me"
+        page.fill("[name=note]", "said by both")
+        page.click("text=Check and show the change")
+        page.click("text=Write it to the case")
+        expect(page.locator("h1")).to_have_text("Written")
+        text = path.read_text(encoding="utf-8")
+        assert "said by both" in text
+        assert "a label of mine" in text
+        watching.wait_for_function("document.querySelector('main').innerText.includes('a label of mine')")
+    finally:
+        other.context.close()
+        watching.context.close()
+        path.write_text(before, encoding="utf-8")
+        while live.state.study.case.claims[0].note == "said by both":  # type: ignore[union-attr]
+            time.sleep(0.1)
+
+
+def test_a_day_without_a_mouse(page: Any, served: Served) -> None:
+    page.goto(served.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.goto(f"{served.url}/network")
+    page.wait_for_selector("#network[data-ready]")
+    page.locator("#network a").first.focus()
+    assert page.locator("#network path.dim").count() > 0
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/why/**")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(served.url)
+    assert not page.locator("#pages").is_visible()
+    page.locator("#menu").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#pages").is_visible()
+    assert page.get_attribute("#menu", "aria-expanded") == "true"
+
+
+def test_a_page_opened_before_the_first_answer_shows_it(page: Any, tmp_case: Path) -> None:
+    live = Live(tmp_case)
+    served = Served(create_app(live))
+    try:
+        page.goto(f"{served.url}/map")
+        assert "Computing the first answer" in page.inner_text("main")
+        live.start()
+        page.wait_for_selector("#map[data-ready]")
+        page.goto("about:blank")
+    finally:
+        live.stop()
+        served.stop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,3 +148,13 @@ def _as_table(text: str, prior: dict[str, Any]) -> str:
     kept = re.sub(r"(?m)^boxes_per_voyage.*\n", "", text)
     fields = "\n".join(f"{k} = {json.dumps(v)}" for k, v in prior.items())
     return f"{kept}\n[load.boxes_per_voyage]\n{fields}\n"
+
+
+def test_schemathesis_finds_nothing(folder: Path) -> None:
+    program = shutil.which("schemathesis") or shutil.which("schemathesis", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("needs schemathesis; bench/web_schemathesis.py runs it where it is installed")
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, str(root / "bench" / "web_schemathesis.py"), str(folder), "--examples", "8", "--schemathesis", program]  # fmt: skip
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout[-4000:] + made.stderr[-2000:]

@@ -223,7 +223,7 @@ async def land(request: Request) -> Response:
     """The coast around the places of the case, as GeoJSON."""
     if who_of(request) is None:
         raise HTTPException(401, "sign in first")
-    bench, state = bench_of(request), bench_of(request).live.state
+    bench, state = bench_of(request), ready(request)
     if bench.land is None or bench.land[0] is not state.study:
         bench.land = (state.study, await asyncio.to_thread(coast, state))
     return JSONResponse(bench.land[1])

@@ -6,6 +6,7 @@ own is shown with spaces for underscores. Where a table has a label column, page
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tumen.show import number
@@ -132,4 +133,13 @@ def day(value: Any) -> str:
     return str(value)[:10] if value else ""
 
 
-FILTERS = {"num": num, "pct": pct, "usd": usd, "day": day, "say": say, "head": head, "measure": measure}
+def slug(text: str) -> str:
+    """A heading as a part of an address or anchor.
+
+    >>> slug("/front"), slug("Rounds in one box, the model")
+    ('front', 'rounds-in-one-box-the-model')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
+
+
+FILTERS = {"slug": slug, "num": num, "pct": pct, "usd": usd, "day": day, "say": say, "head": head, "measure": measure}
