@@ -210,7 +210,9 @@ class _Work:
                 f"{record.at.file}:{record.at.line}: only an indicator can be supposed not to have happened"
             )
         sign = trades.signs.get(getattr(record, "sign", ""))
-        direction, strength = bearing(sign, "not_seen") if sign else ("neutral", "none")
+        if getattr(record, "value", None) is not None:
+            raise WhatIfError(f"{_name(record)}: is a count; suppose another value of it")
+        direction, strength = bearing(sign.ratio("not_seen")) if sign else ("neutral", "none")
         self._cell(record, {"state": "not_seen", "direction": direction, "strength": strength})
         return f"{_name(record)}: looked for, and did not happen"
 
@@ -253,6 +255,19 @@ class _Work:
                 continue
             if (fault.file, fault.field) == ("transfers.csv", "covers"):
                 moved = self._cover(fault.wrong) or moved
+                continue
+            if fault.file == "indicators.csv" and fault.field in ("direction", "strength"):
+                # The words must say what the changed numbers say.
+                cells = {fault.field: fault.expected.split(" ")[0]}
+                if self.cells.get((fault.file, fault.line), {}).items() >= cells.items():
+                    continue
+                self._cell(record, cells)
+                moved = True
+                continue
+            if fault.file == "indicators.csv" and fault.field == "date" and " follows " in fault.wrong:
+                self._take_off(record)
+                self.also.append(f"{_name(record)}: withdrawn, as a year before it is missing")
+                moved = True
                 continue
             falls = FALLS.get((fault.file, fault.field))
             if falls is None or (fault.file, fault.line) in self.off:
@@ -478,7 +493,7 @@ def described(case: Case, kind: str, record: Record, path: tuple[str, ...] = ())
             values.append({"name": name, "value": _shown(value), "choices": told, "doc": (info.description or "").strip()})  # fmt: skip
     return {
         "why": record.evidence_id, "kind": kind, "label": _name(record, path if label(record).endswith(f" of {record.at.file}") else ()), "where": f"{record.at.file}:{record.at.line}", "values": values,
-        "off": kind in EVIDENCE, "not": kind == "indicators" and getattr(record, "state", "") == "seen",
+        "off": kind in EVIDENCE, "not": kind == "indicators" and getattr(record, "state", "") == "seen" and getattr(record, "value", None) is None,
         "origin": getattr(record, "origin_group", None) if kind in ORIGINS else None,
     }  # fmt: skip
 
