@@ -70,7 +70,7 @@ def started(case: Path, store: Path | None, chromium: str | None) -> None:
         first = _timed(f"{base}/")
         print(f"first view of the overview, served  {first * 1000:8.0f} ms")
         time.sleep(3)
-        for path in ("/", "/map", "/trades", "/cargo", "/account", "/why/rounds"):
+        for path in ("/", "/map", "/timeline", "/trades", "/network", "/cargo", "/account", "/why/rounds", "/whatif"):
             print(
                 f"  {path:12} served again            {statistics.median(_timed(base + path) for _ in range(5)) * 1000:8.0f} ms"
             )
@@ -87,7 +87,7 @@ def seen(base: str, chromium: str) -> None:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for path in ("/", "/map", "/trades"):
+        for path in ("/", "/map", "/timeline", "/trades", "/network"):
             page = browser.new_context().new_page()
             sizes: list[int] = []
             page.on("requestfinished", lambda r, sizes=sizes: sizes.append(r.sizes()["responseBodySize"]))
@@ -162,6 +162,8 @@ def crowded(case: Path, store: Path | None, number: int, chromium: str) -> None:
             ("frames", "whole frame, drawn in software"),
         ):
             values = sorted(told[name])
+            if name == "frames":
+                print(f"  frames a second while it slides     {1000 * len(values) / sum(values):8.1f}")
             print(
                 f"  {words:36} {statistics.median(values):6.1f} ms median, {values[int(0.95 * len(values))]:6.1f} ms at 95 %"
             )

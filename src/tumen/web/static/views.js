@@ -26,11 +26,11 @@ function timeline(place, data) {
 }
 
 function drawTimeline(width, data, year) {
-  const phone = width < 600, left = phone ? 12 : 150, right = 14;
+  const rows = [...new Set([...data.places, ...data.months.map((m) => m.place)])];
+  const phone = width < 600, right = 14, left = phone ? 12 : Math.min(240, 24 + 7.6 * Math.max(16, ...rows.map((r) => r.length)));
   const first = Date.parse(year ? `${year}-01-01` : data.start), last = Date.parse(year ? `${year}-12-31` : data.end);
   const x = (day) => left + ((Date.parse(day) - first) / (last - first)) * (width - left - right);
   const inside = (day) => Date.parse(day) >= first && Date.parse(day) <= last;
-  const rows = [...new Set([...data.places, ...data.months.map((m) => m.place)])];
   const svg = mark("svg", { width, role: "group", "aria-label": "Looks and visits over time" });
   let y = 26;
   // Months and years.
