@@ -84,11 +84,11 @@ def test_every_page_has_its_twin(client: TestClient, path: str) -> None:
 
 
 def test_the_description_says_what_each_twin_gives(client: TestClient) -> None:
-    from tumen.web.openapi import GIVES, OPTIONAL
+    from tumen.web.openapi import ABOUT, GIVES, OPTIONAL
 
     for page in PAGES:
         address = f"/{page.name}{ITEMS.get(page.name, '')}.json"
-        told = set(client.get(address).json()) - {"version", "faults"}
+        told = set(client.get(address).json()) - set(ABOUT)
         declared = set(GIVES[page.name])
         assert told - declared <= {k for p, k in OPTIONAL if p == page.name}, page.name
         assert declared - told <= {k for p, k in OPTIONAL if p == page.name}, page.name
@@ -203,6 +203,16 @@ def test_forms_from_elsewhere_are_refused(client: TestClient) -> None:
 
 def test_a_body_too_large_is_refused(client: TestClient) -> None:
     assert client.post("/add/sighting", content=b"x" * 10_000_000).status_code == 413
+
+
+def test_a_body_that_hides_its_length_is_cut_off(several: TestClient) -> None:
+    enter(several, "joon")
+    for path in ("/comments", "/sign-in"):
+        parts = (b"body=" + b"x" * 65_536 for _ in range(160))  # 10 MB, sent in pieces
+        answer = several.post(path, content=parts, headers={"content-type": "application/x-www-form-urlencoded"})
+        assert answer.status_code == 413, path
+        assert "too large" in answer.text
+    assert several.get("/").status_code == 200
 
 
 def test_script_in_the_query_is_not_run(client: TestClient) -> None:
@@ -452,6 +462,12 @@ def test_comments_from_posting_to_export(several: TestClient) -> None:
     assert several.post("/comments/1", data=hide).status_code == 409
     assert several.get("/comments.json").json()["comments"][0]["history"]
     assert "The chain is whole" in several.get("/audit").text
+    assert several.get("/audit.json").json()["broken_at"] is None
+    assert "hidden (spam)" in several.get("/comments/1/history").text
+    assert several.get("/comments/9/history").status_code == 404
+    enter(several, "ruth")
+    assert several.get("/comments/1/history").status_code == 404
+    assert several.get("/comments/counts.json").json() == {}
 
 
 def test_readers_read_and_commenters_do_not_write_the_case(several: TestClient) -> None:

@@ -99,6 +99,7 @@ def create_app(
             Route("/comments", list_comments, methods=["GET"]),
             Route("/comments", add_comment, methods=["POST"]),
             Route("/comments/counts.json", count_comments),
+            Route("/comments/{number:int}/history", comment_history),
             Route("/comments/{number:int}", change_comment, methods=["POST"]),
             Route("/comments.json", export_comments),
             Route("/audit", audit_page),
@@ -176,7 +177,9 @@ async def _data(request: Request, name: str, item: str) -> dict[str, Any]:
         plain = await asyncio.to_thread(bench.drawn, state, spec, item, query)
     except PageError as error:
         raise HTTPException(404, str(error)) from error
-    return plain | {"version": state.version, "faults": list(state.faults)}
+    settings = state.study.case.settings
+    about = {"version": state.version, "as_of": settings.as_of.isoformat(), "simulated": settings.simulated}
+    return plain | about | {"faults": list(state.faults)}
 
 
 def _spec(bench: Workbench, name: str) -> Page:
@@ -327,6 +330,15 @@ async def add_comment(request: Request) -> Response:
     except comments.CommentError as error:
         return _comments(request, who, form.get("anchor", ""), str(error), 422)
     return _comments(request, who, form.get("anchor", ""))
+
+
+async def comment_history(request: Request) -> Response:
+    """Every version of a comment, for its author and for moderators, as a piece of HTML."""
+    who, database = needed(request, "reader"), people_of(request)
+    rows = comments.history(database, request.path_params["number"])
+    if not rows or not (who.moderator or rows[0]["by"] == who.name):
+        raise HTTPException(404, "there is no such comment, or it is not yours")
+    return html(request, "history.html", who, rows=rows)
 
 
 async def change_comment(request: Request) -> Response:

@@ -68,6 +68,13 @@ QUERIES = {
     "s": {"type": "string", "maxLength": 200, "description": "a supposition, e.g. off:ID; may be given again"}, "full": {"type": "string", "maxLength": 4},
 }  # fmt: skip
 WITH_ITEM = {"why": "figure name or evidence id", "table": "name of a table", "images": "evidence id of a scene"}
+# What every twin carries beside its own.
+ABOUT = {
+    "version": {"type": "integer", "description": "number of the answer"},
+    "as_of": {"type": "string", "description": "nothing published later is known"},
+    "simulated": {"type": "boolean", "description": "the case is invented"},
+    "faults": {"type": "array", "items": {"type": "string"}, "description": "what is wrong with the text now; the answer is the last whole one"},
+}  # fmt: skip
 PROBLEM = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 STATE = {
     "type": "object",
@@ -119,7 +126,7 @@ def _gives(page: str) -> dict[str, Any]:
         key: {"type": "array", "items": {"$ref": f"#/components/schemas/{what}"}, "description": TABLES[what].doc} if what in TABLES else {"description": what}
         for key, what in told.items()
     }  # fmt: skip
-    return {"type": "object", "properties": {"version": {"type": "integer"}, "faults": {"type": "array", "items": {"type": "string"}}} | properties}  # fmt: skip
+    return {"type": "object", "properties": ABOUT | properties}  # fmt: skip
 
 
 def _row(name: str) -> dict[str, Any]:

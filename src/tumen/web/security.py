@@ -55,7 +55,20 @@ class Guard:
         if refused is not None:
             await self._answer(send, *refused)
             return
-        await self.app(scope, self._bounded(receive), self._with_headers(scope, send))
+        read, begun = _Bounded(receive), False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, read, self._with_headers(scope, sent))
+        except Exception:
+            # A body without a stated length that grows too large is cut off: whoever read it fell over the cut.
+            if not read.cut or begun:
+                raise
+            await self._answer(send, 413, f"too large; expected at most {MAX_BODY // 1024} kB")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
@@ -73,19 +86,6 @@ class Guard:
                 return 403, "refused: the request comes from another site"
         return None
 
-    def _bounded(self, receive: Receive) -> Receive:
-        seen = 0
-
-        async def bounded() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > MAX_BODY:
-                return {"type": "http.disconnect"}
-            return message
-
-        return bounded
-
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -102,6 +102,21 @@ class Guard:
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.headers]})
         await send({"type": "http.response.body", "body": body})
+
+
+class _Bounded:
+    """The body of a request, cut off where it grows beyond the bound."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._seen, self.cut = receive, 0, False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > MAX_BODY:
+            self.cut = True
+            return {"type": "http.disconnect"}
+        return message
 
 
 class Packed:

@@ -461,7 +461,7 @@ def page(state: State, asked: str, query: str) -> dict[str, Any]:
         if all(w in text for w in words):
             one = described(case, kind, record, path)
             if one["values"] or one["off"]:
-                near = sum(w in label(record).lower() or w in path for w in words)
+                near = sum(w in f"{label(record)} {' '.join(path)}".lower() for w in words)
                 found.append(one | {"near": near})
     found.sort(key=lambda r: -r.pop("near"))
     origins = sorted({r.origin_group for k in ORIGINS for r in getattr(case, k) if getattr(r, "origin_group", None)})
