@@ -120,7 +120,7 @@ def crowded(case: Path, store: Path | None, number: int, chromium: str) -> None:
     rows = [
         real
         | {
-            "sighting_id": f"simulated-{i}", "evidence_id": f"{i:016x}", "place": None, "vessel": None, "parents": None,
+            "sighting_id": f"simulated-{i}", "evidence_id": f"{i:016x}", "place": "simulated water", "vessel": None, "parents": None,
             "text": "simulated for a measurement", "what": ("vessel", "stack", "railcars")[i % 3],
             "lat": float(lat), "lon": float(lon),
             "start": dt.datetime(start.year, start.month, start.day, tzinfo=dt.UTC) + dt.timedelta(days=int(day)),

@@ -445,18 +445,22 @@ def page(state: State, asked: str, query: str) -> dict[str, Any]:
     """What the page shows: what is supposed, in words; what may be supposed, found by words; what was kept."""
     study = state.study
     assert study is not None
-    case, work, told = study.case, _Work(study.case.folder, study.case), []
-    for text in [t for t in asked.split("\n") if t]:
+    items = [t for t in asked.split("\n") if t]
+    words = query[:200].lower().split()
+    case, told = study.case, []
+    # Hashing every record takes half a second: only where something is asked of them.
+    work = _Work(case.folder, case) if items or words else None
+    for text in items:
+        assert work is not None
         try:
             told.append({"item": text, "words": work.take(parse([text])[0]), "fault": ""})
         except WhatIfError as error:
             told.append({"item": text, "words": text[:80], "fault": str(error)})
-    words = query[:200].lower().split()
     found: list[dict[str, Any]] = []
     for kind, record in case.records() if words else ():
         if kind in ("settings", "sources", "places", "glossary", "vessels", "listings", "responses"):
             continue
-        path = work._path(record) if record.at.file.endswith(".toml") else ()
+        path = work._path(record) if work is not None and record.at.file.endswith(".toml") else ()
         text = f"{label(record)} {' '.join(str(v) for v in record.model_dump().values())} {record.at.file} {' '.join(path)}".lower()
         if all(w in text for w in words):
             one = described(case, kind, record, path)
