@@ -127,7 +127,7 @@ function network(place, data) {
     if (!origin && item.probability !== null) inside.push(mark("rect", { x, y: y + h / 2 - 4, width: Math.max(1, w * item.probability), height: 4, class: "fill" }));
     inside.push(mark("text", { x: x + 8, y: origin ? y + 4 : item.probability === null ? y + 5 : y - 4 }, words.length > 32 ? `${words.slice(0, 31)}…` : words));
     if (!origin && item.probability !== null) inside.push(mark("text", { x: x + 8, y: y + 12, class: "small" }, `${Math.round(item.probability * 100)} %, ${item.word}`));
-    const made = origin ? mark("g", { tabindex: 0, role: "img", "aria-label": `${item}: ${data.origins.filter((o) => o.from === item).map((o) => `${o.supports + o.contradicts} on ${o.to}`).join(", ")}` }, ...inside) : linked(item.why, `${words}${item.probability === null ? "" : `, ${Math.round(item.probability * 100)} %`}`, ...inside);
+    const made = origin ? mark("g", { tabindex: 0, role: "img", "aria-label": `${item}: ${data.origins.filter((o) => o.from === item).map((o) => `${o.supports + o.contradicts} on ${o.to}`).join(", ")}` }, ...inside) : mark("a", { href: `/why/${encodeURIComponent(item.why)}` }, titled(words), ...inside);
     made.addEventListener("pointerenter", () => show(name));
     made.addEventListener("pointerleave", () => show(null));
     made.addEventListener("focusin", () => show(name));
