@@ -19,7 +19,7 @@ from tumen.web.pages import Page
 GIVES: dict[str, dict[str, str]] = {
     "overview": {
         "question": "the question of the case", "figures": "the headline, figure by figure", "groups": "judgements under what they judge",
-        "redlines": "redlines", "balance": "balance", "failed_checks": "checks that failed", "inventory": "what the case holds",
+        "redlines": "redlines", "balance": "balance", "failed_checks": "checks that failed", "left_out": "steps that the case lacks a file for, with the reason", "inventory": "what the case holds",
         "warnings": "remarks on the text", "seconds": "time that the answer took",
     },
     "map": {

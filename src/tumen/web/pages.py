@@ -76,6 +76,7 @@ def overview(state: State, item: str, query: Query) -> Row:
         "redlines": _rows(study, "redlines"),
         "balance": _headline_balance(study),
         "failed_checks": head["failed_checks"],
+        "left_out": head["left_out"],
         "inventory": study.case.inventory(),
         "warnings": list(study.case.warnings),
         "seconds": state.seconds,
