@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +16,7 @@ from brief_world import World, about
 from tumen.brief import BriefError, make_brief, make_package
 from tumen.brief.package import _cell
 from tumen.store import StepRecord
+from tumen.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +128,21 @@ def test_the_program_that_ran_lies_in_the_package(world: World, tmp_path: Path) 
         assert b"tumen = tumen.cli:main" in found.read(info)
     again = make_package(world.tables, about(), tmp_path / "again")
     assert (again / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_markup_of_typst_in_a_title_is_text(tmp_path: Path) -> None:
+    pytest.importorskip("typst")
+    nasty = '"]#panic("run")\\ $x$ *bold* @ref <script>alert(1)</script> \u202e'
+    made = World()
+    rows = made.tables["sources"].to_pylist()
+    rows[0] |= {"title": nasty, "publisher": nasty, "why": nasty}
+    made.tables["sources"] = TABLES["sources"].build(rows)
+    rows = made.tables["claims"].to_pylist()
+    rows[0] |= {"label": nasty, "origin_group": nasty}
+    made.tables["claims"] = TABLES["claims"].build(rows)
+    # Typst would stop at the panic, or at the bracket, if any of it were read as markup.
+    files = make_brief(made.tables, about(), made.evidence, tmp_path, pdf=True, made_by=made.made_by())
+    assert next(p for p in files if p.suffix == ".pdf").read_bytes().startswith(b"%PDF-")
+    for drawing in (p for p in files if p.suffix == ".svg"):
+        ElementTree.fromstring(drawing.read_text("utf-8"))
+        assert "<script" not in drawing.read_text("utf-8")
