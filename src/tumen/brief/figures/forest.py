@@ -107,7 +107,11 @@ def _row(canvas: Canvas, row: Row, x: Scale, y: float, labels: dict[str, str]) -
     canvas.line(0, y + ROW, canvas.width, y + ROW, RULE, 0.6)
     canvas.text(0, middle - 2, _cut(row.origin, LABEL, 12), 12, SOFT if grey else INK)
     # A bound is told by its sign and its arrow.
-    reading = f" · {labels.get(row.reading, row.reading)}" if row.reading.startswith("capacity") else ""
+    reading = (
+        f" · {labels.get(row.reading, row.reading)}"
+        if row.reading.startswith("capacity") and "mm" not in row.label
+        else ""
+    )
     canvas.text(0, middle + 11, _cut(f"{row.label}{reading}", LABEL, 10.5), 10.5, SOFT)
     canvas.text(SAID, middle + 4, row.said, 12, SOFT if grey else INK, "end")
     canvas.text(EXPECTED, middle - 2, row.expected[0], 12, INK, "end")
