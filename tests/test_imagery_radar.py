@@ -242,6 +242,12 @@ def test_azimuth_ghost_and_sidelobe_are_marked():
     found = rs.ships([ship(1000, 1000, 20_000), ship(1003, 1484, 60), ship(2000, 1484, 20_000)], scene)
     assert [f.flags for f in found] == [[], ["azimuth_ambiguity"], []]
     assert found[1].probability < 0.5 * found[0].probability
+    crumbs = [ship(1000, 1000, 20_000)]
+    for x, y in ((1008, 1060), (1014, 1000), (1060, 1060)):  # in azimuth of its brightest point, at its rim, elsewhere
+        v, u = (a.ravel() for a in np.mgrid[y : y + 2, x : x + 2])
+        crumbs.append(Blob(v, u, np.full((4, 2), 12.0), np.ones(2), 5.0, 2, 1.0, 0.3))
+    crumbs[0].amplitude[84] *= 1.2  # the pixel at x 1008, y 1002
+    assert [f.flags for f in rs.ships(crumbs, scene)] == [[], ["sidelobe"], ["sidelobe"], []]
 
 
 def test_every_bad_scene_of_a_batch_costs_one_line(tmp_path):

@@ -333,9 +333,15 @@ def _flag(found: list[Ship], blobs: list[Blob], scene: Scene) -> None:
             if near.any():
                 ship.flags.append("azimuth_ambiguity")
                 ship.probability *= 0.4
-        close = (np.hypot(x - ship.x, y - ship.y) < 80) & (power > 60 * power[i])
-        if close.any() and len(blobs[i].x) < 12:
-            j = int(np.flatnonzero(close)[np.argmax(power[close])])
-            if min(abs(x[j] - ship.x), abs(y[j] - ship.y)) < 3:  # sidelobes run along range and azimuth
+        # Sidelobes run along range and azimuth from the brightest point; crumbs lie round the rim of a bright hull.
+        for j in np.flatnonzero((power > 30 * power[i]) & (np.hypot(x - ship.x, y - ship.y) < 140)):
+            big = blobs[j]
+            if len(blobs[i].x) * 4 > len(big.x):
+                continue
+            top = int(np.argmax(big.amplitude[:, 0]))
+            gap = np.hypot(big.x - ship.x, big.y - ship.y).min()
+            off = min(abs(big.x[top] - ship.x), abs(big.y[top] - ship.y))
+            if gap < 8 or (off < 3 and gap < 80):
                 ship.flags.append("sidelobe")
-                ship.probability *= 0.4
+                ship.probability *= 0.2
+                break
