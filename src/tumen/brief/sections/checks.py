@@ -16,6 +16,9 @@ from tumen.brief.sections.answer import place_name
 # `words.<lang>.yaml`, and the unit of what was measured.
 CHECKS = (
     (r"effective parameter points, (.+)", "parameter_points", ""),
+    (r"effective joint draws of ports", "joint_ports", ""),
+    (r"settings of the count, (.+)", "count_settings", ""),
+    (r"share counted, (.+)", "share_counted", "rate"),
     (r"distinct paths, (.+)", "distinct_paths", ""),
     (r"prior-posterior overlap, (.+)", "prior_overlap", "share"),
     (r"sensitivity to the (.+)", "prior_moved", "rate"),
