@@ -12,7 +12,7 @@ import contextlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -53,11 +53,17 @@ class Serial(Executor):
 class Pool(Executor):
     """A process pool that outlives its workers: tasks lost with a killed worker are given out again.
 
-    Workers are spawned, not forked, so that no lock of a library's thread is copied in the held state.
+    Workers are forked from a server process that has no threads (where the system has one, else spawned), so
+    that no lock of a library's thread is copied in the held state. `preload` names modules that the server
+    imports once for all workers.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
         self.workers = workers
+        how = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        self._context = multiprocessing.get_context(how)
+        if how == "forkserver" and preload:
+            self._context.set_forkserver_preload(list(preload))
         self._lock = threading.RLock()
         self._generation = 0
         self._closed = False
@@ -65,7 +71,7 @@ class Pool(Executor):
 
     def _fresh(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_worker
+            self.workers, mp_context=self._context, initializer=_settle_worker
         )
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
@@ -128,14 +134,29 @@ def _settle_worker() -> None:
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(2)
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Let the C library keep freed memory instead of giving it back after every array: arrays of one task are the
+    size of the next one's, and fresh pages cost as much as the work on them (glibc only)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-1, 512 << 20)  # M_TRIM_THRESHOLD
+        libc.mallopt(-3, 256 << 20)  # M_MMAP_THRESHOLD
 
 
 @contextlib.contextmanager
-def executor(workers: int | None = None, dask: str | None = None) -> Iterator[Executor]:
+def executor(
+    workers: int | None = None, dask: str | None = None, preload: Sequence[str] = ()
+) -> Iterator[Executor]:
     """An executor for the length of a `with` block.
 
     `workers` None takes every core, 1 runs in this process; `dask` is the address of a Dask
-    scheduler ('tcp://host:8786') and overrides `workers`. Raises `EngineError` where the
+    scheduler ('tcp://host:8786') and overrides `workers`; `preload` names modules that all workers of a
+    pool will need. Raises `EngineError` where the
     `dask` extra is missing or the scheduler does not answer.
 
     >>> with executor(1) as ex:
@@ -149,7 +170,7 @@ def executor(workers: int | None = None, dask: str | None = None) -> Iterator[Ex
     count = workers if workers is not None else cores()
     if count < 1:
         raise EngineError(f"{count} workers asked for; expected at least 1")
-    made: Executor = Serial() if count == 1 else Pool(count)
+    made: Executor = Serial() if count == 1 else Pool(count, preload)
     try:
         yield made
     finally:

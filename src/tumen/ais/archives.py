@@ -22,18 +22,22 @@ import pyarrow as pa
 
 from tumen.ais import delimited, nmea, reasons, records
 from tumen.ais.columns import Mapping
+from tumen.ais.compiled import kernel
 from tumen.ais.fields import NO_TIME
 from tumen.ais.geo import NO_ANGLE
 from tumen.ais.nmea import Block
 from tumen.ais.reasons import Drops
-from tumen.ais.rows import KINDS_NOT_VESSELS, Positions, Statics
+from tumen.ais.rows import Positions, Statics
 from tumen.ais.streams import BLOCK_BYTES, Source, compression_of, open_bytes, pieces
+from tumen.ais.tracks import bucket_of
 
 HEAD_BYTES = 256 << 10
 ROWS_PER_TASK = 1 << 20
 # The first ships with AIS sailed in the trials of the late 1990s.
 EARLIEST_US = 820_454_400_000_000
 DAY_US = 86_400_000_000
+_NOT_VESSEL, _NO_POSITION, _OUT_OF_RANGE = reasons.NOT_VESSEL, reasons.NO_POSITION, reasons.OUT_OF_RANGE
+_NULL_ISLAND, _NO_TIME, _TOO_EARLY, _FUTURE = reasons.NULL_ISLAND, reasons.NO_TIME, reasons.TOO_EARLY, reasons.FUTURE
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Task:
     how: Any = None
     mapping: Mapping | None = None
     fingerprint: str = ""
+    # about how many rows it will give, to choose the number of buckets by
+    weight: int = 0
+    earliest_us: int = EARLIEST_US
 
 
 @dataclass
@@ -202,14 +209,24 @@ def _encoding(head: bytes) -> str | None:
     return None
 
 
+# Bytes of a row of text, and how much larger a packed archive is once unpacked: only the number of buckets hangs on it.
+_ROW_BYTES = {"nmea": 70, "delimited": 120}
+_UNPACKED = 5
+
+
 def _cut(task: Task, offset: int, block_bytes: int) -> list[Task]:
-    if not task.source.seekable:
-        return [replace(task, start=offset)]
     with open_bytes(task.source.path) as file:
         size = file.seek(0, io.SEEK_END)
+    if not task.source.seekable:
+        return [replace(task, start=offset, weight=_UNPACKED * size // _ROW_BYTES[task.kind])]
     count = max(1, -(-(size - offset) // block_bytes))
     return [
-        replace(task, start=offset + k * block_bytes, end=min(size, offset + (k + 1) * block_bytes))
+        replace(
+            task,
+            start=offset + k * block_bytes,
+            end=min(size, offset + (k + 1) * block_bytes),
+            weight=min(size, block_bytes) // _ROW_BYTES[task.kind],
+        )
         for k in range(count)
     ]
 
@@ -246,7 +263,7 @@ def _parquet_tasks(number: int, source: Source, mapping: Mapping | None, drops: 
         for group in range(groups):
             rows += parquet.metadata.row_group(group).num_rows
             if rows >= ROWS_PER_TASK or group == groups - 1:
-                tasks.append(Task(number, source, "parquet", start, group + 1, roles, mapping, mark))
+                tasks.append(Task(number, source, "parquet", start, group + 1, roles, mapping, mark, rows))
                 start, rows = group + 1, 0
     return tasks
 
@@ -369,28 +386,61 @@ def _take(block: Block, drops: Drops, base: int) -> Rows:
     return Rows(block.positions, block.statics, base)
 
 
-def usable(pos: Positions, drops: Drops, latest_us: int) -> Positions:
+@kernel
+def _fates(
+    vessel: np.ndarray, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, kind: np.ndarray, earliest: int, latest: int,
+    bits: int, counts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Bucket of each row, -1 where it is left out (counted under the first reason that fits), and bucket starts."""
+    n = len(t)
+    bucket = np.empty(n, dtype=np.int32)
+    start = np.zeros((1 << bits) + 1, dtype=np.int64)
+    for i in range(n):
+        k = kind[i]
+        why = -1
+        # type 11 is the answer of a mobile station: a ship's, where the number says so
+        if k != 0 and (
+            k == 4 or k == 9 or k == 17 or k == 21 or (k == 11 and not 200_000_000 <= vessel[i] < 800_000_000)
+        ):
+            why = _NOT_VESSEL
+        elif lat[i] == NO_ANGLE or lon[i] == NO_ANGLE or lat[i] == 910_000_000 or lon[i] == 1_810_000_000:
+            why = _NO_POSITION
+        elif abs(lat[i]) > 900_000_000 or abs(lon[i]) > 1_800_000_000:
+            why = _OUT_OF_RANGE
+        elif lat[i] == 0 and lon[i] == 0:
+            why = _NULL_ISLAND
+        elif t[i] == NO_TIME:
+            why = _NO_TIME
+        elif t[i] < earliest:
+            why = _TOO_EARLY
+        elif t[i] > latest:
+            why = _FUTURE
+        if why >= 0:
+            counts[why] += 1
+            bucket[i] = -1
+            continue
+        b = bucket_of(vessel[i], bits)
+        bucket[i] = b
+        start[b + 1] += 1
+    for b in range(1 << bits):
+        start[b + 1] += start[b]
+    return bucket, start
+
+
+def sift(
+    pos: Positions, drops: Drops, latest_us: int, earliest_us: int = EARLIEST_US, bits: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bucket of each row and where each bucket starts in the sorted order; -1: no event can be made of the row,
+    which is counted under the first reason that fits it."""
+    counts = np.zeros(reasons.COUNT, dtype=np.int64)
+    made = _fates(pos.vessel, pos.t, pos.lat, pos.lon, pos.kind, earliest_us, latest_us, bits, counts)
+    drops.counts += counts
+    return made  # type: ignore[no-any-return]
+
+
+def usable(pos: Positions, drops: Drops, latest_us: int, earliest_us: int = EARLIEST_US) -> Positions:
     """The rows that events can be made of; every other one is counted under the first reason that fits it."""
-    keep = np.ones(len(pos), dtype=bool)
-
-    def leave(mask: np.ndarray, code: int) -> None:
-        gone = keep & mask
-        count = int(np.count_nonzero(gone))
-        if count:
-            keep[gone] = False
-            drops.add(code, count)
-
-    if pos.kind.any():
-        leave(np.isin(pos.kind, KINDS_NOT_VESSELS), reasons.NOT_VESSEL)
-    leave(
-        (pos.lat == NO_ANGLE) | (pos.lon == NO_ANGLE) | (pos.lat == 910_000_000) | (pos.lon == 1_810_000_000),
-        reasons.NO_POSITION,
-    )
-    leave((np.abs(pos.lat) > 900_000_000) | (np.abs(pos.lon) > 1_800_000_000), reasons.OUT_OF_RANGE)
-    leave((pos.lat == 0) & (pos.lon == 0), reasons.NULL_ISLAND)
-    leave(pos.t == NO_TIME, reasons.NO_TIME)
-    leave(pos.t < EARLIEST_US, reasons.TOO_EARLY)
-    leave(pos.t > latest_us, reasons.FUTURE)
+    keep = sift(pos, drops, latest_us, earliest_us)[0] >= 0
     return pos if keep.all() else pos.take(keep)
 
 

@@ -7,6 +7,7 @@ last stage, which alone looks across vessels.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -19,14 +20,16 @@ import pyarrow as pa
 from tumen.ais import coast, identity, reasons, tracks, walk
 from tumen.ais.geo import E7, KNOT_MS, NAUTICAL_MILE_M, distances_m
 from tumen.ais.identity import vessel_id
-from tumen.ais.places import Index, Places, index
-from tumen.ais.rows import Positions
+from tumen.ais.places import Index, Places, index, with_learned
 from tumen.ais.settings import EventSettings
-from tumen.ais.shuffle import Segment, load_positions, load_statics
+from tumen.ais.shuffle import Part, positions_of, statics_of
+from tumen.ais.work import Folder, folder
 
 # Changes whenever results made before must not be used again.
-BUCKET_VERSION = 1
+BUCKET_VERSION = 2
 HOUR_US = 3_600_000_000
+# Stands for a distance to land that the last stage has to ask for.
+NOT_ASKED = -1.0
 TIME = pa.timestamp("us", tz="UTC")
 # Reception is counted in slots of six hours.
 RECEPTION_US = 6 * HOUR_US
@@ -36,70 +39,93 @@ LAND_ROWS = 1000
 
 @dataclass(frozen=True)
 class Walk:
-    """One task of the second stage."""
+    """One task of the second stage; `learned` are anchorages (name, lat, lon) beside the known places."""
 
     bucket: int
     folder: str
-    segments: tuple[Segment, ...]
+    parts: tuple[Part, ...]
     archives: tuple[str, ...]
     out: str
     settings: EventSettings
     places: str
     positions: str | None
+    pairs: bool = True
+    learned: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass
 class Cleaned:
-    """Rows in track order with what the kernels need beside them."""
+    """Rows in track order; `row` is the number of a row in the order of the parts."""
 
-    pos: Positions
-    segment: np.ndarray
+    t: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
+    sog: np.ndarray
+    cog: np.ndarray
+    row: np.ndarray
     begin: np.ndarray
     owner: np.ndarray
     number: np.ndarray
     vessels: np.ndarray
     counts: dict[tuple[int, int], int]
+    held: list[dict[str, np.ndarray]]
+    starts: np.ndarray
 
 
 def content_hash(*parts: Any) -> str:
     """Short hash of plain values, for identifiers that are the same on every run."""
-    return hashlib.sha256("|".join(str(p) for p in parts).encode()).hexdigest()[:16]
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
-@lru_cache(maxsize=2)
-def load_places(path: str, entry_m: float, polygon_entry_m: float, margin_m: float) -> tuple[Places, Index]:
+@lru_cache(maxsize=4)
+def load_places(
+    address: str, name: str, learned: tuple[tuple[str, float, float], ...], entry_m: float, polygon_entry_m: float,
+    margin_m: float,
+) -> tuple[Places, Index]:  # fmt: skip
     """Places and their index, once a process."""
     import pickle
 
     # The file is written by the calling process in its own work folder, moments before.
-    places: Places = pickle.loads(Path(path).read_bytes())
+    places: Places = pickle.loads(folder(address).read(name))
+    places = with_learned(places, learned)
     return places, index(places, entry_m, polygon_entry_m, margin_m)
 
 
 def clean(job: Walk) -> Cleaned:
     """Rows of the bucket, sorted, doubles out, split into tracks; counts by (archive, reason)."""
-    pos, segment = load_positions(job.folder, list(job.segments), job.bucket)
+    work = folder(job.folder)
+    held = [positions_of(work, part) for part in job.parts]
+    starts = np.concatenate([[0], np.cumsum([part.rows for part in job.parts])]).astype(np.int64)
+    vessel = np.concatenate([h["vessel"] for h in held]) if held else np.zeros(0, np.int64)
     counts: dict[tuple[int, int], int] = {}
-    order, start, vessels = tracks.vessel_order(pos.vessel)
-    pos, segment = pos.take(order), segment[order]
-    mended = tracks.mend_clocks(pos.t, pos.lat, pos.lon, start)
+    row, to, start, vessels = tracks.vessel_order(vessel)
+    n = len(vessel)
+    t, lat, lon = np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32)
+    sog, cog = np.empty(n, np.float32), np.empty(n, np.float32)
+    for h, at in zip(held, starts, strict=False):
+        tracks.put_rows(to, at, h["t"], h["lat"], h["lon"], h["sog"], h["cog"], t, lat, lon, sog, cog)
+    mended = tracks.mend_clocks(t, lat, lon, start)
     if mended:
         counts[(0, reasons.MENDED)] = int(mended)
-    by_time, moved = tracks.time_order(pos.t, start)
+    by_time, moved = tracks.time_order(t, start)
     if moved:
-        pos, segment = pos.take(by_time), segment[by_time]
+        t, lat, lon, sog, cog, row = tracks.take_rows(by_time, t, lat, lon, sog, cog, row)
     s = job.settings
-    track, fate, made = tracks.split(pos.t, pos.lat, pos.lon, pos.sog, pos.cog, start, s.possible_kn, s.slack_m)
+    track, fate, made = tracks.split(t, lat, lon, sog, cog, start, s.possible_kn, s.slack_m)
     for code, reason in ((tracks.DOUBLE, reasons.DUPLICATE), (tracks.INSTANT, reasons.SAME_INSTANT)):
-        gone = np.bincount(segment[fate == code], minlength=len(job.segments))
-        for k in np.flatnonzero(gone):
-            key = (job.archives.index(job.segments[k].archive), reason)
-            counts[key] = counts.get(key, 0) + int(gone[k])
+        gone = row[fate == code]
+        if not len(gone):
+            continue
+        many = np.bincount(np.searchsorted(starts, gone, side="right") - 1, minlength=len(job.parts))
+        for k in np.flatnonzero(many):
+            key = (job.archives.index(job.parts[k].archive), reason)
+            counts[key] = counts.get(key, 0) + int(many[k])
     keep, begin, owner = tracks.track_order(track, fate, start, made)
-    if len(keep) != len(pos) or (made > 1).any():
-        pos, segment = pos.take(keep), segment[keep]
+    if len(keep) != n or (made > 1).any():
+        t, lat, lon, sog, cog, row = tracks.take_rows(keep, t, lat, lon, sog, cog, row)
     first_of = np.searchsorted(owner, owner, side="left")
-    return Cleaned(pos, segment, begin, owner, np.arange(len(owner)) - first_of, vessels, counts)
+    number = np.arange(len(owner)) - first_of
+    return Cleaned(t, lat, lon, sog, cog, row, begin, owner, number, vessels, counts, held, starts)
 
 
 class Events:
@@ -107,17 +133,16 @@ class Events:
 
     def __init__(self, job: Walk, data: Cleaned, idents: dict[int, str]) -> None:
         self.job, self.s, self.data = job, job.settings, data
-        self.pos, self.begin = data.pos, data.begin
-        self.t = data.pos.t
+        self.begin, self.t, self.lat, self.lon = data.begin, data.t, data.lat, data.lon
         self.ids = [vessel_id(int(v), idents.get(int(v))) for v in data.vessels]
         self.track_rows = np.diff(data.begin)
-        self.of_track = np.repeat(np.arange(len(data.owner)), self.track_rows)
-        self.step, self.speed = walk.steps(self.t, data.pos.lat, data.pos.lon, data.pos.sog, data.begin)
-        self.way = np.concatenate([[0.0], np.cumsum(self.step, dtype=np.float64)])
+        self.of_track = np.repeat(np.arange(len(data.owner), dtype=np.int32), self.track_rows)
+        self.step, self.speed = walk.steps(self.t, self.lat, self.lon, data.sog, data.begin)
         self.places, self.index = load_places(
-            job.places, self.s.entry_m, self.s.polygon_entry_m, self.s.exit_m - self.s.entry_m
+            job.folder, job.places, job.learned, self.s.entry_m, self.s.polygon_entry_m, self.s.exit_m - self.s.entry_m
         )
         self.port_names = self.places.names()
+        self.labels = [a.rsplit("/", 1)[-1] for a in (part.archive for part in job.parts)]
         # A teleport's few rows make no events, but a ship of which little was heard still does.
         self.real = (self.track_rows >= self.s.track_rows) | (data.number == 0)
         self.tables: dict[str, pa.Table] = {}
@@ -126,14 +151,22 @@ class Events:
         """Identifier of the vessel of a track."""
         return self.ids[int(self.data.owner[g])]
 
+    def messages(self, rows: Any) -> list[str]:
+        """Archive and offset of rows."""
+        number = self.data.row[np.asarray(rows, dtype=np.int64)]
+        part = np.searchsorted(self.data.starts, number, side="right") - 1
+        return [
+            f"{self.labels[k]}@{self.job.parts[k].base + int(self.data.held[k]['at'][j])}"
+            for k, j in zip(part.tolist(), (number - self.data.starts[part]).tolist(), strict=True)
+        ]
+
     def message(self, i: int) -> str:
-        """Archive and offset of a row."""
-        segment = self.job.segments[int(self.data.segment[i])]
-        return f"{segment.archive.rsplit('/', 1)[-1]}@{segment.base + int(self.pos.at[i])}"
+        """Archive and offset of one row."""
+        return self.messages([i])[0]
 
     def at(self, i: Any) -> tuple[Any, Any]:
         """Latitude and longitude of rows in degrees."""
-        return self.pos.lat[i] / E7, self.pos.lon[i] / E7
+        return self.lat[i] / E7, self.lon[i] / E7
 
     def walk_all(self) -> None:
         """Make every table."""
@@ -147,12 +180,15 @@ class Events:
     def _visits(self) -> None:
         s = self.s
         whole, place, self.in_port = walk.visits(
-            self.t, self.pos.lat, self.pos.lon, self.speed, self.begin, self.index.arrays(), s.exit_m - s.entry_m,
+            self.t, self.lat, self.lon, self.speed, self.begin, self.index.arrays(), s.exit_m - s.entry_m,
             s.stop_begin_kn, s.stop_end_kn, int(s.port_gap_h * HOUR_US),
         )  # fmt: skip
         rows: list[dict[str, Any]] = []
-        for k in np.flatnonzero(self.real[whole[:, 0]]) if len(whole) else ():
-            g, first, last, flags, port, stop, stop_end, count, longest, still = (int(v) for v in whole[k])
+        chosen = np.flatnonzero(self.real[whole[:, 0]])
+        firsts, lasts = self.messages(whole[chosen, 1]), self.messages(whole[chosen, 2])
+        berthed = self.berthed
+        for k, first_message, last_message in zip(chosen, firsts, lasts, strict=True):
+            g, first, last, flags, port, stop, stop_end, count, longest, still = whole[k].tolist()
             entry, stopped = bool(flags & walk.ENTRY), bool(flags & walk.STOP)
             gap, leave = bool(flags & walk.GAP), bool(flags & walk.EXIT)
             name = self.port_names[port]
@@ -163,7 +199,7 @@ class Events:
                 {
                     "visit_id": content_hash("visit", self.vessel(g), int(self.data.number[g]), start, name),
                     "vessel_id": self.vessel(g), "track": int(self.data.number[g]), "place": name,
-                    "berth": self.places.berth(lat, lon, name) if name in self.berthed else None,
+                    "berth": self.places.berth(lat, lon, name) if name in berthed else None,
                     "start": start, "end": end, "hours": (end - start) / HOUR_US, "lat": lat, "lon": lon,
                     "entry": entry, "stop": stopped, "gap": gap, "exit": leave,
                     "confidence": visit_confidence(entry, stopped, gap, leave),
@@ -173,8 +209,7 @@ class Events:
                     "latest_before": int(self.t[first - 1]) if first > a else None,
                     "earliest_after": (int(self.t[last]) if leave else int(self.t[last + 1])) if leave or last < b else None,
                     "in_case": name in self.places.from_case, "messages": count,
-                    "first_message": self.message(first), "last_message": self.message(last),
-                    "first_row": first, "last_row": last, "g": g,
+                    "first_message": first_message, "last_message": last_message, "first_row": first, "last_row": last, "g": g,
                 }
             )  # fmt: skip
         self.visits = rows
@@ -191,30 +226,26 @@ class Events:
         same = self.of_track[1:] == self.of_track[:-1]
         last = np.flatnonzero(same & (np.diff(t) >= long))
         last = last[self.real[self.of_track[last]]] if len(last) else last
-        before = [
-            i
-            - int(np.searchsorted(t[self.begin[self.of_track[i]] : i + 1], t[i] - 12 * HOUR_US))
-            - int(self.begin[self.of_track[i]])
-            + 1
-            for i in last
-        ]
-        self.tables["gaps"] = self._gap_table(last, last + 1, before)
-        self.gap_rows = last
+        self.tables["gaps"] = self._gap_table(last, last + 1, True)
         # silences that the archive's end leaves open are judged by the last stage, which knows that end
         ends = self.begin[1:][(self.data.number == 0)] - 1
         ends = ends[ends >= 0]
-        before = [
-            int(i)
-            - int(np.searchsorted(t[self.begin[self.of_track[i]] : i + 1], t[i] - 12 * HOUR_US))
-            - int(self.begin[self.of_track[i]])
-            + 1
-            for i in ends
-        ]
-        self.tables["ends"] = self._gap_table(ends, ends, before)
+        self.tables["ends"] = self._gap_table(ends, ends, False)
 
-    def _gap_table(self, last: np.ndarray, after: np.ndarray, before: list[Any]) -> pa.Table:
+    def _gap_table(self, last: np.ndarray, after: np.ndarray, closed: bool) -> pa.Table:
+        t = self.t
+        before = [
+            i - b - int(np.searchsorted(t[b : i + 1], t[i] - 12 * HOUR_US)) + 1
+            for i, b in zip(last.tolist(), self.begin[self.of_track[last]].tolist(), strict=True)
+        ]
         lat, lon = self.at(last)
         end_lat, end_lon = self.at(after)
+        # silences left open at the end are asked of the land only where they are long enough already in this bucket
+        ask = np.full(len(last), closed)
+        if not closed and len(last):
+            ask = t[last] <= t[last].max() - int(self.s.gap_h * HOUR_US)
+        coast_nm = np.full(len(last), NOT_ASKED)
+        coast_nm[ask] = coast.distance_nm(lat[ask], lon[ask])
         g = self.of_track[last]
         return pa.table(
             {
@@ -226,8 +257,9 @@ class Events:
                 "end_lat": pa.array(end_lat, pa.float64()), "end_lon": pa.array(end_lon, pa.float64()),
                 "in_port": pa.array(self.in_port[last]),
                 "messages_before": pa.array(before, pa.int32()),
-                "first_message": pa.array([self.message(int(i)) for i in last], pa.string()),
-                "last_message": pa.array([self.message(int(i)) for i in after], pa.string()),
+                "coast_nm": pa.array(coast_nm),
+                "first_message": pa.array(self.messages(last), pa.string()),
+                "last_message": pa.array(self.messages(after), pa.string()),
             }
         )  # fmt: skip
 
@@ -260,7 +292,7 @@ class Events:
                         "from_visit": left["visit_id"] if left else None,
                         "to_visit": reached["visit_id"] if reached else None,
                         "departed": int(t[i]), "arrived": int(t[j]), "hours": (int(t[j]) - int(t[i])) / HOUR_US,
-                        "distance_nm": float(self.way[j + 1] - self.way[i + 1]) / NAUTICAL_MILE_M,
+                        "distance_nm": float(np.sum(self.step[i + 1 : j + 1], dtype=np.float64)) / NAUTICAL_MILE_M,
                         "gaps": len(quiet), "gap_hours": float(quiet.sum()) / HOUR_US,
                     }
                 )  # fmt: skip
@@ -269,26 +301,38 @@ class Events:
     def _loitering(self) -> None:
         s = self.s
         found = walk.loiterings(
-            self.t, self.pos.lat, self.pos.lon, self.step, self.speed, self.in_port, self.begin, s.loiter_kn,
+            self.t, self.lat, self.lon, self.step, self.speed, self.in_port, self.begin, s.loiter_kn,
             int(s.loiter_h * HOUR_US), int(s.loiter_blip_s * 1e6), int(s.gap_h * HOUR_US),
         )  # fmt: skip
         found = found[self.real[found[:, 0]]] if len(found) else found
         g, first, last = found[:, 0], found[:, 1], found[:, 2]
         took = (self.t[last] - self.t[first]) / 1e6
         lat, lon = self.at((first + last) // 2)
-        names = [self.vessel(int(k)) for k in g]
-        start = self.t[first]
+        names = [self.vessel(k) for k in g.tolist()]
+        start, hours = self.t[first], took / 3600
+        messages = last - first + 1
+        near = coast.distance_nm(lat, lon)
+        # NaN (land not known) is never beyond the rule, and `gfw_rule` then null
+        offshore = near >= s.loiter_coast_nm
+        sure = 1 + (hours >= 4) + offshore.astype(np.int32) + (messages >= 4 * hours)
         self.tables["loitering"] = pa.table(
             {
-                "loiter_id": pa.array([content_hash("loiter", n, int(self.data.number[k]), int(a)) for n, k, a in zip(names, g, start, strict=True)], pa.string()),
+                "loiter_id": pa.array(
+                    [
+                        content_hash("loiter", n, k, a)
+                        for n, k, a in zip(names, self.data.number[g].tolist(), start.tolist(), strict=True)
+                    ],
+                    pa.string(),
+                ),
                 "vessel_id": pa.array(names, pa.string()), "track": pa.array(self.data.number[g], pa.int32()),
-                "start": pa.array(start), "end": pa.array(self.t[last]), "hours": pa.array(took / 3600),
+                "start": pa.array(start).cast(TIME), "end": pa.array(self.t[last]).cast(TIME), "hours": pa.array(hours),
                 "lat": pa.array(lat, pa.float64()), "lon": pa.array(lon, pa.float64()),
                 "mean_kn": pa.array(found[:, 3] / np.maximum(took, 1) / KNOT_MS),
                 "distance_nm": pa.array(found[:, 3] / NAUTICAL_MILE_M),
-                "messages": pa.array(last - first + 1, pa.int32()),
-                "first_message": pa.array([self.message(int(i)) for i in first], pa.string()),
-                "last_message": pa.array([self.message(int(i)) for i in last], pa.string()),
+                "coast_nm": pa.array(near, mask=~np.isfinite(near)), "gfw_rule": pa.array(offshore, mask=np.isnan(near)),
+                "confidence": pa.array(sure, pa.int32()), "messages": pa.array(messages, pa.int32()),
+                "first_message": pa.array(self.messages(first), pa.string()),
+                "last_message": pa.array(self.messages(last), pa.string()),
             }
         )  # fmt: skip
 
@@ -311,10 +355,10 @@ class Events:
 
         self._impossible(row)
         for g, first, last in walk.stales(
-            t, self.pos.lat, self.pos.lon, self.pos.sog, self.begin, s.stale_kn, int(s.stale_h * HOUR_US)
+            t, self.lat, self.lon, self.data.sog, self.begin, s.stale_kn, int(s.stale_h * HOUR_US)
         ):
             row(int(g), "stale", int(first), int(last), None, 3 if last - first > 10 else 2)
-        found, shape = walk.circles(t, self.pos.lat, self.pos.lon, self.pos.cog, self.step, self.speed, self.begin)
+        found, shape = walk.circles(t, self.lat, self.lon, self.data.cog, self.step, self.speed, self.begin)
         for (g, first, last), (radius, spread, lat, lon) in zip(found, shape, strict=True):
             row(
                 int(g),
@@ -379,25 +423,26 @@ class Events:
     def _shared(self) -> None:
         """What the last stage needs of all vessels: reception, slow points, long stays."""
         s = self.s
-        key, _ = walk.heard(self.t, self.pos.lat, self.pos.lon, self.begin, RECEPTION_US)
+        key, _ = walk.heard(self.t, self.lat, self.lon, self.begin, RECEPTION_US)
         unique, ships = _tally(key)
         self.tables["heard"] = pa.table({"key": unique, "ships": ships})
         slot, g, lat, lon = walk.slow_points(
-            self.t, self.pos.lat, self.pos.lon, self.step, self.in_port, self.begin, s.slot_s * 1_000_000,
-            s.encounter_kn, int(s.interpolate_h * HOUR_US),
+            self.t, self.lat, self.lon, self.step, self.in_port, self.begin, self.real, s.slot_s * 1_000_000,
+            s.encounter_kn, int(s.interpolate_h * HOUR_US), self.job.pairs,
         )  # fmt: skip
-        keep = self.real[g]
-        slot, g, lat, lon = slot[keep], g[keep], lat[keep], lon[keep]
-        order = np.argsort(slot, kind="stable")
-        slot, g = slot[order], g[order]
-        self.tables["slow"] = pa.table(
+        # tracks are numbered among those that were slow at all
+        used, dense = np.unique(g, return_inverse=True)
+        self.slow = [slot, dense.astype(np.int32), lat, lon]
+        self.tables["slow_tracks"] = pa.table(
             {
-                "slot": slot, "vessel": self.data.vessels[self.data.owner[g]], "track": self.data.number[g].astype(np.int32),
-                "lat": lat[order], "lon": lon[order],
+                "vessel": self.data.vessels[self.data.owner[used]], "track": self.data.number[used].astype(np.int32),
+                "vessel_id": pa.array([self.vessel(k) for k in used.tolist()], pa.string()),
             }
         )  # fmt: skip
+        day, many = np.unique(slot // (86_400 // s.slot_s), return_counts=True)
+        self.tables["slow_days"] = pa.table({"day": day.astype(np.int64), "points": many.astype(np.int64)})
         found, mean = walk.stays(
-            self.t, self.pos.lat, self.pos.lon, self.begin, 500.0, int(s.anchorage_stay_h * HOUR_US), int(24 * HOUR_US)
+            self.t, self.lat, self.lon, self.begin, 500.0, int(s.anchorage_stay_h * HOUR_US), int(24 * HOUR_US)
         )
         self.tables["stays"] = pa.table(
             {"vessel": self.data.vessels[self.data.owner[found[:, 0]]], "lat": mean[:, 0], "lon": mean[:, 1]}
@@ -463,16 +508,12 @@ def table(rows: list[dict[str, Any]], types: dict[str, pa.DataType]) -> pa.Table
     return pa.table({name: pa.array([row.get(name) for row in rows], type=kind) for name, kind in types.items()})
 
 
-def walk_bucket(job: Walk) -> dict[str, str]:
-    """Clean and walk one bucket; names of the files of its tables."""
-    folder = Path(job.out)
-    names = ("visits", "voyages", "gaps", "ends", "loitering", "spoofing", "heard", "slow", "stays", "identities",
-             "changes", "draughts", "hulls", "counts")  # fmt: skip
-    paths = {name: str(folder / f"{name}.arrow") for name in names}
-    if (folder / "done").exists():
-        return paths
-    folder.mkdir(parents=True, exist_ok=True)
-    statics = load_statics(job.folder, list(job.segments), job.bucket).collapse()
+def walk_bucket(job: Walk) -> str:
+    """Clean and walk one bucket; name of the file of its tables."""
+    work = folder(job.folder)
+    if work.exists(job.out):
+        return job.out
+    statics = statics_of(work, job.parts).collapse()
     idents: dict[int, str] = {}
     who: dict[str, list[dict[str, Any]]] = {"identities": [], "changes": [], "draughts": [], "hulls": []}
     for vessel, group in identity.messages(statics):
@@ -496,29 +537,40 @@ def walk_bucket(job: Walk) -> dict[str, str]:
         made[name] = table(who[name], types)
     counted = [{"archive": a, "reason": r, "count": c} for (a, r), c in sorted(data.counts.items())]
     made["counts"] = table(counted, COUNT_TYPES)
-    for name, path in paths.items():
-        write_table(made[name], Path(path))
     if job.positions:
         _write_positions(events, Path(job.positions))
-    (folder / "done").touch()
-    return paths
+    # the tables mark the bucket as done: they come last
+    work.write(f"{job.out}.slow", [np.ascontiguousarray(values).data for values in events.slow])
+    write_tables(made, work, job.out)
+    return job.out
 
 
-def write_table(made: pa.Table, path: Path) -> None:
-    """One Arrow file, whole or not at all."""
-    import os
-    import secrets
+def write_tables(made: dict[str, pa.Table], work: Folder, name: str) -> None:
+    """All tables of a bucket in one file: Arrow streams one after the other, then where each stands."""
+    parts: list[Any] = []
+    where: dict[str, tuple[int, int]] = {}
+    at = 0
+    for key, table_ in made.items():
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table_.schema) as writer:
+            writer.write_table(table_)
+        raw = sink.getvalue()
+        where[key] = (at, raw.size)
+        parts.append(raw)
+        at += raw.size
+        if raw.size % 64:
+            parts.append(bytes(64 - raw.size % 64))
+            at += 64 - raw.size % 64
+    note = json.dumps(where).encode()
+    work.write(name, [*parts, note, len(note).to_bytes(8, "little")])
 
-    aside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    with pa.OSFile(str(aside), "wb") as sink, pa.ipc.new_file(sink, made.schema) as writer:
-        writer.write_table(made)
-    aside.replace(path)
 
-
-def read_table(path: str) -> pa.Table:
-    """A table written by `write_table`, read without copying."""
-    with pa.memory_map(path) as source:
-        return pa.ipc.open_file(source).read_all()
+def read_tables(work: Folder, name: str) -> dict[str, pa.Table]:
+    """The tables written by `write_tables`; they share one buffer."""
+    raw = pa.py_buffer(work.read(name))
+    size = int.from_bytes(raw[raw.size - 8 :].to_pybytes(), "little")
+    where = json.loads(raw[raw.size - 8 - size : raw.size - 8].to_pybytes())
+    return {key: pa.ipc.open_stream(raw.slice(at, length)).read_all() for key, (at, length) in where.items()}
 
 
 def _write_positions(events: Events, path: Path) -> None:
@@ -527,19 +579,28 @@ def _write_positions(events: Events, path: Path) -> None:
 
     from tumen.tables import ais as tables
 
-    pos, data = events.pos, events.data
+    data = events.data
+
+    def told(name: str) -> np.ndarray:
+        """A column that the walk does not need, from the parts."""
+        whole = np.concatenate(
+            [h[name] if name in h else np.full(len(h["t"]), -1, np.int32) for h in data.held] or [np.zeros(0, np.int32)]
+        )
+        return whole[data.row]
+
     lat, lon = events.at(slice(None))
     owner = data.owner[events.of_track]
     ids = pa.DictionaryArray.from_arrays(pa.array(owner, pa.int32()), pa.array(events.ids, pa.string()))
+    heading, status = told("heading"), told("status")
     made = tables.POSITIONS.build(
         {
             "vessel_id": ids.dictionary_decode(), "track": pa.array(data.number[events.of_track], pa.int32()),
-            "t": pa.array(pos.t).cast(TIME), "lat": pa.array(lat), "lon": pa.array(lon),
-            "sog_kn": pa.array(pos.sog, mask=np.isnan(pos.sog)).cast(pa.float64()),
-            "cog_deg": pa.array(pos.cog, mask=np.isnan(pos.cog)).cast(pa.float64()),
-            "heading_deg": pa.array(pos.heading, mask=pos.heading < 0).cast(pa.int32()),
-            "status": pa.array(pos.status, mask=pos.status < 0).cast(pa.int32()),
-            "message": pa.array([events.message(i) for i in range(len(pos))], pa.string()),
+            "t": pa.array(data.t).cast(TIME), "lat": pa.array(lat), "lon": pa.array(lon),
+            "sog_kn": pa.array(data.sog, mask=np.isnan(data.sog)).cast(pa.float64()),
+            "cog_deg": pa.array(data.cog, mask=np.isnan(data.cog)).cast(pa.float64()),
+            "heading_deg": pa.array(heading, mask=heading < 0).cast(pa.int32()),
+            "status": pa.array(status, mask=status < 0).cast(pa.int32()),
+            "message": pa.array(events.messages(np.arange(len(data.t))), pa.string()),
         }
     )  # fmt: skip
     pq.write_table(made, path, compression="zstd")

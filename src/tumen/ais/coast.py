@@ -64,6 +64,44 @@ def _wrapped(lon: np.ndarray) -> np.ndarray:
     return (np.asarray(lon, dtype=float) + 180.0) % 360.0 - 180.0
 
 
+# Whether a cell of a degree holds any land is looked at every 0.02 degree, about 2 km, and kept: most of the sea
+# needs no ring at all.
+_PROBES = 50
+_cells: dict[int, bool] = {}
+
+
+def _land_in(cells: np.ndarray) -> np.ndarray:
+    """True for cells of one degree (row * 360 + column) that hold land."""
+    fresh = [int(c) for c in np.unique(cells) if int(c) not in _cells]
+    step = (np.arange(_PROBES) + 0.5) / _PROBES
+    for some in (fresh[k : k + 64] for k in range(0, len(fresh), 64)):
+        row, column = np.divmod(np.array(some), 360)
+        lat = (row[:, None, None] - 90.0) + step[None, :, None] + np.zeros((1, 1, _PROBES))
+        lon = (column[:, None, None] - 180.0) + step[None, None, :] + np.zeros((1, _PROBES, 1))
+        land = on_land(lat.ravel(), lon.ravel()).reshape(len(some), -1).any(axis=1)  # type: ignore[union-attr]
+        _cells.update(zip(some, land.tolist(), strict=True))
+    return np.array([_cells[int(c)] for c in cells], dtype=bool)
+
+
+def _near_land(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """False where no cell of a degree within the farthest ring holds land."""
+    own = (
+        np.clip(np.floor(lat + 90), 0, 179).astype(np.int64) * 360
+        + np.floor(_wrapped(lon) + 180).astype(np.int64) % 360
+    )
+    cells, where = np.unique(own, return_inverse=True)
+    out = np.zeros(len(cells), dtype=bool)
+    # 100 nm are 1.67 degrees of latitude: two rows either way, and as many columns as that is wide there
+    for k, cell in enumerate(cells.tolist()):
+        row, column = divmod(cell, 360)
+        rows = np.arange(max(0, row - 2), min(179, row + 2) + 1)
+        edge = min(89.0, max(abs(rows[0] - 90), abs(rows[-1] - 89)))
+        wide = min(180, int(np.ceil(FAR_NM / 60 / max(0.01, np.cos(np.radians(edge))))))
+        columns = np.arange(column - wide, column + wide + 1) % 360
+        out[k] = _land_in((rows[:, None] * 360 + columns[None, :]).ravel()).any()
+    return out[where]
+
+
 def distance_nm(lat: np.ndarray, lon: np.ndarray, rings: tuple[float, ...] = RINGS_NM) -> np.ndarray:
     """Nautical miles to land (0 on land); infinite beyond the last ring, NaN without land data."""
     lat, lon = np.asarray(lat, dtype=float), np.asarray(lon, dtype=float)
@@ -74,6 +112,7 @@ def distance_nm(lat: np.ndarray, lon: np.ndarray, rings: tuple[float, ...] = RIN
         return np.full(len(lat), np.nan)
     out = np.where(land, 0.0, np.inf)
     open_ = np.flatnonzero(~land)
+    open_ = open_[_near_land(lat[open_], lon[open_])]
     angle = np.radians(np.arange(BEARINGS) * 360.0 / BEARINGS)
     inner = 0.0
     for ring in rings:

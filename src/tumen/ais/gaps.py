@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from tumen.ais import coast
-from tumen.ais.bucket import HOUR_US, RECEPTION_US, content_hash
-from tumen.ais.geo import KNOT_MS, NAUTICAL_MILE_M, distances_m
+from tumen.ais.bucket import HOUR_US, NOT_ASKED, RECEPTION_US, content_hash
+from tumen.ais.compiled import kernel
+from tumen.ais.geo import KNOT_MS, NAUTICAL_MILE_M, distance_m, distances_m
 from tumen.ais.places import Places
 from tumen.ais.settings import EventSettings
 
@@ -30,18 +31,22 @@ class Reception:
         self.key, where = np.unique(key, return_inverse=True)
         self.ships = np.bincount(where, weights=ships, minlength=len(self.key)).astype(np.int64)
 
-    def during(self, lat: float, lon: float, start: int, end: int) -> tuple[int, float]:
-        """Most ships heard in one slot of the gap, and the share of its slots in which any were."""
-        first, last = start // RECEPTION_US + 1, min(end, start + LOOK_US) // RECEPTION_US
-        if last <= first:
-            last = first + 1
-        cell = int((lat * 1e7 + 900_000_000) // 10_000_000) * 360 + int((lon * 1e7 + 1_800_000_000) // 10_000_000) % 360
-        wanted = np.arange(first, last) * 65536 + cell
-        at = np.minimum(np.searchsorted(self.key, wanted), max(0, len(self.key) - 1))
+    def during(
+        self, lat: np.ndarray, lon: np.ndarray, start: np.ndarray, end: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Most ships heard in one slot of each gap, and the share of its slots in which any were."""
+        first = start // RECEPTION_US + 1
+        last = np.maximum(np.minimum(end, start + LOOK_US) // RECEPTION_US, first + 1)
+        y, x = np.rint(lat * 1e7).astype(np.int64), np.rint(lon * 1e7).astype(np.int64)
+        cell = (y + 900_000_000) // 10_000_000 * 360 + (x + 1_800_000_000) // 10_000_000 % 360
         if not len(self.key):
-            return 0, 0.0
-        found = np.where(self.key[at] == wanted, self.ships[at], 0)
-        return int(found.max()), float(np.count_nonzero(found) / len(found))
+            return np.zeros(len(cell), np.int64), np.zeros(len(cell))
+        slots = first[:, None] + np.arange(LOOK_US // RECEPTION_US + 1)[None, :]
+        wanted = slots * 65536 + cell[:, None]
+        at = np.minimum(np.searchsorted(self.key, wanted), len(self.key) - 1)
+        inside = slots < last[:, None]
+        found = np.where((self.key[at] == wanted) & inside, self.ships[at], 0)
+        return found.max(axis=1), np.count_nonzero(found, axis=1) / np.count_nonzero(inside, axis=1)
 
 
 def judge(
@@ -63,10 +68,16 @@ def judge(
                     "last_message": row["first_message"],
                 }
             )
-    near = coast.distance_nm(np.array([r["lat"] for r in rows]), np.array([r["lon"] for r in rows]))
+    late = [r for r in rows if r["coast_nm"] == NOT_ASKED]
+    for row, nm in zip(
+        late, coast.distance_nm(np.array([r["lat"] for r in late]), np.array([r["lon"] for r in late])), strict=True
+    ):
+        row["coast_nm"] = float(nm)
+    lat, lon, start, end = (np.array([r[n] for r in rows]) for n in ("lat", "lon", "start", "end"))
+    ships, shares = reception.during(lat, lon, start, end) if rows else (np.zeros(0), np.zeros(0))
     out = []
-    for row, coast_nm in zip(rows, near.tolist(), strict=True):
-        heard, share = reception.during(row["lat"], row["lon"], row["start"], row["end"])
+    for row, heard, share in zip(rows, ships.tolist(), shares.tolist(), strict=True):
+        coast_nm = row["coast_nm"]
         hours = (row["end"] - row["start"]) / HOUR_US
         gap = {
             **row, "gap_id": content_hash("gap", row["vessel_id"], row["track"], row["start"]), "hours": hours,
@@ -135,6 +146,29 @@ def hidden_visits(gaps: list[dict[str, Any]], places: Places, settings: EventSet
     return out
 
 
+@kernel
+def _silent(
+    start: int, end: int, lat: float, lon: float, own: int, owner: np.ndarray, gaps: tuple, speed: float, least: float
+) -> tuple[int, int]:
+    """The gap whose ship had the least way to be there long enough (-1: none), and how many could have been."""
+    g_start, g_end, g_lat, g_lon, back_lat, back_lon = gaps
+    best = -1
+    way = np.inf
+    count = 0
+    for k in range(len(owner)):
+        if g_start[k] + least > end or g_end[k] - least < start or owner[k] == own:
+            continue
+        there = distance_m(lat, lon, g_lat[k], g_lon[k]) / speed * 1e6
+        back = 0.0 if back_lat[k] != back_lat[k] else distance_m(lat, lon, back_lat[k], back_lon[k]) / speed * 1e6
+        if min(g_end[k] - back, float(end)) - max(g_start[k] + there, float(start)) < least:
+            continue
+        count += 1
+        if there + back < way:
+            way = there + back
+            best = k
+    return best, count
+
+
 def rendezvous(
     loitering: list[dict[str, Any]], met: set[str], gaps: list[dict[str, Any]], settings: EventSettings
 ) -> list[dict[str, Any]]:
@@ -144,28 +178,23 @@ def rendezvous(
     position, stayed that long, and reached her next one at the assumed speed.
     """
     open_gaps = [g for g in gaps if g["kind"] != "in port"]
-    if open_gaps:
-        start, end = (np.array([g[n] for g in open_gaps], dtype=float) for n in ("start", "end"))
-        lat, lon = (np.array([g[n] for g in open_gaps]) for n in ("lat", "lon"))
-        back_lat = np.array([g["end_lat"] if g["closed"] else g["lat"] for g in open_gaps])
-        back_lon = np.array([g["end_lon"] if g["closed"] else g["lon"] for g in open_gaps])
-        closed = np.array([g["closed"] for g in open_gaps])
+    who = {g["vessel_id"]: k for k, g in enumerate(open_gaps)}
+    owner = np.array([who[g["vessel_id"]] for g in open_gaps], dtype=np.int64)
+    columns = (
+        np.array([g["start"] for g in open_gaps], dtype=np.int64), np.array([g["end"] for g in open_gaps], dtype=np.int64),
+        np.array([g["lat"] for g in open_gaps], dtype=float), np.array([g["lon"] for g in open_gaps], dtype=float),
+        np.array([g["end_lat"] if g["closed"] else np.nan for g in open_gaps], dtype=float),
+        np.array([g["end_lon"] if g["closed"] else np.nan for g in open_gaps], dtype=float),
+    )  # fmt: skip
     out = []
     for row in loitering:
         if row["hours"] < settings.rendezvous_h or row["loiter_id"] in met:
             continue
-        chosen: int | None = None
-        fits = np.zeros(0, dtype=np.int64)
-        if open_gaps:
-            speed = settings.hidden_kn * KNOT_MS
-            there = distances_m(row["lat"], row["lon"], lat, lon) / speed * 1e6
-            back = np.where(closed, distances_m(row["lat"], row["lon"], back_lat, back_lon) / speed * 1e6, 0.0)
-            stay = np.minimum(end - back, row["end"]) - np.maximum(start + there, row["start"])
-            fits = np.flatnonzero(stay >= settings.encounter_h * 3.6e9)
-            fits = np.array([k for k in fits if open_gaps[k]["vessel_id"] != row["vessel_id"]], dtype=np.int64)
-            if len(fits):
-                # the likeliest is the one that had least way to make
-                chosen = int(fits[np.argmin((there + back)[fits])])
+        best, fits = _silent(
+            row["start"], row["end"], row["lat"], row["lon"], who.get(row["vessel_id"], -1), owner, columns,
+            settings.hidden_kn * KNOT_MS, settings.encounter_h * 3.6e9,
+        )  # fmt: skip
+        chosen = None if best < 0 else best
         gap = open_gaps[chosen] if chosen is not None else None
         offshore = bool(row["gfw_rule"])
         sure = 1 + int(offshore) + int(gap is not None and gap["kind"] == "likely switched off")
@@ -176,7 +205,7 @@ def rendezvous(
                 "other_id": gap["vessel_id"] if gap else None, "other_track": gap["track"] if gap else None,
                 "start": row["start"], "end": row["end"], "hours": row["hours"], "lat": row["lat"], "lon": row["lon"],
                 "mean_m": None, "mean_kn": row["mean_kn"], "slots": None, "gap_id": gap["gap_id"] if gap else None,
-                "candidates": len(fits), "confidence": sure,
+                "candidates": fits, "confidence": sure,
             }
         )  # fmt: skip
     return out

@@ -24,18 +24,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tumen import engine
+from tumen.ais import anchorages, encounters, gaps, identity, places, shuffle
 from tumen.ais import archives as sources
-from tumen.ais import coast, encounters, gaps, identity, places, shuffle
-from tumen.ais.bucket import BUCKET_VERSION, Walk, content_hash, read_table, walk_bucket
+from tumen.ais.anchorages import Learned
+from tumen.ais.bucket import BUCKET_VERSION, Walk, content_hash, read_tables, walk_bucket
 from tumen.ais.columns import Mapping as ColumnMapping
 from tumen.ais.places import Places
 from tumen.ais.reasons import Drops
 from tumen.ais.settings import EventSettings
 from tumen.ais.streams import BLOCK_BYTES
+from tumen.ais.work import folder
 from tumen.tables import ais as tables
 from tumen.tables.schema import Table
 
-HOUR_US = 3_600_000_000
 # Beyond this the nearest port says nothing about an encounter.
 TOLD_PORT_M = 25_000.0
 Progress = Callable[[str, int, int], None]
@@ -60,10 +61,10 @@ def events(
     executor: Executor | None = None,
     mapping: ColumnMapping | Sequence[ColumnMapping] | None = None,
     case_places: pa.Table | None = None,
-    work: Path | None = None,
+    work: Path | str | None = None,
     positions: bool = False,
     latest_us: int | None = None,
-    bucket_bits: int = shuffle.BUCKET_BITS,
+    bucket_bits: int | None = None,
     block_bytes: int = BLOCK_BYTES,
     progress: Progress | None = None,
 ) -> dict[str, pa.Table]:
@@ -91,10 +92,10 @@ def run(
     executor: Executor | None = None,
     mapping: ColumnMapping | Sequence[ColumnMapping] | None = None,
     case_places: pa.Table | None = None,
-    work: Path | None = None,
+    work: Path | str | None = None,
     positions: bool = False,
     latest_us: int | None = None,
-    bucket_bits: int = shuffle.BUCKET_BITS,
+    bucket_bits: int | None = None,
     block_bytes: int = BLOCK_BYTES,
     progress: Progress | None = None,
     pairs: bool = True,
@@ -104,37 +105,56 @@ def run(
     runner = executor or engine.Serial()
     known = places.gather(gazetteer, case_places)
     tell = progress or (lambda stage, done, total: None)
-    with _workplace(work) as folder:
+    with _workplace(work) as address:
         planned = sources.plan(archives, mapping, block_bytes)
         latest = latest_us if latest_us is not None else sources.now_us()
-        segments = _ingest(planned, folder, latest, bucket_bits, block_bytes, runner, tell)
-        buckets = _walk(planned, segments, folder, out, rules, known, positions, bucket_bits, runner, tell)
-        made = _join(planned, segments, buckets, rules, known, runner, tell, pairs)
+        bits = _bits(bucket_bits, planned, address, work is not None)
+        segments = _ingest(planned, address, latest, bits, block_bytes, runner, tell)
+        stage = _Walking(planned, segments, address, out, rules, known, positions, bits, pairs, runner, tell)
+        buckets, learned = stage.run()
+        made = _join(planned, buckets, address, rules, known, learned, runner, tell, pairs)
     if out is not None:
         write(made, out)
     unreachable = sum(int(d.counts[sources.reasons.UNREADABLE]) for d in planned.drops)
     return Made(made, sum(d.faults for d in planned.drops), unreachable, sum(d.rows for d in planned.drops))
 
 
+# Half a million rows make a bucket of 20 MB, small against memory and large against the cost of a task.
+BUCKET_ROWS = 500_000
+
+
+def _bits(asked: int | None, planned: sources.Plan, address: str, kept: bool) -> int:
+    """Buckets as a power of two: as asked, else as the work folder already has, else by the size of the archives."""
+    work = folder(address)
+    if asked is None and work.exists("layout.json"):
+        return int(json.loads(work.read("layout.json"))["bucket_bits"])
+    rows = sum(task.weight for task in planned.tasks)
+    bits = asked if asked is not None else min(12, max(2, (rows // BUCKET_ROWS).bit_length()))
+    if kept and asked is None:
+        # a folder that is kept will grow by many a day
+        bits = max(6, bits)
+        work.write("layout.json", [json.dumps({"bucket_bits": bits}).encode()])
+    return bits
+
+
 @contextlib.contextmanager
-def _workplace(work: Path | None) -> Iterator[Path]:
+def _workplace(work: Path | str | None) -> Iterator[str]:
     if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
-        yield work.resolve()
+        address = str(work)
+        yield address if "://" in address else str(Path(address).resolve())
         return
     made = Path(tempfile.mkdtemp(prefix="tumen-ais-"))
     try:
-        yield made
+        yield str(made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
 def _ingest(
-    planned: sources.Plan, folder: Path, latest: int, bits: int, block_bytes: int, runner: Executor,
+    planned: sources.Plan, address: str, latest: int, bits: int, block_bytes: int, runner: Executor,
     tell: Progress,
 ) -> list[shuffle.Segment]:  # fmt: skip
-    (folder / "segments").mkdir(exist_ok=True)
-    jobs = [shuffle.Ingest(task, str(folder / "segments"), bits, latest, block_bytes) for task in planned.tasks]
+    jobs = [shuffle.Ingest(task, address, bits, latest, block_bytes) for task in planned.tasks]
     done = engine.run(runner, shuffle.ingest, jobs, lambda a, b: tell("reading", a, b))
     segments: list[shuffle.Segment] = []
     for one in done:
@@ -143,54 +163,94 @@ def _ingest(
     return segments
 
 
-def _walk(
-    planned: sources.Plan, segments: list[shuffle.Segment], folder: Path, out: Path | None, rules: EventSettings,
-    known: Places, positions: bool, bits: int, runner: Executor, tell: Progress,
-) -> list[dict[str, str]]:  # fmt: skip
-    raw = pickle.dumps(known)
-    mark = hashlib.sha256(raw).hexdigest()[:24]
-    places_file = folder / f"places-{mark}.pickle"
-    if not places_file.exists():
-        shuffle.write_aside(places_file, raw)
-    if positions and out is not None:
-        (out / "positions").mkdir(parents=True, exist_ok=True)
-    jobs = []
-    for bucket in range(1 << bits):
-        held = tuple(s for s in segments if s.rows[bucket] or s.identities[bucket])
-        if not held:
-            continue
-        archives = tuple(dict.fromkeys(s.archive for s in held))
-        target = str(out / "positions" / f"{bucket:05d}.parquet") if positions and out is not None else None
-        told = [BUCKET_VERSION, bucket, bits, [s.positions for s in held], rules.as_dict(), mark, target]
+@dataclass
+class _Walking:
+    """The second stage: every bucket once, and again where anchorages were learned within its reach."""
+
+    planned: sources.Plan
+    segments: list[shuffle.Segment]
+    address: str
+    out: Path | None
+    rules: EventSettings
+    known: Places
+    positions: bool
+    bits: int
+    pairs: bool
+    runner: Executor
+    tell: Progress
+
+    def run(self) -> tuple[list[dict[str, Any]], list[Learned]]:
+        """Tables by bucket (and under 'file' the name of its file), and the anchorages that are no known port."""
+        work = folder(self.address)
+        raw = pickle.dumps(self.known)
+        mark = hashlib.sha256(raw).hexdigest()[:24]
+        places_file = f"places-{mark}.pickle"
+        if not work.exists(places_file):
+            work.write(places_file, [raw])
+        if self.positions and self.out is not None:
+            (self.out / "positions").mkdir(parents=True, exist_ok=True)
+        parts: dict[int, list[shuffle.Part]] = {}
+        for segment in self.segments:
+            for bucket, part in enumerate(segment.parts()):
+                if part.rows or part.who_rows:
+                    parts.setdefault(bucket, []).append(part)
+        jobs = [self._job(bucket, tuple(parts[bucket]), places_file) for bucket in sorted(parts)]
+        made = self._go(jobs, "walking")
+        learned: list[Learned] = []
+        if self.rules.learn_anchorages:
+            learned = anchorages.learn(anchorages.stays(made), anchorages.ships(made), self.known, self.rules)
+        new = [a for a in learned if a.new]
+        near = [anchorages.within(new, bucket) for bucket in made]
+        again = [k for k, some in enumerate(near) if some]
+        if again:
+            later = [self._job(jobs[k].bucket, jobs[k].parts, places_file, near[k]) for k in again]
+            for k, tables_ in zip(again, self._go(later, "in learned anchorages"), strict=True):
+                made[k] = tables_
+                jobs[k] = later[again.index(k)]
+        for job, tables_ in zip(jobs, made, strict=True):
+            for row in tables_["counts"].to_pylist():
+                name = job.archives[row["archive"]]
+                self.planned.drops[self.planned.names.index(name)].add(row["reason"], row["count"])
+        return made, learned
+
+    def _job(
+        self, bucket: int, parts: tuple[shuffle.Part, ...], places_file: str,
+        learned: tuple[tuple[str, float, float], ...] = (),
+    ) -> Walk:  # fmt: skip
+        target = None
+        if self.positions and self.out is not None:
+            target = str(self.out.resolve() / "positions" / f"{bucket:05d}.parquet")
+        # only what its own parts, the rules and the places decide names a bucket's result
+        told = [
+            BUCKET_VERSION, bucket, self.bits, [p.name for p in parts], self.rules.as_dict(), places_file, target,
+            self.pairs, learned,
+        ]  # fmt: skip
         key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
-        # A place for the bucket: only what its own segments, the rules and the places decide names it.
-        jobs.append(
-            Walk(
-                bucket,
-                str(folder / "segments"),
-                held,
-                archives,
-                str(folder / "buckets" / key),
-                rules,
-                str(places_file),
-                target,
-            )
+        archives = tuple(dict.fromkeys(p.archive for p in parts))
+        return Walk(
+            bucket,
+            self.address,
+            parts,
+            archives,
+            f"buckets/{key}",
+            self.rules,
+            places_file,
+            target,
+            self.pairs,
+            learned,
         )
-    done = engine.run(runner, walk_bucket, jobs, lambda a, b: tell("walking", a, b))
-    for job, paths in zip(jobs, done, strict=True):
-        for row in read_table(paths["counts"]).to_pylist():
-            name = job.archives[row["archive"]]
-            planned.drops[planned.names.index(name)].add(row["reason"], row["count"])
-    return done
+
+    def _go(self, jobs: list[Walk], stage: str) -> list[dict[str, Any]]:
+        names = engine.run(self.runner, walk_bucket, jobs, lambda a, b: self.tell(stage, a, b))
+        return [{"file": name, **read_tables(folder(self.address), name)} for name in names]
 
 
 def _join(
-    planned: sources.Plan, segments: list[shuffle.Segment], buckets: list[dict[str, str]], rules: EventSettings,
-    known: Places, runner: Executor, tell: Progress, pairs: bool,
+    planned: sources.Plan, buckets: list[dict[str, Any]], address: str, rules: EventSettings,
+    known: Places, learned: list[Learned], runner: Executor, tell: Progress, pairs: bool,
 ) -> dict[str, pa.Table]:  # fmt: skip
     def whole(name: str) -> pa.Table:
-        parts = [read_table(paths[name]) for paths in buckets]
-        return pa.concat_tables(parts) if parts else pa.table({})
+        return pa.concat_tables([held[name] for held in buckets])
 
     made: dict[str, pa.Table] = {}
 
@@ -208,22 +268,19 @@ def _join(
     put(tables.IDENTITIES, whole("identities"), ("vessel_id", "first_seen"))
     put(tables.SPOOFING, whole("spoofing"), ("vessel_id", "track", "kind", "start"))
 
-    reception = gaps.Reception([read_table(p["heard"]) for p in buckets])
+    reception = gaps.Reception([held["heard"] for held in buckets])
     ends = whole("ends")
     archive_end = int(np.max(ends.column("end").to_numpy())) if ends.num_rows else 0
     silent = gaps.judge(whole("gaps"), ends, reception, rules, archive_end)
     put(tables.GAPS, silent, ("vessel_id", "track", "start"))
     put(tables.HIDDEN_VISITS, gaps.hidden_visits(silent, known, rules), ("gap_id", "needed_kn", "place"))
 
-    slow = _loitering(whole("loitering"), rules)
+    slow = whole("loitering")
     put(tables.LOITERING, slow, ("vessel_id", "track", "start"))
-    met = _encounters(buckets, rules, known, runner, tell) if pairs else []
-    ids = _ids(buckets)
-    for row in met:
-        row["vessel_id"] = ids.get(row["a"], identity.vessel_id(int(row["a"])))
-        row["other_id"] = ids.get(row["b"], identity.vessel_id(int(row["b"])))
-    alone = gaps.rendezvous(slow, _met(slow, met), silent, rules) if pairs else []
-    _place_in_ports(alone, known, rules)
+    ports = places.with_learned(known, [(a.port, a.lat, a.lon) for a in learned if a.new])
+    met = _encounters(buckets, address, rules, ports, runner, tell) if pairs else []
+    alone = gaps.rendezvous(_long(slow, rules), _met(slow, met), silent, rules) if pairs else []
+    _place_in_ports(alone, ports, rules)
     put(tables.ENCOUNTERS, _encounter_rows(met) + alone, ("start", "vessel_id", "track", "encounter_id"))
 
     put(tables.DRAUGHT_CHANGES, _with_visits(whole("draughts"), visits), ("vessel_id", "first_after"))
@@ -233,7 +290,7 @@ def _join(
         whole("changes").to_pylist() + identity.reflagged(hulls),
         ("vessel_id", "first_after", "field"),
     )
-    put(tables.ANCHORAGES, _anchorages(whole("stays"), known, rules), ("anchorage",))
+    put(tables.ANCHORAGES, [a.row() for a in learned], ("anchorage",))
     made["drops"] = _drops(planned)
     return made
 
@@ -272,56 +329,42 @@ def _drops(planned: sources.Plan) -> pa.Table:
     return tables.DROPS.build([row for drops in merged.values() for row in drops.listing()])
 
 
-def _ids(buckets: list[dict[str, str]]) -> dict[int, str]:
-    """Names of vessels whose identifier is no number."""
-    out: dict[int, str] = {}
-    for paths in buckets:
-        held = read_table(paths["ends"])
-        for name in held.column("vessel_id").to_pylist():
-            if not name.isdigit():
-                from tumen.ais.records import named
-
-                out[named(name)] = name
-    return out
-
-
-def _loitering(raw: pa.Table, rules: EventSettings) -> list[dict[str, Any]]:
-    rows = raw.to_pylist()
-    near = coast.distance_nm(np.array([r["lat"] for r in rows]), np.array([r["lon"] for r in rows]))
-    for row, nm in zip(rows, near.tolist(), strict=True):
-        row["coast_nm"] = nm if np.isfinite(nm) else None
-        row["gfw_rule"] = None if np.isnan(nm) else bool(nm >= rules.loiter_coast_nm)
-        row["confidence"] = (
-            1 + int(row["hours"] >= 4) + int(bool(row["gfw_rule"])) + int(row["messages"] >= 4 * row["hours"])
-        )
-    return rows
+def _long(slow: pa.Table, rules: EventSettings) -> list[dict[str, Any]]:
+    """Loitering long enough for a rendezvous, times as microseconds."""
+    held = slow.filter(pc.greater_equal(slow.column("hours"), rules.rendezvous_h))
+    for name in ("start", "end"):
+        held = held.set_column(held.column_names.index(name), name, held.column(name).cast(pa.int64()))
+    return held.to_pylist()
 
 
 def _encounters(
-    buckets: list[dict[str, str]], rules: EventSettings, known: Places, runner: Executor, tell: Progress
+    buckets: list[dict[str, Any]], address: str, rules: EventSettings, known: Places, runner: Executor, tell: Progress
 ) -> list[dict[str, Any]]:
-    files = [paths["slow"] for paths in buckets]
-    days = encounters.days(files, rules.slot_s, rules.encounter_m, rules.encounter_h)
-    done = engine.run(runner, encounters.pair_day, days, lambda a, b: tell("pairing", a, b))
+    files = [f"{held['file']}.slow" for held in buckets]
+    held = pa.concat_tables([b["slow_tracks"] for b in buckets])
+    vessel, number = held.column("vessel").to_numpy(), held.column("track").to_numpy()
+    counts = [b["slow_tracks"].num_rows for b in buckets]
+    jobs = encounters.spans(
+        address, files, [b["slow_days"] for b in buckets], counts, rules.slot_s, rules.encounter_m, rules.encounter_h
+    )
+    done = engine.run(runner, encounters.pair_span, jobs, lambda a, b: tell("pairing", a, b))
     least = round(rules.encounter_h * 3600 / rules.slot_s)
+    runs, sums = encounters.join_spans(done, vessel, number, least)
+    names = held.column("vessel_id").to_pylist()
     rows = []
-    for run_ in encounters.join_days(done, least):
-        speed = encounters.mean_knots(run_, rules.slot_s)
+    for (a, b, first, last, slots), (metres, lat, lon, way) in zip(runs.tolist(), sums.tolist(), strict=True):
+        speed = encounters.mean_knots(way, last - first, rules.slot_s)
         if speed >= rules.encounter_kn:
             continue
-        row: dict[str, Any] = {
-            "a": run_["a"], "b": run_["b"], "track": int(run_["a_track"]), "other_track": int(run_["b_track"]),
-            "kind": "both", "start": int(run_["first"]) * rules.slot_s * 1_000_000,
-            "end": int(run_["last"]) * rules.slot_s * 1_000_000,
-            "hours": (run_["last"] - run_["first"]) * rules.slot_s / 3600,
-            "lat": run_["sum_lat"] / run_["slots"], "lon": run_["sum_lon"] / run_["slots"],
-            "mean_m": run_["sum_m"] / run_["slots"], "mean_kn": speed, "slots": int(run_["slots"]),
-            "gap_id": None, "candidates": None,
-        }  # fmt: skip
-        if row["a"] == row["b"]:
-            # two tracks of one number side by side are a clash of identity, not a meeting
-            continue
-        rows.append(row)
+        hours, mean_m = (last - first) * rules.slot_s / 3600, metres / slots
+        rows.append(
+            {
+                "vessel_id": names[a], "other_id": names[b], "track": int(number[a]), "other_track": int(number[b]),
+                "kind": "both", "start": first * rules.slot_s * 1_000_000, "end": last * rules.slot_s * 1_000_000,
+                "hours": hours, "lat": lat / slots, "lon": lon / slots, "mean_m": mean_m, "mean_kn": speed,
+                "slots": slots, "gap_id": None, "candidates": None,
+            }
+        )  # fmt: skip
     _place_in_ports(rows, known, rules)
     for row in rows:
         steady = row["slots"] >= 0.8 * (row["hours"] * 3600 / rules.slot_s + 1)
@@ -337,16 +380,20 @@ def _place_in_ports(rows: list[dict[str, Any]], known: Places, rules: EventSetti
         row["at_sea"] = metres > rules.encounter_port_m
 
 
-def _met(slow: list[dict[str, Any]], met: list[dict[str, Any]]) -> set[str]:
+def _met(slow: pa.Table, met: list[dict[str, Any]]) -> set[str]:
     """Loitering during which another ship was heard alongside."""
-    by_vessel: dict[str, list[dict[str, Any]]] = {}
+    by_vessel: dict[str, list[tuple[int, int]]] = {}
     for row in met:
-        by_vessel.setdefault(row["vessel_id"], []).append(row)
-        by_vessel.setdefault(row["other_id"], []).append(row)
+        by_vessel.setdefault(row["vessel_id"], []).append((row["start"], row["end"]))
+        by_vessel.setdefault(row["other_id"], []).append((row["start"], row["end"]))
+    if not by_vessel:
+        return set()
+    names, ids = slow.column("vessel_id").to_pylist(), slow.column("loiter_id").to_pylist()
+    starts, ends = (slow.column(n).cast(pa.int64()).to_pylist() for n in ("start", "end"))
     return {
-        row["loiter_id"]
-        for row in slow
-        if any(m["start"] <= row["end"] and m["end"] >= row["start"] for m in by_vessel.get(row["vessel_id"], ()))
+        loiter
+        for name, loiter, start, end in zip(names, ids, starts, ends, strict=True)
+        if any(a <= end and b >= start for a, b in by_vessel.get(name, ()))
     }
 
 
@@ -378,36 +425,6 @@ def _with_visits(raw: pa.Table, visits: pa.Table) -> list[dict[str, Any]]:
         best = max(inside, key=lambda v: v["start"], default=None)
         row["visit_id"], row["place"] = (best["visit_id"], best["place"]) if best else (None, None)
     return rows
-
-
-def _anchorages(stays: pa.Table, known: Places, rules: EventSettings) -> list[dict[str, Any]]:
-    """Cells of half a kilometre in which enough ships stayed."""
-    if not stays.num_rows:
-        return []
-    vessel, lat, lon = (stays.column(n).to_numpy() for n in ("vessel", "lat", "lon"))
-    size = 0.5 / 111.2
-    row = np.floor((lat + 90) / size).astype(np.int64)
-    wide = size / np.maximum(0.02, np.cos(np.radians((row + 0.5) * size - 90)))
-    column = np.floor((lon + 180) / wide).astype(np.int64)
-    cell, where = np.unique(row * 1_000_000 + column, return_inverse=True)
-    count = np.bincount(where)
-    ships = np.unique(np.stack([where, vessel]), axis=1)
-    distinct = np.bincount(ships[0], minlength=len(cell))
-    busy = np.flatnonzero(distinct >= rules.anchorage_vessels)
-    y, x = np.bincount(where, lat) / count, np.bincount(where, lon) / count
-    names, py, px = known.centres()
-    out = []
-    for k in busy:
-        far = places.distances_m(y[k], x[k], py, px) if names else np.array([np.inf])
-        best = int(np.argmin(far))
-        near = far[best] <= 10_000
-        out.append(
-            {
-                "anchorage": f"{cell[k]:x}", "lat": float(y[k]), "lon": float(x[k]), "vessels": int(distinct[k]),
-                "stays": int(count[k]), "place": names[best] if near else None, "place_m": float(far[best]) if near else None,
-            }
-        )  # fmt: skip
-    return out
 
 
 def write(made: dict[str, pa.Table], out: Path) -> None:

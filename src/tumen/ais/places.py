@@ -116,6 +116,13 @@ def _add(made: Places, more: Places) -> None:
     made.from_case |= more.from_case
 
 
+def with_learned(known: Places, learned: Iterable[tuple[str, float, float]]) -> Places:
+    """Known places with learned anchorages (port, lat, lon) added to their ports."""
+    made = Places(list(known.shapes), dict(known.port_of), set(known.from_case))
+    made.shapes += [Shape(name, lat, lon) for name, lat, lon in learned]
+    return made
+
+
 def from_table(table: pa.Table) -> Places:
     """The table `places` of a case; parts are followed up to the port that stands alone."""
     made = Places()

@@ -83,6 +83,9 @@ def _times(array: pa.Array, counts: np.ndarray, month_first: bool) -> np.ndarray
         array = array.dictionary_decode()
     if pa.types.is_timestamp(array.type):
         unit = {"s": 1_000_000, "ms": 1000, "us": 1, "ns": 0}[array.type.unit]
+        if unit == 1 and not array.null_count:
+            # the common case, read without copying
+            return array.view(pa.int64()).to_numpy()
         raw = pc.fill_null(array.cast(pa.int64()), -(2**62)).to_numpy(zero_copy_only=False)
         value = raw // 1000 if unit == 0 else raw * np.int64(unit)
         return np.where(raw == -(2**62), NO_TIME, value)
@@ -132,15 +135,24 @@ def named(text: str) -> int:
     return -(h >> 1) - 1
 
 
+@kernel
 def _angles(value: np.ndarray) -> np.ndarray:
     """Degrees as 1e-7 degree, NaN as null, clipped at 200 degrees for the check that follows."""
-    whole = np.rint(np.clip(np.nan_to_num(value), -200, 200) * 1e7).astype(np.int32)
-    return np.where(np.isnan(value), NO_ANGLE, whole).astype(np.int32)
+    out = np.empty(len(value), dtype=np.int32)
+    for i in range(len(value)):
+        v = value[i]
+        out[i] = NO_ANGLE if v != v else np.int32(round(min(max(v, -200.0), 200.0) * 1e7))
+    return out
 
 
-def _between(value: np.ndarray, top: float) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.where((value >= 0) & (value < top), value, np.nan).astype(np.float32)
+@kernel
+def _between(value: np.ndarray, factor: float, top: float) -> np.ndarray:
+    """Values times a factor, null below 0 and from `top` on."""
+    out = np.empty(len(value), dtype=np.float32)
+    for i in range(len(value)):
+        v = value[i] * factor
+        out[i] = np.float32(v) if 0.0 <= v < top else np.float32(np.nan)
+    return out
 
 
 def _codes(array: pa.Array, words: dict[int, int]) -> np.ndarray:
@@ -182,7 +194,8 @@ def from_batch(batch: pa.RecordBatch | pa.Table, roles: dict[str, str], mapping:
         array = batch.column(roles[role])
         return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
-    pos = Positions.nulls(n)
+    pos = Positions.empty(n)
+    pos.at[:] = np.arange(n, dtype=np.uint32)
     pos.vessel, texts = _vessels(column("vessel"))
     pos.t = _times(column("time"), counts, mapping.month_first if mapping else False)
     if mapping and mapping.zone_hours:
@@ -192,18 +205,19 @@ def from_batch(batch: pa.RecordBatch | pa.Table, roles: dict[str, str], mapping:
         pos.lat, pos.lon = _angles(y), _angles(x)
     else:
         pos.lat, pos.lon = _angles(_numbers(column("lat"), counts)), _angles(_numbers(column("lon"), counts))
-    if "sog" in roles:
-        pos.sog = _between(
-            _numbers(column("sog"), counts) * (SPEED_UNITS[mapping.speed_unit] if mapping else 1.0), 102.25
-        )
-    if "cog" in roles:
-        pos.cog = _between(_numbers(column("cog"), counts), 360.0)
+    for name, top in (("sog", 102.25), ("cog", 360.0)):
+        if name in roles:
+            factor = SPEED_UNITS[mapping.speed_unit] if mapping and name == "sog" else 1.0
+            setattr(pos, name, _between(_numbers(column(name), counts), factor, top))
+        else:
+            getattr(pos, name)[:] = np.nan
+    pos.heading[:], pos.status[:], pos.kind[:] = -1, -1, 0
     if "heading" in roles:
-        value = _between(_numbers(column("heading"), counts), 360.0)
+        value = _between(_numbers(column("heading"), counts), 1.0, 360.0)
         pos.heading = np.where(np.isnan(value), -1, np.nan_to_num(value)).astype(np.int16)
     if "status" in roles:
         value = _codes(column("status"), STATUS_WORDS)
-        pos.status = np.where(value > 15, -1, value).astype(np.int8)
+        pos.status = np.where((value < 0) | (value > 15), -1, value).astype(np.int8)
     if "message_type" in roles:
         value = _codes(column("message_type"), {})
         pos.kind = np.where((value < 1) | (value > 27), 0, value).astype(np.uint8)

@@ -22,7 +22,6 @@ TEXT_BYTES = NAME_BYTES + CALL_BYTES + DESTINATION_BYTES + IDENT_BYTES
 
 # `kind`: the AIS message type where it is known; else 0 (row of a table, a ship as far as told).
 KIND_TABLE = 0
-KINDS_NOT_VESSELS = (4, 9, 11, 17, 21)
 
 
 @dataclass
@@ -250,6 +249,30 @@ def _collapse(
             last[made] = t_last[i]
             made += 1
     return keep[:made], many[:made], first[:made], last[:made]
+
+
+@kernel
+def place_by_bucket(bucket: np.ndarray, start: np.ndarray, made: tuple, given: tuple) -> None:
+    """Write the columns of `given` into those of `made` in the order of the buckets, one pass; bucket -1 is left out."""
+    at = start[:-1].copy()
+    v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 = given
+    w0, w1, w2, w3, w4, w5, w6, w7, w8, w9 = made
+    for i in range(len(bucket)):
+        b = bucket[i]
+        if b < 0:
+            continue
+        k = at[b]
+        at[b] = k + 1
+        w0[k] = v0[i]
+        w1[k] = v1[i]
+        w2[k] = v2[i]
+        w3[k] = v3[i]
+        w4[k] = v4[i]
+        w5[k] = v5[i]
+        w6[k] = v6[i]
+        w7[k] = v7[i]
+        w8[k] = v8[i]
+        w9[k] = v9[i]
 
 
 def texts(cells: np.ndarray) -> pa.Array:

@@ -72,6 +72,8 @@ class EventSettings:
     # anchorages (GFW: 20 vessels that stayed 12 h within 0.5 km)
     anchorage_vessels: int = 20
     anchorage_stay_h: float = 12.0
+    # anchorages learned from all ships that no known port reaches are ports too, as with GFW
+    learn_anchorages: bool = True
 
     # an identity told only once, between two equal ones, is a transmission error
     identity_flicker: bool = True

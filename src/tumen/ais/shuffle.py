@@ -1,34 +1,39 @@
 """Rows sorted into vessel buckets on disk: what DuckDB or Spark call a shuffle, in one pass and bounded memory.
 
-A task reads its part of an archive and writes one segment file a block: Arrow batches in the order of
-the buckets, positions and identities apart. A bucket is later read from all segments that hold rows of
-it. A segment is named by what it was made of, so a new day adds its own files and touches no others.
+A task reads its part of an archive and writes one segment file a block: columns bucket by bucket, positions
+before identities. A bucket is later read from all segments that hold rows of it, one range of each file. A
+segment is named by what it was made of, so a new day adds its own files and touches no others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from tumen.ais import reasons
-from tumen.ais.archives import Task, blocks, usable
+from tumen.ais.archives import Task, blocks, sift
 from tumen.ais.geo import NO_ANGLE
 from tumen.ais.reasons import Drops
-from tumen.ais.rows import Positions, Statics
+from tumen.ais.rows import (
+    CALL_BYTES,
+    DESTINATION_BYTES,
+    IDENT_BYTES,
+    NAME_BYTES,
+    Positions,
+    Statics,
+    place_by_bucket,
+)
 from tumen.ais.tracks import bucket_order
+from tumen.ais.work import Folder, folder
 
 # Changes whenever segments made before must not be read again.
-SEGMENT_VERSION = 1
-# 64 buckets keep a bucket of a billion rows under 16 million, about 1 GB in the walk.
-BUCKET_BITS = 6
+SEGMENT_VERSION = 2
+# Rows that are looked at for columns in each other's place.
+SWAP_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,41 @@ class Ingest:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A block of rows on disk: file names, archive, offset of its first row, and rows in each bucket."""
+class Part:
+    """What one segment holds of one bucket, and where in its file."""
 
-    positions: str
-    statics: str
+    name: str
     archive: str
     base: int
+    columns: tuple[str, ...]
+    offset: int
+    rows: int
+    who_offset: int
+    who_rows: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A block of rows on disk: file name, archive, offset of its first row, columns, and rows in each bucket."""
+
+    name: str
+    archive: str
+    base: int
+    columns: list[str]
     rows: list[int]
     identities: list[int]
+
+    def parts(self) -> list[Part]:
+        """The segment bucket by bucket."""
+        wide = sum(POSITION_BYTES[n] for n in self.columns)
+        sizes, who = [_padded(n * wide) for n in self.rows], [_padded(n * _STATIC_WIDTH) for n in self.identities]
+        out, at, behind = [], 0, sum(sizes)
+        for k, rows in enumerate(self.rows):
+            out.append(
+                Part(self.name, self.archive, self.base, tuple(self.columns), at, rows, behind, self.identities[k])
+            )
+            at, behind = at + sizes[k], behind + who[k]
+        return out
 
 
 @dataclass
@@ -65,27 +96,26 @@ class Ingested:
 
 def ingest(job: Ingest) -> Ingested:
     """Read one task and write its segments; done before with the same input, it only reads the note of it."""
-    task = job.task
+    task, work = job.task, folder(job.folder)
     key = _key(job)
-    note = Path(job.folder) / f"{key}.json"
-    if note.exists():
-        return _read_note(note, task.archive)
+    note = f"segments/{key}.json"
+    if work.exists(note):
+        return _read_note(work.read(note), task.archive)
     drops = Drops(task.source.name)
     segments: list[Segment] = []
     for number, rows in enumerate(blocks(task, drops, job.block_bytes)):
         pos = rows.positions
-        swap = _swapped(pos)
+        swap = "" if task.kind == "nmea" else _swapped(pos)
         if swap:
             drops.add(reasons.SWAPPED, 0 if drops.counts[reasons.SWAPPED] else 1, swap)
             pos.lat, pos.lon = pos.lon, pos.lat
             _null_sentinels(pos)
-        pos = usable(pos, drops, job.latest_us)
+        bucket, start = sift(pos, drops, job.latest_us, task.earliest_us, job.bits)
         stat = rows.statics.collapse()
-        stem = f"{key}-{number:05d}"
-        counts = _write(pos, Path(job.folder) / f"{stem}.arrow", job.bits)
-        who = _write(stat, Path(job.folder) / f"{stem}.who.arrow", job.bits)
-        segments.append(Segment(f"{stem}.arrow", f"{stem}.who.arrow", task.source.name, rows.base, counts, who))
-    _write_note(note, segments, drops)
+        segments.append(
+            _write(pos, stat, bucket, start, job.bits, f"{key}-{number:05d}.rows", task.source.name, rows.base, work)
+        )
+    _write_note(work, note, segments, drops)
     return Ingested(task.archive, segments, drops)
 
 
@@ -93,18 +123,17 @@ def _key(job: Ingest) -> str:
     task = job.task
     told = [
         SEGMENT_VERSION, task.fingerprint, task.source.name, task.kind, task.start, task.end, repr(task.how), repr(task.mapping),
-        job.bits, job.block_bytes,
+        job.bits, job.block_bytes, task.earliest_us,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
 
 
 def _swapped(pos: Positions) -> str:
     """Does 'latitude' hold longitudes? Told by range, and by courses that only fit the other way round."""
-    ok = (pos.lat != NO_ANGLE) & (pos.lon != NO_ANGLE)
-    if pos.kind.any():
-        # message formats cannot swap them
-        return ""
-    lat, lon = np.abs(pos.lat[ok]), np.abs(pos.lon[ok])
+    # a fault of the whole table shows in any part of it
+    some = slice(None, None, max(1, len(pos) // SWAP_ROWS))
+    ok = (pos.lat[some] != NO_ANGLE) & (pos.lon[some] != NO_ANGLE)
+    lat, lon = np.abs(pos.lat[some][ok]), np.abs(pos.lon[some][ok])
     beyond = np.count_nonzero(
         (lat > 900_000_000) & (lat <= 1_800_000_000) & (lat != 910_000_000) & (lon <= 900_000_000)
     )
@@ -115,6 +144,7 @@ def _swapped(pos: Positions) -> str:
 
 def _swapped_by_course(pos: Positions) -> str:
     """Compare told courses with the way made good, as written and with the columns exchanged."""
+    pos = pos.take(slice(0, 4 * SWAP_ROWS))
     moving = np.flatnonzero(
         (pos.sog > 3) & (pos.sog < 60) & ~np.isnan(pos.cog) & (pos.lat != NO_ANGLE) & (pos.lon != NO_ANGLE)
     )[:20000]
@@ -144,81 +174,106 @@ def _null_sentinels(pos: Positions) -> None:
     pos.lat[none] = pos.lon[none] = NO_ANGLE
 
 
-def _write(rows: Positions | Statics, path: Path, bits: int) -> list[int]:
-    """One Arrow file of a batch a bucket, whole or not at all; rows in each bucket."""
-    order, start = bucket_order(rows.vessel, bits)
-    sorted_rows = rows.take(order)
-    columns = {name: _as_arrow(values) for name, values in sorted_rows.columns().items() if _worth(name, values)}
-    schema = pa.schema([pa.field(n, a.type) for n, a in columns.items()])
-    aside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    with pa.OSFile(str(aside), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for b in range(len(start) - 1):
-            size = start[b + 1] - start[b]
-            batch = pa.RecordBatch.from_arrays([a.slice(start[b], size) for a in columns.values()], schema=schema)
-            writer.write_batch(batch)
-    aside.replace(path)
-    return [int(v) for v in np.diff(start)]
+# Columns of a segment file, and of the identities behind them: within a bucket one column after the other, in
+# this order, so that each is aligned. Columns that hold nothing are not written.
+POSITION_BYTES = {
+    "vessel": 8,
+    "t": 8,
+    "lat": 4,
+    "lon": 4,
+    "sog": 4,
+    "cog": 4,
+    "at": 4,
+    "heading": 2,
+    "status": 1,
+    "kind": 1,
+}
+STATIC_BYTES = {
+    "vessel": 8, "t": 8, "t_last": 8, "count": 8, "imo": 8, "at": 8, "sides": 16, "draught": 4, "ship_type": 2, "kind": 1,
+    "name": NAME_BYTES, "call": CALL_BYTES, "destination": DESTINATION_BYTES, "ident": IDENT_BYTES,
+}  # fmt: skip
+_STATIC_WIDTH = sum(STATIC_BYTES.values())
+
+
+def _padded(size: int) -> int:
+    return -(-size // 8) * 8
+
+
+def _write(pos: Positions, stat: Statics, bucket: np.ndarray, start: np.ndarray, bits: int, name: str, archive: str,
+           base: int, work: Folder) -> Segment:  # fmt: skip
+    """One file of all buckets, positions then identities."""
+    made = Positions.empty(int(start[-1]))
+    place_by_bucket(bucket, start, tuple(made.columns().values()), tuple(pos.columns().values()))
+    columns = [n for n in POSITION_BYTES if _worth(n, getattr(made, n))]
+    rows = [int(v) for v in np.diff(start)]
+    parts: list[Any] = []
+    _lay(parts, made, columns, start)
+    order, who_start = bucket_order(stat.vessel, bits)
+    stat = stat.take(order)
+    stat.sides = np.ascontiguousarray(stat.sides)
+    _lay(parts, stat, list(STATIC_BYTES), who_start)
+    work.write(f"segments/{name}", parts)
+    return Segment(f"segments/{name}", archive, base, columns, rows, [int(v) for v in np.diff(who_start)])
+
+
+def _lay(parts: list[Any], rows: Positions | Statics, columns: list[str], start: np.ndarray) -> None:
+    """Bytes of each bucket's columns, one bucket after the other, each from a multiple of eight on."""
+    held = [np.ascontiguousarray(getattr(rows, n)) for n in columns]
+    for b in range(len(start) - 1):
+        i, j = int(start[b]), int(start[b + 1])
+        if i == j:
+            continue
+        size = 0
+        for values in held:
+            piece = values[i:j]
+            parts.append(piece.data)
+            size += piece.nbytes
+        if size % 8:
+            parts.append(bytes(8 - size % 8))
 
 
 def _worth(name: str, values: np.ndarray) -> bool:
     """Columns that hold nothing are not written."""
     if name in ("heading", "status"):
         return bool((values >= 0).any())
-    if name == "kind" and values.ndim == 1:
+    if name == "kind":
         return bool(values.any())
     return True
 
 
-def _as_arrow(values: np.ndarray) -> pa.Array:
-    if values.ndim == 1:
-        return pa.array(values)
-    flat = np.ascontiguousarray(values)
-    width = flat.shape[1] * flat.itemsize
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(flat), [None, pa.py_buffer(flat)])
+def positions_of(work: Folder, part: Part) -> dict[str, np.ndarray]:
+    """The columns of one bucket in one segment, read in one go."""
+    raw = work.read(part.name, part.offset, part.rows * sum(POSITION_BYTES[n] for n in part.columns))
+    out, at = {}, 0
+    for name in part.columns:
+        out[name] = np.frombuffer(raw, dtype=_DTYPES[name], count=part.rows, offset=at)
+        at += part.rows * POSITION_BYTES[name]
+    return out
 
 
-def load_positions(folder: str, segments: list[Segment], bucket: int) -> tuple[Positions, np.ndarray]:
-    """Positions of one bucket from all segments, in their order, and the segment of each row."""
-    sizes = [s.rows[bucket] for s in segments]
-    made = Positions.nulls(sum(sizes))
-    of = np.repeat(np.arange(len(segments), dtype=np.int32), sizes)
-    at = 0
-    for segment, size in zip(segments, sizes, strict=True):
-        if not size:
-            continue
-        with pa.memory_map(str(Path(folder) / segment.positions)) as source:
-            batch = pa.ipc.open_file(source).get_batch(bucket)
-            for name in batch.schema.names:
-                getattr(made, name)[at : at + size] = batch.column(name).to_numpy(zero_copy_only=False)
-        at += size
-    return made, of
+_DTYPES = {n: v.dtype for n, v in Positions.empty(0).columns().items()}
 
 
-def load_statics(folder: str, segments: list[Segment], bucket: int) -> Statics:
+def statics_of(work: Folder, parts: tuple[Part, ...]) -> Statics:
     """Identity messages of one bucket from all segments, in their order."""
-    parts = []
-    for segment in segments:
-        size = segment.identities[bucket]
-        if not size:
+    held = []
+    for part in parts:
+        if not part.who_rows:
             continue
-        with pa.memory_map(str(Path(folder) / segment.statics)) as source:
-            batch = pa.ipc.open_file(source).get_batch(bucket)
-            made = Statics.empty(size)
-            for name in batch.schema.names:
-                target = getattr(made, name)
-                column = batch.column(name)
-                if target.ndim == 1:
-                    target[:] = column.to_numpy(zero_copy_only=False)
-                else:
-                    width = column.type.byte_width
-                    raw = np.frombuffer(column.buffers()[1], dtype=np.uint8)
-                    raw = raw[column.offset * width : (column.offset + size) * width]
-                    target[:] = raw.reshape(size, width).view(target.dtype)
-            parts.append(made)
-    return Statics.join(parts)
+        raw = work.read(part.name, part.who_offset, part.who_rows * _STATIC_WIDTH)
+        made = Statics.empty(0)
+        at = 0
+        for name, width in STATIC_BYTES.items():
+            like = getattr(made, name)
+            cells = width // like.itemsize
+            values = np.frombuffer(raw, dtype=like.dtype, count=part.who_rows * cells, offset=at)
+            setattr(made, name, values.reshape(part.who_rows, cells) if like.ndim == 2 else values)
+            at += part.who_rows * width
+        held.append(made)
+    return Statics.join(held)
 
 
-def _write_note(path: Path, segments: list[Segment], drops: Drops) -> None:
+def _write_note(work: Folder, name: str, segments: list[Segment], drops: Drops) -> None:
     note: dict[str, Any] = {
         "segments": [asdict(s) for s in segments],
         "counts": drops.counts.tolist(),
@@ -227,20 +282,13 @@ def _write_note(path: Path, segments: list[Segment], drops: Drops) -> None:
         "lines": drops.lines,
         "rows": drops.rows,
     }
-    write_aside(path, json.dumps(note).encode())
+    work.write(name, [json.dumps(note).encode()])
 
 
-def _read_note(path: Path, archive: int) -> Ingested:
-    note = json.loads(path.read_text())
+def _read_note(raw: bytes, archive: int) -> Ingested:
+    note = json.loads(raw)
     segments = [Segment(**s) for s in note["segments"]]
     drops = Drops("", np.array(note["counts"]), np.array(note["first_line"]))
     drops.note = {int(k): v for k, v in note["note"].items()}
     drops.lines, drops.rows = note["lines"], note["rows"]
     return Ingested(archive, segments, drops)
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    aside.write_bytes(data)
-    aside.replace(path)

@@ -12,12 +12,20 @@ import math
 
 import numpy as np
 
-from tumen.ais.compiled import kernel
+from tumen.ais.compiled import inlined, kernel
 from tumen.ais.geo import KNOT_MS, M_PER_DEGREE, distance_m
 
 OPEN_TRACKS = 16
 HOUR_US = 3_600_000_000
 KEEP, DOUBLE, INSTANT = 0, 1, 2
+
+
+@inlined
+def bucket_of(vessel: int, bits: int) -> int:
+    """Bucket of a vessel: the first bits of a multiplicative hash."""
+    if bits == 0:
+        return 0
+    return np.int64((np.uint64(vessel) * np.uint64(11400714819323198485)) >> np.uint64(64 - bits))  # type: ignore[return-value]
 
 
 @kernel
@@ -28,11 +36,7 @@ def bucket_order(vessel: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]
     start = np.zeros(buckets + 1, dtype=np.int64)
     of = np.empty(n, dtype=np.int32)
     for i in range(n):
-        b = (
-            np.int64((np.uint64(vessel[i]) * np.uint64(11400714819323198485)) >> np.uint64(64 - bits))
-            if bits > 0
-            else 0
-        )
+        b = bucket_of(vessel[i], bits)
         of[i] = b
         start[b + 1] += 1
     for b in range(buckets):
@@ -46,8 +50,8 @@ def bucket_order(vessel: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]
 
 
 @kernel
-def vessel_order(vessel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows grouped by vessel (ascending), in their given order within each: order, starts, vessels."""
+def vessel_order(vessel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows grouped by vessel (ascending), in their given order within each: order, its inverse, starts, vessels."""
     n = len(vessel)
     size = 64
     while size < 4096 or size < n // 8:
@@ -56,7 +60,7 @@ def vessel_order(vessel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
         keys = np.zeros(size, dtype=np.int64)
         slot = np.full(size, -1, dtype=np.int64)
         ids = np.empty(size, dtype=np.int64)
-        of = np.empty(n, dtype=np.int64)
+        of = np.empty(n, dtype=np.int32)
         m = 0
         full = False
         for i in range(n):
@@ -86,12 +90,58 @@ def vessel_order(vessel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     for k in range(m):
         start[k + 1] += start[k]
     place_of = start[:-1].copy()
-    order = np.empty(n, dtype=np.int64)
+    order = np.empty(n, dtype=np.int32)
+    to = np.empty(n, dtype=np.int32)
     for i in range(n):
         k = where[of[i]]
         order[place_of[k]] = i
+        to[i] = place_of[k]
         place_of[k] += 1
-    return order, start, ids[rank]
+    return order, to, start, ids[rank]
+
+
+@kernel
+def put_rows(
+    to: np.ndarray, a: int, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray,
+    t2: np.ndarray, lat2: np.ndarray, lon2: np.ndarray, sog2: np.ndarray, cog2: np.ndarray,
+) -> None:  # fmt: skip
+    """Write the columns of one segment, whose first row has number a, to their places."""
+    for i in range(len(t)):
+        k = to[a + i]
+        t2[k] = t[i]
+        lat2[k] = lat[i]
+        lon2[k] = lon[i]
+        sog2[k] = sog[i]
+        cog2[k] = cog[i]
+
+
+@kernel
+def take_rows(
+    order: np.ndarray,
+    t: np.ndarray,
+    lat: np.ndarray,
+    lon: np.ndarray,
+    sog: np.ndarray,
+    cog: np.ndarray,
+    row: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The columns in another order."""
+    n = len(order)
+    t2 = np.empty(n, dtype=np.int64)
+    lat2 = np.empty(n, dtype=np.int32)
+    lon2 = np.empty(n, dtype=np.int32)
+    sog2 = np.empty(n, dtype=np.float32)
+    cog2 = np.empty(n, dtype=np.float32)
+    row2 = np.empty(n, dtype=np.int32)
+    for k in range(n):
+        i = order[k]
+        t2[k] = t[i]
+        lat2[k] = lat[i]
+        lon2[k] = lon[i]
+        sog2[k] = sog[i]
+        cog2[k] = cog[i]
+        row2[k] = row[i]
+    return t2, lat2, lon2, sog2, cog2, row2
 
 
 @kernel

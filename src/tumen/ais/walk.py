@@ -353,16 +353,19 @@ def circles(
 @kernel
 def slow_points(
     t: np.ndarray, lat: np.ndarray, lon: np.ndarray, step: np.ndarray, in_port: np.ndarray, begin: np.ndarray,
-    slot_us: int, below_kn: float, apart_us: int,
+    real: np.ndarray, slot_us: int, below_kn: float, apart_us: int, wanted: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Positions at whole slots of time of every track that is out of port and slow: slot, track, lat, lon (1e-7)."""
-    room = 4096
+    """Positions at whole slots of time of every real track that is out of port and slow: slot, track, lat, lon
+    (1e-7), in the order of slots and within each of tracks."""
+    room = 4096 if wanted else 0
     slot = np.empty(room, dtype=np.int32)
     owner = np.empty(room, dtype=np.int32)
     y = np.empty(room, dtype=np.int32)
     x = np.empty(room, dtype=np.int32)
     m = 0
     for g in range(len(begin) - 1):
+        if not real[g] or not wanted:
+            continue
         for i in range(begin[g] + 1, begin[g + 1]):
             dt = t[i] - t[i - 1]
             if dt <= 0 or dt > apart_us or (in_port[i] and in_port[i - 1]):
@@ -397,7 +400,34 @@ def slow_points(
                 y[m] = lat[i - 1] + np.int64(round(f * (lat[i] - lat[i - 1])))
                 x[m] = lon[i - 1] + np.int64(round(f * dx))
                 m += 1
-    return slot[:m], owner[:m], y[:m], x[:m]
+    # order by slot: counted where the slots span no more than some times the points, else sorted
+    if m == 0:
+        return slot[:0], owner[:0], y[:0], x[:0]
+    low, high = slot[0], slot[0]
+    for k in range(m):
+        low = min(low, slot[k])
+        high = max(high, slot[k])
+    span = np.int64(high) - low + 1
+    if span > 8 * m + 1024:
+        order = np.argsort(slot[:m], kind="mergesort")
+        return slot[order], owner[order], y[order], x[order]
+    at = np.zeros(span + 1, dtype=np.int64)
+    for k in range(m):
+        at[slot[k] - low + 1] += 1
+    for k in range(span):
+        at[k + 1] += at[k]
+    slot2 = np.empty(m, dtype=np.int32)
+    owner2 = np.empty(m, dtype=np.int32)
+    y2 = np.empty(m, dtype=np.int32)
+    x2 = np.empty(m, dtype=np.int32)
+    for k in range(m):
+        p = at[slot[k] - low]
+        at[slot[k] - low] = p + 1
+        slot2[p] = slot[k]
+        owner2[p] = owner[k]
+        y2[p] = y[k]
+        x2[p] = x[k]
+    return slot2, owner2, y2, x2
 
 
 @kernel
