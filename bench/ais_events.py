@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from tumen import engine
-from tumen.ais.pipeline import run
+from tumen.ais.pipeline import PRELOAD, run
 from tumen.ais.places import Places, Shape
 
 # Twenty made-up ports, so that the port kernel has work to do.
@@ -53,7 +53,7 @@ def duckdb_seconds(path: Path, workers: int, folder: Path) -> tuple[float, float
 def tumen_seconds(path: Path, workers: int, folder: Path, pairs: bool) -> tuple[float, float, int]:
     """All events to Parquet tables; seconds of the clock and of processors, and positions read."""
     started, before = time.perf_counter(), processor_s()
-    with engine.executor(workers) as runner:
+    with engine.executor(workers, preload=PRELOAD) as runner:
         made = run([path], folder / "out", gazetteer=PORTS, executor=runner, pairs=pairs, latest_us=2**62)
     return time.perf_counter() - started, processor_s() - before, made.positions
 

@@ -70,9 +70,7 @@ class Pool(Executor):
         self._pool = self._fresh()
 
     def _fresh(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self.workers, mp_context=self._context, initializer=_settle_worker
-        )
+        return ProcessPoolExecutor(self.workers, mp_context=self._context, initializer=_settle_worker)
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
         """Give out one task; its future survives the death of the worker that holds it."""
@@ -149,9 +147,7 @@ def _keep_memory() -> None:
 
 
 @contextlib.contextmanager
-def executor(
-    workers: int | None = None, dask: str | None = None, preload: Sequence[str] = ()
-) -> Iterator[Executor]:
+def executor(workers: int | None = None, dask: str | None = None, preload: Sequence[str] = ()) -> Iterator[Executor]:
     """An executor for the length of a `with` block.
 
     `workers` None takes every core, 1 runs in this process; `dask` is the address of a Dask

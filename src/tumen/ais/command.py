@@ -70,7 +70,7 @@ def events_step(
     try:
         from tumen.ais.case import mappings
         from tumen.ais.columns import Mapping
-        from tumen.ais.pipeline import run
+        from tumen.ais.pipeline import PRELOAD, run
         from tumen.ais.places import PlaceError, gather
         from tumen.ais.settings import EventSettings
     except ImportError as error:
@@ -91,7 +91,7 @@ def events_step(
         return 2
     started = time.monotonic()
     try:
-        with engine.executor(workers, dask) as runner, _Bar(console, quiet) as bar:
+        with engine.executor(workers, dask, PRELOAD) as runner, _Bar(console, quiet) as bar:
             made = run(
                 archives, out, gazetteer=places, settings=rules, executor=runner, mapping=maps, work=work,
                 positions=positions, progress=bar.tell,

@@ -40,6 +40,8 @@ from tumen.tables.schema import Table
 # Beyond this the nearest port says nothing about an encounter.
 TOLD_PORT_M = 25_000.0
 Progress = Callable[[str, int, int], None]
+# For `engine.executor`: what a pool's workers share.
+PRELOAD = ("tumen.ais.ready",)
 
 
 @dataclass(frozen=True)

@@ -252,8 +252,11 @@ def _collapse(
 
 
 @kernel
-def place_by_bucket(bucket: np.ndarray, start: np.ndarray, made: tuple, given: tuple) -> None:
-    """Write the columns of `given` into those of `made` in the order of the buckets, one pass; bucket -1 is left out."""
+def place_by_bucket(bucket: np.ndarray, start: np.ndarray, made: tuple, given: tuple, all_ten: bool) -> None:
+    """Write the columns of `given` into those of `made` in the order of the buckets, one pass; bucket -1 is left out.
+
+    Heading, status and kind, which many archives do not have, only with `all_ten`.
+    """
     at = start[:-1].copy()
     v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 = given
     w0, w1, w2, w3, w4, w5, w6, w7, w8, w9 = made
@@ -269,10 +272,11 @@ def place_by_bucket(bucket: np.ndarray, start: np.ndarray, made: tuple, given: t
         w3[k] = v3[i]
         w4[k] = v4[i]
         w5[k] = v5[i]
-        w6[k] = v6[i]
-        w7[k] = v7[i]
-        w8[k] = v8[i]
         w9[k] = v9[i]
+        if all_ten:
+            w6[k] = v6[i]
+            w7[k] = v7[i]
+            w8[k] = v8[i]
 
 
 def texts(cells: np.ndarray) -> pa.Array:

@@ -195,6 +195,9 @@ STATIC_BYTES = {
 _STATIC_WIDTH = sum(STATIC_BYTES.values())
 
 
+_OPTIONAL = ("heading", "status", "kind")
+
+
 def _padded(size: int) -> int:
     return -(-size // 8) * 8
 
@@ -203,8 +206,9 @@ def _write(pos: Positions, stat: Statics, bucket: np.ndarray, start: np.ndarray,
            base: int, work: Folder) -> Segment:  # fmt: skip
     """One file of all buckets, positions then identities."""
     made = Positions.empty(int(start[-1]))
-    place_by_bucket(bucket, start, tuple(made.columns().values()), tuple(pos.columns().values()))
-    columns = [n for n in POSITION_BYTES if _worth(n, getattr(made, n))]
+    columns = [n for n in POSITION_BYTES if _worth(n, getattr(pos, n))]
+    more = len(columns) > len(POSITION_BYTES) - len(_OPTIONAL)
+    place_by_bucket(bucket, start, tuple(made.columns().values()), tuple(pos.columns().values()), more)
     rows = [int(v) for v in np.diff(start)]
     parts: list[Any] = []
     _lay(parts, made, columns, start)
@@ -234,11 +238,9 @@ def _lay(parts: list[Any], rows: Positions | Statics, columns: list[str], start:
 
 def _worth(name: str, values: np.ndarray) -> bool:
     """Columns that hold nothing are not written."""
-    if name in ("heading", "status"):
-        return bool((values >= 0).any())
-    if name == "kind":
-        return bool(values.any())
-    return True
+    if name not in _OPTIONAL:
+        return True
+    return bool(values.any()) if name == "kind" else bool((values >= 0).any())
 
 
 def positions_of(work: Folder, part: Part) -> dict[str, np.ndarray]:
