@@ -27,7 +27,7 @@ def tumen_rows_per_s(fleet: simulate.Fleet) -> float:
         t = fleet.t[order]
         lat, lon = (np.rint(v[order] * 1e7).astype(np.int32) for v in (fleet.lat, fleet.lon))
         sog, cog = (v[order].astype(np.float32) for v in (fleet.sog, fleet.cog))
-        track, fate, made = tracks.split(t, lat, lon, sog, cog, start, 50.0, 1000.0)
+        track, fate, made = tracks.split(t, lat, lon, sog, cog, start, 50.0, 1000.0, 30.0)
         keep, begin, _ = tracks.track_order(track, fate, start, made)
         t, lat, lon, sog = t[keep], lat[keep], lon[keep], sog[keep]
         _, speed = walk.steps(t, lat, lon, sog, begin)

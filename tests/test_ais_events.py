@@ -249,6 +249,7 @@ def test_split_restores_known_segments() -> None:
             np.array([0, len(when)]),
             50.0,
             1000.0,
+            30.0,
         )
         assert made[0] == n
         assert len(set(zip(track.tolist(), who.tolist(), strict=True))) == n

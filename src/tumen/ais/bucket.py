@@ -26,7 +26,7 @@ from tumen.ais.shuffle import Part, positions_of, statics_of
 from tumen.ais.work import Folder, folder
 
 # Changes whenever results made before must not be used again.
-BUCKET_VERSION = 2
+BUCKET_VERSION = 3
 HOUR_US = 3_600_000_000
 # Stands for a distance to land that the last stage has to ask for.
 NOT_ASKED = -1.0
@@ -111,7 +111,7 @@ def clean(job: Walk) -> Cleaned:
     if moved:
         t, lat, lon, sog, cog, row = tracks.take_rows(by_time, t, lat, lon, sog, cog, row)
     s = job.settings
-    track, fate, made = tracks.split(t, lat, lon, sog, cog, start, s.possible_kn, s.slack_m)
+    track, fate, made = tracks.split(t, lat, lon, sog, cog, start, s.possible_kn, s.slack_m, s.long_kn)
     for code, reason in ((tracks.DOUBLE, reasons.DUPLICATE), (tracks.INSTANT, reasons.SAME_INSTANT)):
         gone = row[fate == code]
         if not len(gone):

@@ -5,6 +5,9 @@ within reach of each other. A run that touches the edge of its days is kept what
 with the next days', so spans of days are independent tasks and memory is that of one span.
 """
 
+# mypy: disable-error-code="assignment"
+# Kernels mix Python and NumPy integers; numba, not mypy, gives them their types.
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -64,6 +64,8 @@ class EventSettings:
     # tracks: faster than any merchant ship (fast ferries make 45 kn)
     possible_kn: float = 50.0
     slack_m: float = 1000.0
+    # and over more than an hour: few ships run faster than 30 kn for long
+    long_kn: float = 30.0
     track_rows: int = 3
     # stale: the same position again and again under a speed that would have moved the ship
     stale_h: float = 0.5

@@ -1,9 +1,9 @@
 """From rows in archive order to clean tracks: sorted, doubles out, clashes of identity taken apart.
 
-One pass per vessel. A position joins the open track from which it could have been reached at
-`possible_kn`; where several could, the one whose dead reckoning lies nearest; where none could, a new
-track begins. Two hulls under one MMSI thus become two tracks, a teleport becomes a track of few rows.
-The idea of segments of possible motion is that of GFW's pipe-segment; the method and code are ours.
+One pass per vessel. A position joins the open track after which it is likeliest by dead reckoning, of those
+from which it could have been reached; where none could, a new track begins. Where a step is doubtful the track
+is followed as one ship and as two until one reading wins (multiple hypotheses, after Reid 1979, kept to two).
+Two hulls under one MMSI thus become two tracks, a teleport becomes a track of few rows. The idea of segments of possible motion is that of GFW's pipe-segment; the method and code are ours.
 """
 
 from __future__ import annotations
@@ -186,22 +186,167 @@ def time_order(t: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
     return order, moved
 
 
+# A place is foretold from told (else measured) speed and course over at most this; then it is only 'somewhere near'.
+FORETOLD_S = 3 * 3600.0
+# Spread of what comes true about what was foretold: 200 m, and 6 km for each hour (a turn, a change of speed).
+SPREAD_M, SPREAD_M_S = 200.0, 6000.0 / 3600.0
+# Two ships under one number are looked for within this of each other; it sets how much evidence a split needs.
+REGION_M = 300_000.0
+# From this many spreads off, a step makes one ask whether two ships hide in the track.
+DOUBTFUL = 0.7
+# and at least so far: what a late stamp of the receiver explains (a minute and a half at 40 kn) is no second ship
+DOUBTFUL_M = 2_000.0
+# And at this many it is another ship, or none.
+TOO_FAR = 12.0
+MARGIN = 1.0
+# A second ship must come back clearly better than the first goes on, or every turn in a gap would add up to one.
+SWITCH = 1.5
+DOUBT_US = 12 * HOUR_US
+
+
+@inlined
+def _reach_m(dt: float, possible_ms: float, long_ms: float, slack_m: float) -> float:
+    """Farthest that a ship can have come in so many seconds: a sprint of an hour, then at a merchant ship's best."""
+    return possible_ms * min(dt, 3600.0) + long_ms * max(0.0, dt - 3600.0) + slack_m
+
+
+@inlined
+def _off(
+    j: int, i: int, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray,
+    before: np.ndarray, d: float, dt: float,
+) -> float:  # fmt: skip
+    """Metres by which row i misses what row j foretold, and j what i tells of the time before; at most their distance."""
+    y0, x0, y, x = lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7
+    span = min(dt, FORETOLD_S)
+    ahead = -1.0
+    if sog[j] == sog[j] and (cog[j] == cog[j] or sog[j] < 0.5):
+        run = sog[j] * KNOT_MS * span / M_PER_DEGREE
+        c = math.radians(cog[j]) if cog[j] == cog[j] else 0.0
+        ahead = distance_m(y0 + run * math.cos(c), x0 + run * math.sin(c) / max(0.01, math.cos(math.radians(y0))), y, x)
+    else:
+        k = before[j]
+        if k >= 0 and t[j] > t[k] and t[j] - t[k] < 3 * HOUR_US:
+            f = span / ((t[j] - t[k]) * 1e-6)
+            # a step of seconds says little of speed
+            if f < 60.0:
+                turn = lon[j] - lon[k]
+                if abs(turn) < 1_800_000_000:
+                    ahead = distance_m(y0 + f * (lat[j] - lat[k]) * 1e-7, x0 + f * turn * 1e-7, y, x)
+    if ahead < 0.0:
+        return d
+    if sog[i] == sog[i] and (cog[i] == cog[i] or sog[i] < 0.5):
+        run = sog[i] * KNOT_MS * span / M_PER_DEGREE
+        c = math.radians(cog[i]) if cog[i] == cog[i] else 0.0
+        back = distance_m(y - run * math.cos(c), x - run * math.sin(c) / max(0.01, math.cos(math.radians(y))), y0, x0)
+        ahead = 0.5 * (ahead + back)
+    return min(ahead, d)
+
+
+@inlined
+def _link(
+    j: int, i: int, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray,
+    before: np.ndarray, possible_ms: float, long_ms: float, slack_m: float,
+) -> tuple[float, float]:  # fmt: skip
+    """How unlikely row i is after row j (minus log density, up to a constant), and how many spreads off it is; infinite
+    where no ship could have come so far."""
+    dt = (t[i] - t[j]) * 1e-6
+    reach = _reach_m(dt, possible_ms, long_ms, slack_m)
+    y0, x0, y, x = lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7
+    # quick refusal by latitude alone
+    if abs(y - y0) * M_PER_DEGREE > reach:
+        return np.inf, np.inf
+    d = distance_m(y0, x0, y, x)
+    if d > reach:
+        return np.inf, np.inf
+    spread = SPREAD_M + SPREAD_M_S * dt
+    far = _off(j, i, t, lat, lon, sog, cog, before, d, dt) / spread
+    return far + 2.0 * math.log(spread), far
+
+
+# Pieces of at least so many rows are joined end to end where the step between is at most so many spreads off.
+PIECE_ROWS = 3
+REJOIN_FAR = 9.0
+
+
+@inlined
+def _rejoin(
+    a: int, b: int, tracks: int, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray,
+    before: np.ndarray, track: np.ndarray, possible_ms: float, long_ms: float, slack_m: float,
+) -> int:  # fmt: skip
+    """Join tracks of one vessel that follow each other and could be one ship; how many tracks are left.
+
+    Two ships overlap in time; pieces of one ship never do.
+    """
+    first = np.full(tracks, -1, dtype=np.int64)
+    final = np.full(tracks, -1, dtype=np.int64)
+    rows = np.zeros(tracks, dtype=np.int64)
+    into = np.arange(tracks)
+    for i in range(a, b):
+        k = track[i]
+        if first[k] < 0:
+            first[k] = i
+        final[k] = i
+        rows[k] += 1
+    begin = np.argsort(first, kind="mergesort")
+    for z in range(tracks):
+        f = begin[z]
+        if rows[f] < PIECE_ROWS:
+            continue
+        best = -1
+        cost = np.inf
+        for y in range(z):
+            e = begin[y]
+            if into[e] != e or rows[e] < PIECE_ROWS or final[e] >= first[f]:
+                continue
+            c, far = _link(final[e], first[f], t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+            if far <= REJOIN_FAR and c < cost:
+                cost = c
+                best = e
+        if best >= 0:
+            # the earlier piece goes on: later pieces look at its new end
+            into[f] = best
+            final[best] = final[f]
+            rows[best] += rows[f]
+    left = 0
+    label = np.full(tracks, -1, dtype=np.int64)
+    for k in range(tracks):
+        if into[k] == k and rows[k] > 0:
+            label[k] = left
+            left += 1
+    for i in range(a, b):
+        k = track[i]
+        while into[k] != k:
+            k = into[k]
+        track[i] = label[k]
+    return left
+
+
 @kernel
 def split(
     t: np.ndarray, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray, start: np.ndarray,
-    possible_kn: float, slack_m: float,
+    possible_kn: float, slack_m: float, long_kn: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Track number of every row within its vessel, its fate (KEEP, DOUBLE, INSTANT), and tracks per vessel.
 
-    Rows are sorted by vessel and time.
+    Rows are sorted by vessel and time. Each row joins the open track after which it is likeliest. Where a step is
+    doubtful the track is followed under two readings, as one ship and as two, until one of them is the likelier.
     """
     n = len(t)
     track = np.zeros(n, dtype=np.int32)
     fate = np.zeros(n, dtype=np.uint8)
+    other = np.zeros(n, dtype=np.uint8)
+    before = np.full(n, -1, dtype=np.int32)
     made = np.zeros(len(start) - 1, dtype=np.int32)
     last = np.empty(OPEN_TRACKS, dtype=np.int64)
     number = np.empty(OPEN_TRACKS, dtype=np.int64)
+    # the reading as two: tails of both, where it began, and what each reading costs since
+    doubt = np.zeros(OPEN_TRACKS, dtype=np.bool_)
+    tail = np.empty((OPEN_TRACKS, 2), dtype=np.int64)
+    since = np.empty(OPEN_TRACKS, dtype=np.int64)
+    as_one = np.empty(OPEN_TRACKS, dtype=np.float64)
+    as_two = np.empty(OPEN_TRACKS, dtype=np.float64)
     possible_ms = possible_kn * KNOT_MS
+    long_ms = long_kn * KNOT_MS
     for v in range(len(start) - 1):
         tracks = 0
         opened = 0
@@ -217,47 +362,119 @@ def split(
                 fate[i] = DOUBLE
                 track[i] = track[j]
                 continue
-            y, x = lat[i] * 1e-7, lon[i] * 1e-7
             best = -1
             cost = np.inf
-            for k in range(opened):
-                j = last[k]
+            off = np.inf
+            if opened == 1 and not doubt[0]:
+                # the common case: one ship, a step that needs no foretelling
+                j = last[0]
                 dt = (t[i] - t[j]) * 1e-6
-                reach = possible_ms * dt + slack_m
-                y0, x0 = lat[j] * 1e-7, lon[j] * 1e-7
-                # quick refusal by latitude alone
-                if abs(y - y0) * M_PER_DEGREE > reach:
+                d = distance_m(lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7)
+                if d < DOUBTFUL * (SPREAD_M + SPREAD_M_S * dt) and d <= possible_ms * dt + slack_m:
+                    if t[j] == t[i]:
+                        fate[i] = INSTANT
+                        track[i] = number[0]
+                        continue
+                    last[0] = i
+                    before[i] = j
+                    track[i] = number[0]
                     continue
-                d = distance_m(y0, x0, y, x)
-                if d > reach:
-                    continue
-                if opened > 1 and dt < 3600.0 and sog[j] == sog[j] and cog[j] == cog[j]:
-                    run = sog[j] * KNOT_MS * dt / M_PER_DEGREE
-                    c = math.radians(cog[j])
-                    d = distance_m(
-                        y0 + run * math.cos(c), x0 + run * math.sin(c) / max(0.01, math.cos(math.radians(y0))), y, x
-                    )
-                c = d / (dt + 60.0)
+            for k in range(opened):
+                c, far = _link(last[k], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                if doubt[k]:
+                    c0, f0 = _link(tail[k, 0], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                    c1, f1 = _link(tail[k, 1], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                    # where the ship cannot have gone there, the second may: if that is likelier than a third
+                    if far > TOO_FAR and as_two[k] - as_one[k] + min(c0, c1) < 2.0 * math.log(REGION_M):
+                        c = as_two[k] - as_one[k] + min(c0, c1)
+                        far = f0 if c0 < c1 else f1
                 if c < cost:
                     cost = c
                     best = k
-            if best < 0:
-                if opened < OPEN_TRACKS:
-                    best = opened
-                    opened += 1
-                else:
-                    best = 0
-                    for k in range(1, opened):
-                        if t[last[k]] < t[last[best]]:
-                            best = k
-                number[best] = tracks
-                tracks += 1
-            elif t[last[best]] == t[i]:
+                    off = far
+            if best >= 0 and off > TOO_FAR:
+                best = -1
+            if best >= 0 and t[last[best]] == t[i]:
                 fate[i] = INSTANT
                 track[i] = number[best]
                 continue
+            if best >= 0:
+                k = best
+                one, far = _link(last[k], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                if doubt[k]:
+                    c0, f0 = _link(tail[k, 0], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                    c1, f1 = _link(tail[k, 1], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                    # going over to the other ship costs; `last` is the tail of the one that was heard last
+                    if last[k] == tail[k, 0]:
+                        c1 += SWITCH
+                    else:
+                        c0 += SWITCH
+                    side = 0 if c0 <= c1 else 1
+                    as_one[k] += one
+                    as_two[k] += min(c0, c1)
+                    if as_one[k] > as_two[k] + MARGIN:
+                        # two ships: the rows of the second since the doubt began become a track of their own
+                        for r in range(since[k], i):
+                            if track[r] == number[k] and other[r] == 1:
+                                track[r] = tracks
+                        z = opened
+                        if opened < OPEN_TRACKS:
+                            opened += 1
+                        else:
+                            z = -1
+                            for q in range(opened):
+                                if q != k and (z < 0 or t[last[q]] < t[last[z]]):
+                                    z = q
+                        last[z] = tail[k, 1]
+                        number[z] = tracks
+                        doubt[z] = False
+                        tracks += 1
+                        last[k] = tail[k, 0]
+                        doubt[k] = False
+                        if side == 1:
+                            k = z
+                        before[i] = last[k]
+                        last[k] = i
+                        track[i] = number[k]
+                        continue
+                    other[i] = side
+                    # what is surely one ship, or is long ago, is looked at no more
+                    if as_two[k] > as_one[k] + 14.0 or (
+                        t[i] - t[since[k]] > DOUBT_US and t[i] - t[tail[k, 0]] > DOUBT_US
+                    ):
+                        doubt[k] = False
+                    else:
+                        tail[k, side] = i
+                dt = (t[i] - t[last[k]]) * 1e-6
+                if not doubt[k] and far > DOUBTFUL and far * (SPREAD_M + SPREAD_M_S * dt) > DOUBTFUL_M:
+                    doubt[k] = True
+                    tail[k, 0] = last[k]
+                    tail[k, 1] = i
+                    since[k] = i
+                    other[i] = 1
+                    as_one[k] = one
+                    as_two[k] = 2.0 * math.log(max(REGION_M, 5.0 * (SPREAD_M + SPREAD_M_S * dt)))
+                before[i] = last[k]
+                last[k] = i
+                track[i] = number[k]
+                continue
+            if opened < OPEN_TRACKS:
+                best = opened
+                opened += 1
+            else:
+                best = 0
+                for k in range(1, opened):
+                    if t[last[k]] < t[last[best]]:
+                        best = k
+            number[best] = tracks
+            tracks += 1
+            doubt[best] = False
             last[best] = i
             track[i] = number[best]
+        if tracks > 1:
+            tracks = _rejoin(
+                start[v], start[v + 1], tracks, t, lat, lon, sog, cog, before, track, possible_ms, long_ms, slack_m
+            )
         made[v] = tracks
     return track, fate, made
 
