@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ pyais = pytest.importorskip("pyais")
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from tumen.ais import nmea, reasons  # noqa: E402
+from tumen.ais import identity, nmea, reasons  # noqa: E402
 from tumen.ais.geo import NO_ANGLE  # noqa: E402
+from tumen.ais.settings import EventSettings  # noqa: E402
 
 POSITION_TYPES = {1, 2, 3, 4, 9, 11, 17, 18, 19, 21, 27}
 
@@ -78,7 +80,7 @@ def assembled(text: bytes) -> list[object]:
     out, parts = [], {}
     for line in text.splitlines():
         found = re.search(rb"!..VD[MO],.*", line)
-        if not found:
+        if not found or line.startswith(b"#"):
             continue
         line = found[0]
         if not re.search(rb"\*[0-9A-Fa-f]{2}", line):
@@ -120,47 +122,112 @@ def test_agrees_with_pyais_on_real_logs(shared: Path, name: str) -> None:
     assert all(m.msg_type == 17 or m.asdict().get("lat") is None for m in left), left
 
 
+PER_DEGREE = {17: 600, 27: 600}
+# Where gpsd's unscaled truth has speed and course in other steps than tenths.
+STEPS = {9: 1.0, 27: 1.0}
+
+
+def truth_of(path: Path) -> list[dict[str, Any]]:
+    """gpsd's unscaled decodes of one log, in the order in which its messages are complete."""
+    return [json.loads(x) for x in path.read_text().splitlines() if '"class":"AIS"' in x]
+
+
+def text_of(cell: np.ndarray) -> str:
+    return bytes(cell).rstrip(b"\0").decode()
+
+
 def test_agrees_with_gpsd_truth(shared: Path) -> None:
+    """Every message of every type that carries position or identity, in order, field by field; none left over."""
     folder = shared / "data/ais/nmea"
     block = nmea.read_block((folder / "sample.aivdm").read_bytes())
-    truth = [
-        json.loads(line)
-        for line in (folder / "sample.aivdm.ju.chk").read_text().splitlines()
-        if '"class":"AIS"' in line
-    ]
-    positions = [t for t in truth if t["type"] in (1, 2, 3, 4, 9, 11, 18, 19, 21, 27) and "lat" in t]
-    ours = {
-        (int(v), int(k)): i for i, (v, k) in enumerate(zip(block.positions.vessel, block.positions.kind, strict=True))
-    }
-    checked = 0
-    for told in positions:
-        i = ours.get((told["mmsi"], told["type"]))
-        if i is None:
-            continue
-        scale = 600 if told["type"] == 27 else 600_000
-        for angle, ours_e7, none in (("lat", block.positions.lat[i], 91), ("lon", block.positions.lon[i], 181)):
-            if told[angle] == none * scale:
-                assert ours_e7 == NO_ANGLE
-            elif abs(told[angle]) > 181 * scale:
-                assert abs(int(ours_e7)) > 1_800_000_000
+    truth = truth_of(folder / "sample.aivdm.ju.chk")
+    pos, who = block.positions, block.statics
+    told = [m for m in truth if m["type"] in POSITION_TYPES and "lat" in m]
+    assert [(m["type"], m["mmsi"]) for m in told] == list(zip(pos.kind.tolist(), pos.vessel.tolist(), strict=True))
+    for i, m in enumerate(told):
+        kind = m["type"]
+        scale = PER_DEGREE.get(kind, 600_000)
+        for angle, ours, none in (("lat", int(pos.lat[i]), 91), ("lon", int(pos.lon[i]), 181)):
+            if m[angle] == none * scale:
+                assert ours == NO_ANGLE
+            elif abs(m[angle]) > 181 * scale:
+                assert abs(ours) > 1_800_000_000
             else:
-                assert round(int(ours_e7) / 1e7 * scale) == told[angle]
-        checked += 1
-    assert checked >= 15
-    who = {(int(v), int(k)): i for i, (v, k) in enumerate(zip(block.statics.vessel, block.statics.kind, strict=True))}
-    named = 0
-    for told in truth:
-        if told["type"] != 5:
+                assert round(ours / 1e7 * scale) == m[angle]
+        if "speed" in m:
+            none = 63 if kind == 27 else 1023
+            expected = None if m["speed"] == none else m["speed"] * STEPS.get(kind, 0.1)
+            assert np.isnan(pos.sog[i]) if expected is None else pos.sog[i] == pytest.approx(expected, abs=1e-4)
+        if "course" in m:
+            value = m["course"] * (1.0 if kind == 27 else 0.1)
+            assert np.isnan(pos.cog[i]) if value >= 360 else pos.cog[i] == pytest.approx(value, abs=1e-3)
+        if "heading" in m:
+            assert pos.heading[i] == (m["heading"] if m["heading"] < 360 else -1)
+        if "status" in m:
+            assert pos.status[i] == m["status"]
+    # gpsd gives type 24 when both parts are there; we give each part, and the identity table puts them together
+    named = [m for m in truth if m["type"] in (5, 19, 21) or (m["type"] == 8 and "vin" in m)]
+    ours_at = [k for k in range(len(who)) if who.kind[k] in (5, 8, 19, 21)]
+    assert [(m["type"], m["mmsi"]) for m in named] == [(int(who.kind[k]), int(who.vessel[k])) for k in ours_at]
+    for k, m in zip(ours_at, named, strict=True):
+        if m["type"] == 8:
+            assert [who.sides[k, 1], who.sides[k, 3]] == pytest.approx([m["length"] / 10, m["beam"] / 10])
+            assert who.draught[k] == pytest.approx(m["draught"] / 100)
             continue
-        i = who[(told["mmsi"], 5)]
-        assert block.statics.imo[i] == told["imo"]
-        assert bytes(block.statics.name[i]).rstrip(b"\0").decode() == told["shipname"].strip()
-        assert bytes(block.statics.call[i]).rstrip(b"\0").decode() == told["callsign"].strip()
-        assert bytes(block.statics.destination[i]).rstrip(b"\0").decode() == told["destination"].strip()
-        assert list(block.statics.sides[i]) == [told[k] for k in ("to_bow", "to_stern", "to_port", "to_starboard")]
-        assert (block.statics.draught[i] or 0) == pytest.approx(told["draught"] / 10) or told["draught"] == 0
-        named += 1
-    assert named >= 3
+        assert text_of(who.name[k]) == m.get("shipname", m.get("name")).strip()
+        assert list(who.sides[k]) == [m[n] for n in ("to_bow", "to_stern", "to_port", "to_starboard")]
+        if m["type"] in (5, 19):
+            assert who.ship_type[k] == m["shiptype"]
+        if m["type"] == 5:
+            assert (who.imo[k], text_of(who.call[k])) == (m["imo"], m["callsign"].strip())
+            assert text_of(who.destination[k]) == m["destination"].strip()
+            assert np.isnan(who.draught[k]) if m["draught"] == 0 else who.draught[k] == pytest.approx(m["draught"] / 10)
+    merged = {v: identity.identities(v, group, EventSettings()) for v, group in identity.messages(who)}
+    parts = [m for m in truth if m["type"] == 24 and "shipname" in m and "callsign" in m]
+    assert len(parts) == 2
+    for m in parts:
+        (row,) = merged[m["mmsi"]]
+        assert (row["name"], row["call_sign"], row["ship_type"]) == (m["shipname"], m["callsign"], m["shiptype"])
+        assert (row["length_m"], row["width_m"]) == (m["to_bow"] + m["to_stern"], m["to_port"] + m["to_starboard"])
+
+
+def test_craft_of_a_mother_ship_has_no_sides() -> None:
+    part = pyais.encode_dict(
+        {"type": 24, "mmsi": 982730001, "partno": 1, "ship_type": 0, "vendorid": "X", "callsign": "TENDER",
+         "to_bow": 3, "to_stern": 4, "to_port": 1, "to_starboard": 1}, talker_id="AI"
+    )[0]  # fmt: skip
+    block = nmea.read_block((part + "\n").encode())
+    assert block.statics.sides.tolist() == [[-1, -1, -1, -1]]
+    assert text_of(block.statics.call[0]) == "TENDER"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    mmsi=st.integers(200_000_000, 799_999_999), imo=st.integers(0, 2**30 - 1), kind=st.integers(0, 255),
+    draught=st.integers(0, 255), sides=st.tuples(st.integers(0, 511), st.integers(0, 511), st.integers(0, 63), st.integers(0, 63)),
+    words=st.tuples(*[st.text("ABCXYZ 0189/-.'", max_size=n) for n in (7, 20, 20)]), cut=st.sampled_from([0, 2, 4]),
+)  # fmt: skip
+def test_identity_agrees_with_pyais_on_generated_messages(
+    mmsi: int, imo: int, kind: int, draught: int, sides: tuple[int, ...], words: tuple[str, str, str], cut: int
+) -> None:
+    """Type 5 with any text (blanks and '@' behind it), also two and four bits short as some transponders send it."""
+    call, name, destination = words
+    lines = pyais.encode_dict(
+        {"type": 5, "mmsi": mmsi, "imo": imo, "callsign": call, "shipname": name, "ship_type": kind, "draught": draught / 10,
+         "destination": destination, **dict(zip(("to_bow", "to_stern", "to_port", "to_starboard"), sides, strict=True))},
+        talker_id="AI",
+    )  # fmt: skip
+    head, payload, _ = lines[-1].rsplit(",", 2)
+    if cut:
+        # fill bits say how much of the last character does not count
+        lines[-1] = sentence(f"{head[1:]},{payload},{cut}")
+    who = nmea.read_block(("\n".join(lines) + "\n").encode()).statics
+    told = pyais.decode(*lines)
+    assert (who.vessel[0], who.imo[0], who.ship_type[0]) == (mmsi, told.imo, told.ship_type)
+    assert (text_of(who.call[0]), text_of(who.name[0])) == (told.callsign.strip(), told.shipname.strip())
+    assert text_of(who.destination[0]) == told.destination.strip()
+    assert np.isnan(who.draught[0]) if not draught else who.draught[0] == pytest.approx(draught / 10)
+    assert tuple(who.sides[0]) == sides
 
 
 ANGLES = st.tuples(

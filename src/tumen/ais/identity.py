@@ -18,6 +18,7 @@ from tumen.ais.flags import imo_valid, kind_and_flag
 from tumen.ais.rows import Statics
 from tumen.ais.settings import EventSettings
 
+INLAND = 8
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -51,7 +52,7 @@ def messages(statics: Statics) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     for k in order.tolist():
         if statics.vessel[k] != vessel:
             if vessel is not None:
-                yield vessel, group
+                yield vessel, _one_size(group)
             vessel, group = int(statics.vessel[k]), []
         bow, stern, port, starboard = (float(v) for v in statics.sides[k])
         imo = int(statics.imo[k])
@@ -76,7 +77,16 @@ def messages(statics: Statics) -> Iterator[tuple[int, list[dict[str, Any]]]]:
             }
         )
     if vessel is not None:
-        yield vessel, group
+        yield vessel, _one_size(group)
+
+
+def _one_size(group: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An inland vessel's own broadcast (type 8) tells her size to the decimetre: it counts where nothing else does."""
+    if any(m["size"] and m["kind"] != INLAND for m in group):
+        for message in group:
+            if message["kind"] == INLAND:
+                message["size"] = None
+    return group
 
 
 def runs(group: list[dict[str, Any]], field: str, flicker: bool = True) -> list[Run]:

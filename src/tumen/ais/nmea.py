@@ -68,6 +68,13 @@ _WHO[21] = [0, 0, 43, 0, 219, 0, 0, 249]
 _WHO[24] = [0, 0, 40, 0, 0, 0, 0, 46]
 _WHO[_PART_B] = [0, 90, 0, 40, 132, 0, 0, 162]
 
+# Inland vessels tell length, beam and draught in a broadcast of their own: type 8, area 200, function 10 (CCNR,
+# Inland AIS 2.0): bits of ENI number, length and beam in decimetres, draught in centimetres.
+_INLAND_AREA, _INLAND_STATIC = 200, 10
+_INLAND_LEAST, _INLAND_MOST = 155, 176
+# What the name of an aid to navigation has beyond its twenty characters.
+_MORE_NAME, _MORE_CHARS = 272, 14
+
 # Ten characters of six bits fill a word; 80 characters reach past the last field that is read.
 WORD_BITS = 60
 WORDS = 8
@@ -189,9 +196,23 @@ def _identity(words: np.ndarray, m: int, t: int, at: int, j: int, out: tuple) ->
     st[j] = t
     kind[j] = 124 if m == _PART_B else m
     sat[j] = at
+    if m == 8:
+        imo[j] = 0
+        ship_type[j] = -1
+        call[j, :] = 0
+        name[j, :] = 0
+        destination[j, :] = 0
+        sides[j, 0] = sides[j, 2] = 0
+        sides[j, 1] = _u(words, 104, 13) / 10.0
+        sides[j, 3] = _u(words, 117, 10) / 10.0
+        deep = _u(words, 144, 11)
+        draught[j] = np.float32(deep / 100.0) if deep > 0 else np.float32(np.nan)
+        return
     imo[j] = _u(words, row[0], 30) if row[0] > 0 else 0
     _sixbit_text(words, row[1], 7, call[j])
     _sixbit_text(words, row[2], 20, name[j])
+    if m == 21 and name[j, 19] != 0:
+        _sixbit_text(words, _MORE_NAME, _MORE_CHARS, name[j, 20:])
     ship_type[j] = _u(words, row[3], 8) if row[3] > 0 else -1
     side = row[4]
     # craft of a mother ship (98xxxxxxx) send her number in place of the sides
@@ -225,6 +246,9 @@ def _decode(bits: int, words: np.ndarray, rec: np.ndarray) -> tuple[int, int, in
             return -HALF_LINE, 0, 0
         _position(words, m, rec)
         found = POSITION
+    if m == 8 and bits >= _INLAND_LEAST and bits <= _INLAND_MOST:
+        if _u(words, 40, 10) == _INLAND_AREA and _u(words, 50, 6) == _INLAND_STATIC:
+            return IDENTITY, m, m
     if m != 5 and m != 19 and m != 21 and m != 24:
         return (found if found > 0 else -OTHER_MESSAGE), m, 0
     w = m
@@ -403,7 +427,7 @@ def _scan(
         if is_own:
             line += 1
         reason = -1
-        if s == b or (bang < 0 and buf[s] == 35):
+        if s == b or buf[s] == 35:
             reason = BLANK
         elif bang < 0:
             if dollar >= 0:
