@@ -305,6 +305,60 @@ def test_an_anchorage_is_learned(tmp_path: Path) -> None:
     assert held[0]["place"] == "Northport"
 
 
+def test_calls_at_a_harbour_that_no_list_has(tmp_path: Path) -> None:
+    """Ships that lie over night in one place make it a port, also for the one that only calls for three hours."""
+    rng = np.random.default_rng(6)
+    stayers = [
+        Ship(k, 41.0 + rng.normal(0, 2e-4), 165.0 + rng.normal(0, 2e-4), T0, 600).stay(30, rng) for k in range(10, 18)
+    ]
+    caller = Ship(1, 41.5, 165.0, T0).sail(41.0, 165.0, 10).stay(3, rng).sail(41.5, 165.0, 10)
+    made = events(fleet_of([*stayers, caller]), tmp_path)
+    (visit,) = rows(made["port_visits"], 1)
+    assert (visit["place"], visit["confidence"]) == ("anchorage 41.000N 165.000E", 4)
+    assert visit["stopped_hours"] == pytest.approx(3, abs=0.2)
+    assert made["anchorages"].num_rows >= 1
+    # the ships there are in port: they do not meet, nor loiter at sea
+    assert not made["encounters"].num_rows
+    off = events(fleet_of([*stayers, caller]), tmp_path, settings=EventSettings(learn_anchorages=False))
+    assert not off["port_visits"].num_rows
+    assert off["encounters"].num_rows
+
+
+def test_positions_drawn_to_one_point_are_marked(tmp_path: Path) -> None:
+    """Five ships on their way; for half an hour each is shown at one airfield 200 km inland of them all."""
+    parts = []
+    for k in range(5):
+        own = Ship(k + 1, 40.2 + 0.3 * k, 150.0, T0).sail(41.2 + 0.3 * k, 150.0, 10).rows()
+        shown = (own[0] > T0 + 2 * HOUR) & (own[0] < T0 + 2.5 * HOUR)
+        own[1, shown], own[2, shown] = 41.0 + 1e-4 * k, 153.0
+        parts.append(np.concatenate([np.full((1, own.shape[1]), 999000001.0 + k), own]))
+    whole = np.concatenate(parts, axis=1)
+    whole = whole[:, np.argsort(whole[1], kind="stable")]
+    fleet = Fleet(whole[0].astype(np.int64), whole[1].astype(np.int64), *whole[2:])
+    made = events(fleet, tmp_path, None, pairs=False)
+    common = [r for r in made["spoofing"].to_pylist() if r["kind"] == "common point"]
+    assert sorted({r["vessel_id"] for r in common}) == [f"99900000{k}" for k in range(1, 6)]
+    assert {r["measure"] for r in common} == {5.0}
+    assert all(abs(r["lat"] - 41.0) < 0.01 and abs(r["lon"] - 153.0) < 0.01 for r in common)
+    # one ship's wild fixes are no common point
+    assert "common point" not in {r["kind"] for r in clash(tmp_path)["spoofing"].to_pylist()}
+
+
+def test_one_moored_and_one_under_way_under_one_number() -> None:
+    """Two hulls 20 km apart, heard every half hour by turns: each step could be one ship's, the pattern is of two."""
+    rng = np.random.default_rng(3)
+    n = 60
+    t = np.sort(rng.uniform(0, 30 * HOUR, 2 * n)).astype(np.int64)
+    who = np.arange(2 * n) % 2
+    lat = np.where(who == 0, 40.0, 40.2 + t / HOUR * 0.16)
+    lon = np.full(2 * n, 150.0)
+    sog, cog = np.where(who == 0, 0.0, 9.6).astype(np.float32), np.zeros(2 * n, np.float32)
+    lat7, lon7 = np.rint(lat * 1e7).astype(np.int32), np.rint(lon * 1e7).astype(np.int32)
+    track, _, made = tracks.split(t, lat7, lon7, sog, cog, np.array([0, 2 * n]), 50.0, 1000.0, 30.0)
+    assert made[0] == 2
+    assert min(np.count_nonzero(track == who), np.count_nonzero(track != who)) <= 2
+
+
 def text_archive(tmp_path: Path) -> Path:
     lines = ["mmsi,timestamp,lat,lon,sog,name,imo,call_sign,draught,destination"]
     for hour in range(48):

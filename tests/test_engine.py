@@ -120,14 +120,30 @@ def test_the_same_bits_for_any_workers_buckets_and_blocks(archive: Path, tmp_pat
     alone = events(archive, engine.Serial())
     assert sum(len(v) for v in alone.values()) > 100
     assert len(alone["encounters"]) > 5
-    with engine.executor(2) as runner:
-        assert events(archive, runner, bucket_bits=5) == alone
+    for workers in (2, 8):
+        with engine.executor(workers) as runner:
+            assert events(archive, runner, bucket_bits=5) == alone
     csv = archive.with_suffix(".csv")
     first = events(csv, engine.Serial())
     again = events(csv, engine.Serial(), block_bytes=3 << 20)
     assert again == first
     # the two formats tell the same events
     assert [v["start"] for v in first["port_visits"]] == [v["start"] for v in alone["port_visits"]]  # type: ignore[index]
+
+
+def test_the_work_folder_may_be_on_any_store(archive: Path, tmp_path: Path) -> None:
+    import fsspec
+
+    alone = events(archive, engine.Serial())
+    store = fsspec.filesystem("memory")
+    assert events(archive, engine.Serial(), work="memory://work/ais") == alone
+    held = {name: store.info(name)["created"] for name in store.find("/work/ais")}
+    assert any(name.endswith(".rows") for name in held)
+    # what was done is found again
+    assert events(archive, engine.Serial(), work="memory://work/ais") == alone
+    assert {name: store.info(name)["created"] for name in store.find("/work/ais")} == held
+    with engine.executor(2) as runner:
+        assert events(archive, runner, work=f"file://{tmp_path}/work") == alone
 
 
 def test_a_new_day_touches_only_its_buckets(archive: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from tumen.ais import delimited, nmea, reasons, records
-from tumen.ais.columns import Mapping
+from tumen.ais.columns import Mapping, plain
 from tumen.ais.compiled import kernel
 from tumen.ais.fields import NO_TIME
 from tumen.ais.geo import NO_ANGLE
@@ -186,7 +186,9 @@ def _tasks(number: int, source: Source, mapping: Mapping | None, drops: Drops, b
         drops.add(reasons.EMPTY, 1, "only a header")
         return []
     drops.lines = how.header_lines
-    return _cut(replace(task, kind="delimited", how=how), offset, block_bytes)
+    # VMS is older than AIS, and samples of it are published with shifted years
+    earliest = -(2**62) if "veref" in plain(text.split("\n", 1)[0]) else EARLIEST_US
+    return _cut(replace(task, kind="delimited", how=how, earliest_us=earliest), offset, block_bytes)
 
 
 def _after_lines(head: bytes, lines: int) -> int:

@@ -32,7 +32,7 @@ def case_events(
     *,
     executor: Executor | None = None,
     gazetteer: Any = None,
-    work: Path | None = None,
+    work: Path | str | None = None,
 ) -> dict[str, pa.Table]:
     """Event tables of a case.
 

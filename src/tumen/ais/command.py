@@ -37,7 +37,12 @@ def events_command(
         str | None, typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler, tcp://host:8786.")
     ] = None,
     work: Annotated[
-        Path | None, typer.Option("--work", help="Keep sorted data here, so that a new day costs only its buckets.")
+        str | None,
+        typer.Option(
+            "--work",
+            metavar="FOLDER",
+            help="Keep sorted data here (folder or address), so that a new day costs only its buckets.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
@@ -60,7 +65,7 @@ def events_step(
     positions: bool = False,
     workers: int | None = None,
     dask: str | None = None,
-    work: Path | None = None,
+    work: str | None = None,
     quiet: bool = False,
 ) -> int:
     """Run the verb; its exit code."""

@@ -5,9 +5,6 @@ within reach of each other. A run that touches the edge of its days is kept what
 with the next days', so spans of days are independent tasks and memory is that of one span.
 """
 
-# mypy: disable-error-code="assignment"
-# Kernels mix Python and NumPy integers; numba, not mypy, gives them their types.
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -200,13 +197,13 @@ def _runs(
                                         sums = sums2
                             j = behind[j]
             width = _width_deg(row, size_deg)
-            key = (row << 24) | np.int64((x + 180.0) / width)
-            place = _home(key, cells - 1)
-            while stamp[place] == step and cell[place] != key:
+            mine = (row << 24) | np.int64((x + 180.0) / width)
+            place = _home(mine, cells - 1)
+            while stamp[place] == step and cell[place] != mine:
                 place = (place + 1) & (cells - 1)
             if stamp[place] != step:
                 stamp[place] = step
-                cell[place] = key
+                cell[place] = mine
                 behind[i] = -1
             else:
                 behind[i] = head[place]

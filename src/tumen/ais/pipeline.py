@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tumen import engine
-from tumen.ais import anchorages, encounters, gaps, identity, places, shuffle
+from tumen.ais import anchorages, encounters, gaps, identity, places, shuffle, spoofing
 from tumen.ais import archives as sources
 from tumen.ais.anchorages import Learned
 from tumen.ais.bucket import BUCKET_VERSION, Walk, content_hash, read_tables, walk_bucket
@@ -268,7 +268,7 @@ def _join(
     put(tables.PORT_VISITS, visits, ("vessel_id", "track", "start", "visit_id"))
     put(tables.AIS_VOYAGES, whole("voyages"), ("vessel_id", "track", "departed", "voyage_id"))
     put(tables.IDENTITIES, whole("identities"), ("vessel_id", "first_seen"))
-    put(tables.SPOOFING, whole("spoofing"), ("vessel_id", "track", "kind", "start"))
+    put(tables.SPOOFING, spoofing.with_common_points(whole("spoofing")), ("vessel_id", "track", "kind", "start"))
 
     reception = gaps.Reception([held["heard"] for held in buckets])
     ends = whole("ends")

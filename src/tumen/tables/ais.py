@@ -284,14 +284,14 @@ SPOOFING = Table(
     "Positions that cannot be true, or not of one ship.",
     columns(
         _VESSEL,
-        Column("kind", TEXT, "teleport | clash | jump | circle | land | stale"),
+        Column("kind", TEXT, "teleport | clash | jump | circle | land | stale | common point"),
         _SPAN,
         _POINT,
         Column("other_track", COUNT, "track that it clashes with or jumped from", null="none"),
         Column(
             "measure",
             REAL,
-            "km away (teleport, clash, jump), radius in m (circle)",
+            "km away (teleport, clash, jump), radius in m (circle), ships that share it (common point)",
             null="stale, land",
         ),
         _CONFIDENCE,
