@@ -59,7 +59,9 @@ def tumen_seconds(path: Path, workers: int, folder: Path, pairs: bool) -> tuple[
 
 
 def warm(path: Path) -> None:
-    """Compile the kernels once (they are cached on disk) on the first rows of the archive."""
+    """Compile the kernels once (they are cached on disk), those that workers load and those of this format."""
+    import tumen.ais.ready  # noqa: F401
+
     with tempfile.TemporaryDirectory() as name:
         small = Path(name) / f"small{path.suffix}"
         if path.suffix == ".csv":

@@ -181,7 +181,7 @@ def test_dask_cluster_with_a_worker_killed_in_the_middle(archive: Path, tmp_path
     distributed = pytest.importorskip("distributed")
     alone = events(archive, engine.Serial())
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
         killed: list[int] = []
 

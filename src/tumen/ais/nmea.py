@@ -246,9 +246,9 @@ def _decode(bits: int, words: np.ndarray, rec: np.ndarray) -> tuple[int, int, in
             return -HALF_LINE, 0, 0
         _position(words, m, rec)
         found = POSITION
-    if m == 8 and bits >= _INLAND_LEAST and bits <= _INLAND_MOST:
-        if _u(words, 40, 10) == _INLAND_AREA and _u(words, 50, 6) == _INLAND_STATIC:
-            return IDENTITY, m, m
+    inland = m == 8 and bits >= _INLAND_LEAST and bits <= _INLAND_MOST
+    if inland and _u(words, 40, 10) == _INLAND_AREA and _u(words, 50, 6) == _INLAND_STATIC:
+        return IDENTITY, m, m
     if m != 5 and m != 19 and m != 21 and m != 24:
         return (found if found > 0 else -OTHER_MESSAGE), m, 0
     w = m
