@@ -83,19 +83,18 @@ def main() -> None:
         warm(path)
         with tempfile.TemporaryDirectory(dir=given.scratch) as name:
             bare, bare_cpu = duckdb_seconds(path, given.workers, Path(name))
-        with tempfile.TemporaryDirectory(dir=given.scratch) as name:
-            single, single_cpu, rows = tumen_seconds(path, given.workers, Path(name), False)
-        with tempfile.TemporaryDirectory(dir=given.scratch) as name:
-            both, both_cpu, _ = tumen_seconds(path, given.workers, Path(name), True)
+        print(f"{path.name}, {given.workers} workers")
+        print(f"  DuckDB read, sort, write   {bare:6.1f} s clock, {bare_cpu:6.1f} s processor", flush=True)
+        for words, pairs in (("single-vessel events", False), ("with encounters", True)):
+            with tempfile.TemporaryDirectory(dir=given.scratch) as name:
+                clock, cpu, rows = tumen_seconds(path, given.workers, Path(name), pairs)
+            print(
+                f"  {words:26s} {clock:6.1f} s clock, {cpu:6.1f} s processor = {clock / bare:.2f}x, {cpu / bare_cpu:.2f}x; "
+                f"{rows / 1e6:.1f} M rows, {rows / clock / 1e6:.2f} M/s",
+                flush=True,
+            )
         peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        print(
-            f"{path.name}: {rows / 1e6:.1f} M rows, {given.workers} workers\n"
-            f"  DuckDB read, sort, write   {bare:6.1f} s clock, {bare_cpu:6.1f} s processor\n"
-            f"  single-vessel events       {single:6.1f} s clock, {single_cpu:6.1f} s processor = {single / bare:.2f}x, {single_cpu / bare_cpu:.2f}x\n"
-            f"  with encounters            {both:6.1f} s clock, {both_cpu:6.1f} s processor = {both / bare:.2f}x, {both_cpu / bare_cpu:.2f}x\n"
-            f"  {rows / single / 1e6:.2f} M rows/s; largest process {peak / 2**20:.2f} GiB",
-            flush=True,
-        )
+        print(f"  largest process {peak / 2**20:.2f} GiB", flush=True)
 
 
 if __name__ == "__main__":

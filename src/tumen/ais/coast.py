@@ -78,8 +78,8 @@ def _land_in(cells: np.ndarray) -> np.ndarray:
         row, column = np.divmod(np.array(some), 360)
         lat = (row[:, None, None] - 90.0) + step[None, :, None] + np.zeros((1, 1, _PROBES))
         lon = (column[:, None, None] - 180.0) + step[None, None, :] + np.zeros((1, _PROBES, 1))
-        land = np.asarray(on_land(lat.ravel(), lon.ravel())).reshape(len(some), -1).any(axis=1)
-        _cells.update(zip(some, (bool(v) for v in land), strict=True))
+        land = np.asarray(on_land(lat.ravel(), lon.ravel())).reshape(len(some), -1)
+        _cells.update((cell, bool(row.any())) for cell, row in zip(some, land, strict=True))
     return np.array([_cells[int(c)] for c in cells], dtype=bool)
 
 
