@@ -190,6 +190,20 @@ def test_tacsat_and_names_for_vessels(tmp_path: Path) -> None:
     assert named("ATL_1/a") == row["vessel"]
 
 
+def test_vms_of_shifted_years_is_read(tmp_path: Path) -> None:
+    from tumen.ais.pipeline import run
+
+    lines = ["VE_COU,VE_REF,SI_LATI,SI_LONG,SI_DATE,SI_TIME,SI_SP,SI_HE"]
+    for hour in range(24):
+        lines.append(
+            f"ATL,{1 + hour % 2},51.4{hour:02d},3.5,{1 + hour // 12}/01/1801,{hour % 12 * 2:02d}:00,{hour % 3},90"
+        )
+    made = run([put(tmp_path, "tacsat.csv", "\n".join(lines))], bucket_bits=1)
+    assert made.positions == 24
+    assert not made.tables["drops"].num_rows
+    assert made.faults == 0
+
+
 def test_any_table_by_mapping(tmp_path: Path) -> None:
     path = put(tmp_path, "odd.txt", "note\n02/28/2024 21:00:00|x|130.3|42.24|273413400|3.65\n")
     mapping = Mapping(
