@@ -136,6 +136,12 @@ def test_the_same_seed_gives_the_same_world_and_another_another(tmp_path):
         assert (tmp_path / "a" / name).read_text() == (tmp_path / "b" / name).read_text()
 
 
+def test_a_world_of_which_nothing_is_told_is_a_case_too(tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL.split("[[told]]")[0])
+    simulate_case(scenarios.read(str(tmp_path / "s.toml")), tmp_path / "c", tmp_path / "t.json")
+    assert Case.load(tmp_path / "c").claims == []
+
+
 def test_what_stands_there_is_not_written_over(small, tmp_path):
     folder, _ = small
     made = scenarios.read("sparse")

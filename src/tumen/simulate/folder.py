@@ -36,6 +36,8 @@ from tumen.simulate.cargo import Sailing, TrueCargo, true_cargo
 from tumen.simulate.scenario import Scenario
 
 START = dt.date(2025, 1, 1)
+# The day of the starter case, whose money, front and judgement are taken over.
+STARTER_KNOWN = dt.date(2025, 9, 30)
 ROUTE = "AAA->BBB"
 IMAGES, STATEMENTS, MAP, ARCHIVE = "simulated-images", "simulated-statements", "simulated-map", "simulated-ais"
 DAYS_PER_MONTH = 365.25 / 12
@@ -64,8 +66,8 @@ class Invented:
 
     @property
     def as_of(self) -> dt.date:
-        """A day on which all of it is published."""
-        return self.end + dt.timedelta(days=60)
+        """A day on which all of it is published, what stays of the starter case too."""
+        return max(self.end + dt.timedelta(days=60), STARTER_KNOWN)
 
 
 def simulate_case(scenario: Scenario, folder: str | Path, truth: str | Path, seed: int | None = None) -> dict[str, Any]:
@@ -228,7 +230,8 @@ def _write(folder: Path, made: Invented, told: dict[str, Any]) -> None:
 
 
 def _csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    names = [n for n in field_names(path.name) if any(row.get(n) not in (None, "") for row in rows)] or ["id"]
+    fields = field_names(path.name)
+    names = [n for n in fields if any(row.get(n) not in (None, "") for row in rows)] or fields
     lines = [csv_line(names)] + [csv_line([_cell(row.get(n)) for n in names]) for row in rows]
     path.write_text(MARK + "".join(lines), encoding="utf-8")
 
