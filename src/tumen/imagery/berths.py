@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
-# Logistic of `evidence`, fitted on berths along the quays of six labelled ports (bench/imagery_berths.py --fit).
+# Logistic of `evidence`: settings of ours, until bench/imagery_berths.py --fit has measured them on real quays.
 OCCUPIED = (0.2, 0.6, 3.0, 1.5)
 
 
