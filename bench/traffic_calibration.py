@@ -206,7 +206,7 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
     left.set_xticks(range(len(results)), list(results), rotation=40, ha="right")
     left.set_ylabel("truths inside, % (lines: 50, 80, 95)")
     left.set_ylim(0, 100)
-    left.legend(fontsize=7, loc="lower left")
+    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4, frameon=False)
     last = list(results)[-1]
     ranks = [d["rank"]["tumen"] for d in results[last]]
     right.hist(ranks, bins=20, range=(0, 1), color="C0")
