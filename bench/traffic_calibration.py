@@ -38,8 +38,6 @@ ALL = (*(k for k in KINDS if k != "reports"), "mix", "reports", "two ports")  # 
 METHODS = ("tumen", "runs", "occupancy / dwell", "capture-recapture")
 SETTINGS = TrafficSettings(
     rate_per_day=SpreadPrior(median=0.2, factor=3.0),
-    rate_swing=2.5,
-    rate_walk_sd=SpreadPrior(median=0.25, factor=2.0),
     campaign_days=SpreadPrior(median=90.0, factor=2.0),
     selection_odds=SpreadPrior(median=6.0, factor=2.0),
     horizon_months=0,
