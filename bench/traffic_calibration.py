@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
+from tumen.draws import crps
 from tumen.simulate.traffic import KINDS, PORT, two_ports, world
-from tumen.traffic.baselines import capture_recapture, count_runs, crps, occupancy_over_dwell
+from tumen.traffic.baselines import capture_recapture, count_runs, occupancy_over_dwell
 from tumen.traffic.counting import count_ports, read_cases, tie_of
 
 DAYS = 120

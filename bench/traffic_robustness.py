@@ -25,8 +25,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 from traffic_calibration import DAYS, DRAWS, SETTINGS, coverage, rank
+from tumen.draws import crps
 from tumen.simulate.traffic import Truth, world
-from tumen.traffic.baselines import crps
 from tumen.traffic.counting import count_port, read_cases
 
 WRONG: dict[str, tuple[str, Truth]] = {

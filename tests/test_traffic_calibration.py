@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import binom, kstest
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
+from tumen.draws import crps
 from tumen.simulate.traffic import world
-from tumen.traffic.baselines import capture_recapture, count_runs, crps, occupancy_over_dwell, runs
+from tumen.traffic.baselines import capture_recapture, count_runs, occupancy_over_dwell, runs
 from tumen.traffic.counting import count_port, read_cases
 from tumen.traffic.looks import Observation
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tumen import tables
 from tumen.case.traffic_settings import TrafficSettings
-from tumen.traffic.baselines import crps
+from tumen.draws import crps
 from tumen.traffic.chain import UNITS_PER_DAY
 from tumen.traffic.counting import Counted, count_port, read_cases
 from tumen.traffic.prior import DAYS_PER_MONTH

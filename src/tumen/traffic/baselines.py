@@ -60,15 +60,3 @@ def capture_recapture(observations: Sequence[Observation], draws: int, rng: np.r
     total = (first + 1) * (second + 1) / (both + 1) - 1
     variance = (first + 1) * (second + 1) * (first - both) * (second - both) / ((both + 1) ** 2 * (both + 2))
     return np.maximum(total + np.sqrt(variance) * rng.standard_normal(draws), 0.0)
-
-
-def crps(draws: np.ndarray, truth: float) -> float:
-    """Continuous ranked probability score of draws (smaller is better), by the sorted-sample formula.
-
-    >>> crps(np.array([1.0, 1.0]), 3.0)
-    2.0
-    """
-    x = np.sort(np.asarray(draws, dtype=float))
-    n = len(x)
-    spread = ((2 * np.arange(1, n + 1) - n - 1) * x).sum() / n**2
-    return float(np.abs(x - truth).mean() - spread)
