@@ -365,6 +365,8 @@ def split(
             best = -1
             cost = np.inf
             off = np.inf
+            one = np.inf
+            straight = np.inf
             if opened == 1 and not doubt[0]:
                 # the common case: one ship, a step that needs no foretelling
                 j = last[0]
@@ -381,17 +383,21 @@ def split(
                     continue
             for k in range(opened):
                 c, far = _link(last[k], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
-                if doubt[k]:
-                    c0, f0 = _link(tail[k, 0], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
-                    c1, f1 = _link(tail[k, 1], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                link, away = c, far
+                if doubt[k] and far > TOO_FAR:
                     # where the ship cannot have gone there, the second may: if that is likelier than a third
-                    if far > TOO_FAR and as_two[k] - as_one[k] + min(c0, c1) < 2.0 * math.log(REGION_M):
-                        c = as_two[k] - as_one[k] + min(c0, c1)
-                        far = f0 if c0 < c1 else f1
+                    # (`last` is one of the two tails, so only the other is to be asked)
+                    o = 1 if last[k] == tail[k, 0] else 0
+                    c1, f1 = _link(tail[k, o], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                    if as_two[k] - as_one[k] + min(c, c1) < 2.0 * math.log(REGION_M):
+                        if c1 < c or (c1 == c and o == 1):
+                            far = f1
+                        c = as_two[k] - as_one[k] + min(c, c1)
                 if c < cost:
                     cost = c
                     best = k
                     off = far
+                    one, straight = link, away
             if best >= 0 and off > TOO_FAR:
                 best = -1
             if best >= 0 and t[last[best]] == t[i]:
@@ -400,18 +406,20 @@ def split(
                 continue
             if best >= 0:
                 k = best
-                one, far = _link(last[k], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
+                far = straight
                 if doubt[k]:
-                    c0, f0 = _link(tail[k, 0], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
-                    c1, f1 = _link(tail[k, 1], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
                     # going over to the other ship costs; `last` is the tail of the one that was heard last
-                    if last[k] == tail[k, 0]:
+                    near = 0 if last[k] == tail[k, 0] else 1
+                    o = 1 - near
+                    # the other tail can do no better than right on the spot: mostly that settles it unasked
+                    since_other = (t[i] - t[tail[k, o]]) * 1e-6
+                    c1 = 2.0 * math.log(SPREAD_M + SPREAD_M_S * since_other) + SWITCH
+                    if c1 < one or (c1 == one and o == 0):
+                        c1, f1 = _link(tail[k, o], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
                         c1 += SWITCH
-                    else:
-                        c0 += SWITCH
-                    side = 0 if c0 <= c1 else 1
+                    side = o if c1 < one or (c1 == one and o == 0) else near
                     as_one[k] += one
-                    as_two[k] += min(c0, c1)
+                    as_two[k] += min(one, c1)
                     if as_one[k] > as_two[k] + MARGIN:
                         # two ships: the rows of the second since the doubt began become a track of their own
                         for r in range(since[k], i):
