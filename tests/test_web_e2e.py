@@ -289,7 +289,9 @@ def test_two_browsers_change_one_row_and_both_pages_follow(browser: Any, page: A
         text = path.read_text(encoding="utf-8")
         assert "said by both" in text
         assert "a label of mine" in text
-        watching.wait_for_function("document.querySelector('main').innerText.includes('a label of mine')")
+        watching.wait_for_function(
+            "(text) => document.querySelector('main').innerText.includes(text)", arg="a label of mine"
+        )
     finally:
         other.context.close()
         watching.context.close()
