@@ -74,3 +74,15 @@ def test_every_fault_of_a_case_is_told_at_once(tmp_path: Path) -> None:
     assert "looks.csv:" in done.stderr
     assert "sources.yaml:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_ends_with_its_code_and_all_its_words() -> None:
+    # Through a pipe, as an analyst's script reads it.
+    run = [sys.executable, "-c", "from tumen.cli import entry; entry()"]
+    good = subprocess.run([*run, "--version"], capture_output=True, text=True, check=False)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("tumen ")
+    bad = subprocess.run([*run, "check", "no-such-case"], capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert "not a folder" in bad.stderr
+    assert subprocess.run([*run, "no-such-word"], capture_output=True, check=False).returncode == 2
