@@ -136,12 +136,12 @@ def test_the_work_folder_may_be_on_any_store(archive: Path, tmp_path: Path) -> N
 
     alone = events(archive, engine.Serial())
     store = fsspec.filesystem("memory")
-    assert events(archive, engine.Serial(), work="memory://work/ais") == alone
-    held = {name: store.info(name)["created"] for name in store.find("/work/ais")}
+    assert events(archive, engine.Serial(), work="memory://kept/ais") == alone
+    held = {name: store.info(name)["created"] for name in store.find("/kept/ais")}
     assert any(name.endswith(".rows") for name in held)
     # what was done is found again
-    assert events(archive, engine.Serial(), work="memory://work/ais") == alone
-    assert {name: store.info(name)["created"] for name in store.find("/work/ais")} == held
+    assert events(archive, engine.Serial(), work="memory://kept/ais") == alone
+    assert {name: store.info(name)["created"] for name in store.find("/kept/ais")} == held
     with engine.executor(2) as runner:
         assert events(archive, runner, work=f"file://{tmp_path}/work") == alone
 
