@@ -34,7 +34,11 @@ def about(lang: str = "en", simulated: bool = True) -> Subject:
         end=END,
         as_of=AS_OF,
         simulated=simulated,
-    )
+        places={
+            "Najin": "나진", "Vostochny": "보스토치니", "Dunay": "두나이", "Vladivostok": "블라디보스토크",
+            "Tumangang": "두만강역", "Tikhoretsk depot": "티호레츠크 탄약고", "Mozdok depot": "모즈도크 탄약고",
+        },
+    )  # fmt: skip
 
 
 class World:

@@ -47,7 +47,8 @@ def test_the_korean_page_is_korean(tmp_path: Path) -> None:
     # What is left in Latin letters are names of the case itself.
     body = re.sub(r"<title[^>]*>.*?</title>|<desc[^>]*>.*?</desc>", "", body, flags=re.S)
     words = re.findall(r"[A-Za-z]{3,}", re.sub(r"<[^>]+>|&\w+;", " ", body))
-    assert set(words) <= {"Origin", "Natural", "Earth", "Tumen"}, sorted(set(words))
+    ports = {"Najin", "Dunay", "Vostochny"}  # the map gives the names of the route in both scripts
+    assert set(words) <= {"Origin", "Natural", "Earth", "Tumen"} | ports, sorted(set(words))
     assert '<html lang="ko"' in text
 
 

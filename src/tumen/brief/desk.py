@@ -37,6 +37,9 @@ class Subject:
     simulated: bool
     terms: tuple[GlossaryEntry, ...] = ()
     actors: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)  # Korean names
+    signs: Mapping[str, str] = field(default_factory=dict)  # what a kind of indicator is called
+    events: Mapping[str, str] = field(default_factory=dict)  # what came of an option: the Korean of each event
     folder: Path | None = None
 
 
@@ -54,6 +57,8 @@ def subject(case: Any, lang: str) -> Subject:
         for key, actor in (getattr(settings, "actors", None) or {}).items()
     }
     folder = getattr(case, "folder", None)
+    signs = {k: (s.label_ko if ko else s.label) for k, s in (getattr(case.trades, "signs", None) or {}).items()}
+    events = {r.event: r.event_ko for r in getattr(case.responses, "record", None) or () if r.event_ko}
     return Subject(
         name=about.name,
         title=(about.title_ko if ko else None) or about.title,
@@ -66,6 +71,9 @@ def subject(case: Any, lang: str) -> Subject:
         simulated=about.simulated,
         terms=terms,
         actors=actors,
+        places={p.place: p.place_ko for p in case.places if p.place_ko},
+        signs=signs,
+        events=events,
         folder=Path(folder) if folder else None,
     )
 
@@ -176,6 +184,10 @@ class Desk:
         if self.words.has(f"actor.{code}"):
             return self.words.text(f"actor.{code}")
         return self.about.actors.get(code, code)
+
+    def place(self, place: str) -> str:
+        """Name of a place in the language of the brief; the name that every file uses where the case gives no other."""
+        return self.about.places.get(place, place) if self.words.lang == "ko" else place
 
     def origin(self, code: str) -> str:
         """Who first produced a figure: the name that the case's glossary gives the code, else the code."""

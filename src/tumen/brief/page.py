@@ -218,6 +218,15 @@ def node_label(node: Node, words: Words) -> str:
     return node.label or node.id
 
 
+def step_of(node: Node) -> str:
+    """The step of the chain that a node belongs to, or nothing."""
+    for pattern, _ in _WORDED:
+        found = pattern.fullmatch(node.label)
+        if found and "step" in found.groupdict():
+            return found["step"]
+    return ""
+
+
 def label_lang(node: Node, words: Words) -> str:
     """'en' where a name stands in English in a brief of another language."""
     return "en" if words.lang != "en" and not re.search(r"[가-힣]", node_label(node, words)) else ""

@@ -15,14 +15,13 @@ from typing import Any, Literal
 
 from tumen.brief import blocks as b
 from tumen.brief.figures.canvas import standalone
-from tumen.brief.page import node_label
+from tumen.brief.page import node_label, step_of
 from tumen.brief.trace import BriefError, Trace
 from tumen.brief.words import Words
 
 PNG_PPI = 192  # two pixels for each CSS pixel: sharp on a slide at its drawn size
-MOST_SOURCES = 4
-# Drawings with enough words after them to let them move on, so that no page is left half empty.
-FLOATING = ("balance", "front", "trades")
+MOST_SOURCES = 8
+JOINER = "\u2060"  # word joiner: no line breaks here
 # A table of no more rows than this stays on one page.
 KEEP_TOGETHER = 6
 
@@ -107,8 +106,8 @@ class _Setter:
 
     def __init__(self, brief: b.Brief, trace: Trace, words: Words, version: str) -> None:
         self.brief, self.trace, self.words, self.version = brief, trace, words, version
-        self._named = {why: number for number, why in enumerate(trace.cited, 1)}
-        self._shown: dict[str, None] = {}
+        self._shown: dict[str, int] = {}  # evidence by the order in which its first number is set
+        self._sources = _numbered(brief)
 
     def document(self) -> str:
         """The whole source. Evidence is listed at the end, for the numbers that were set."""
@@ -138,19 +137,21 @@ class _Setter:
 
     def _section(self, section: b.Section) -> str:
         if section.id == "sources":
-            return "\n".join([f"= {_text(section.heading)}", *(self._sources_list(x) for x in section.blocks)])
+            return "\n".join(
+                [f"= {_text(section.heading)} <section-{section.id}>", *(self._sources_list(x) for x in section.blocks)]
+            )
         made = [self._block(x) for x in section.blocks]
         if len(made) > 1 and isinstance(section.blocks[0], b.Para):
             made[0] = f"#block(sticky: true)[{made[0]}]"  # a heading and its first words go with what they introduce
-        return "\n".join([f"= {_text(section.heading)}", *made])
+        return "\n".join([f"= {_text(section.heading)} <section-{section.id}>", *made])
 
     def _sources_list(self, block: b.Block) -> str:
         """Sources set close, in columns: grade, document, date, why this grade."""
         if not isinstance(block, b.Grid):
             return self._block(block)
         entries = ", ".join(
-            f"source-entry([{self.spans(grade)}], [{self.spans(name)}], [{self.spans(date)}], [{self.spans(why)}])"
-            for grade, name, date, why in block.rows
+            f"source-entry({number}, [{self.spans(grade)}], [{self.spans(name)}], [{self.spans(date)}], [{self.spans(why)}])"
+            for number, (grade, name, date, why) in enumerate(block.rows, 1)
         )
         return f"#sources-list({entries})\n"
 
@@ -164,9 +165,8 @@ class _Setter:
             return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
-            setter = "floating" if block.name in FLOATING else "drawing"
             width = "100%" if block.wide else "80%"
-            return f"#{setter}({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}], width: {width})\n"
+            return f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}], width: {width})\n"
         if isinstance(block, b.Pictures):
             cells = ", ".join(
                 f"picture({_quoted(p.name + '.png')}, {_quoted(p.alt)}, [{self.spans(p.caption)}])"
@@ -195,8 +195,16 @@ class _Setter:
         return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)}, {note}, {together})\n"
 
     def spans(self, spans: Iterable[b.Span], stacked: bool = False) -> str:
-        """Spans as Typst markup."""
-        return "".join(self._span(s, stacked) for s in spans)
+        """Spans as Typst markup. In Korean what follows a number leans on it, and no line breaks between."""
+        out = ""
+        after_number = False
+        for span in spans:
+            leans = (
+                self.brief.lang == "ko" and after_number and isinstance(span, b.Text) and "가" <= span.text[:1] <= "힣"
+            )
+            out += (JOINER if leans else "") + self._span(span, stacked)
+            after_number = isinstance(span, b.Number)
+        return out
 
     def _span(self, span: b.Span, stacked: bool) -> str:
         if isinstance(span, b.Number):
@@ -206,7 +214,7 @@ class _Setter:
             return inner + (
                 f"#linebreak()#interval({_quoted(span.interval)})"
                 if stacked
-                else f"{'' if self.brief.lang == 'ko' else ' '}#interval({_quoted(span.interval)})"
+                else f"{JOINER if self.brief.lang == 'ko' else ' '}#interval({_quoted(span.interval)})"
             )
         if isinstance(span, b.Word):
             return f"#likelihood({self._target(span.why)}, {_quoted(span.text)})"
@@ -215,7 +223,7 @@ class _Setter:
         if isinstance(span, b.Link):
             if span.href.startswith(("https://", "http://")):
                 return f"#link({_quoted(span.href)}, {_quoted(span.text)})"
-            return _text(span.text)
+            return f"#link(<section-{span.href[1:]}>, {_quoted(span.text)})"
         inner = f"#text({_quoted(span.text)})" if span.text else ""
         return f"#strong[{inner}]" if span.strong else inner
 
@@ -224,8 +232,7 @@ class _Setter:
         return f"#{'fig' if underlined else 'plain-fig'}({self._target(number.why)}, {_quoted(number.shown)})"
 
     def _target(self, why: str) -> str:
-        self._shown.setdefault(why)
-        return f"<why-{self._named[why]}>"
+        return f"<why-{self._shown.setdefault(why, len(self._shown) + 1)}>"
 
     def _glossary(self) -> str:
         if not self.brief.glossary:
@@ -238,30 +245,41 @@ class _Setter:
         lines = [
             f"#pagebreak(weak: true)\n= {_text(words.text('section.evidence'))}\n#note-para[{_text(words.text('evidence.lead_pdf'))}]"
         ]
-        for why in self._shown:
+        for why, number in self._shown.items():
             node = self.trace.node(why)
             assert node is not None
-            found = sorted(self._sources(why))
-            listed = ", ".join(found[:MOST_SOURCES])
-            if len(found) > MOST_SOURCES:
-                listed += f" {words.text('evidence.more', n=str(len(found) - MOST_SOURCES))}"
-            steps = " ← ".join(self._way(why))
+            where = "" if node.where.startswith("table ") or node.where == "tumen.brief" else node.where
+            below = ". ".join(p for p in (where, " ← ".join(self._way(why)), self._documents(why)) if p)
             lines.append(  # the label of the entry is where the number in the text leads
-                f"#evidence({self._named[why]}, {_quoted(node_label(node, words))}, {_quoted(node.where)}, {_quoted(steps)}, {_quoted(listed)}) <why-{self._named[why]}>"
+                f"#evidence({number}, {_quoted(node_label(node, words))}, {_quoted(below)}) <why-{number}>"
             )
         opening, *entries = lines
         return f"{opening}\n#columns(3, gutter: 5mm)[\n" + "\n".join(entries) + "\n]"
 
     def _way(self, why: str) -> list[str]:
-        """The steps down from a figure, along its first child, until a record."""
-        out: list[str] = []
+        """The steps down from a figure, along its first child, until a record: Account ← Weighing ← Counting."""
+        out: dict[str, None] = {}
         here = self.trace.node(why)
-        while here is not None and here.children and len(out) < 4:
+        while here is not None and here.children and len(out) < 5:
             here = self.trace.node(here.children[0])
             if here is None or here.kind in ("record", "source"):
                 break
-            out.append(node_label(here, self.words))
-        return out
+            step = step_of(here)
+            out.setdefault(self.words.name("step", step) if step else node_label(here, self.words))
+        return list(out)
 
-    def _sources(self, why: str) -> set[str]:
-        return self.trace.sources_under(why)
+    def _documents(self, why: str) -> str:
+        """The documents under a figure, by their numbers in the list of sources."""
+        known = sorted(self._sources[s] for s in self.trace.sources_under(why) if s in self._sources)
+        if not known:
+            return ""
+        listed = ", ".join(str(n) for n in known[:MOST_SOURCES])
+        if len(known) > MOST_SOURCES:
+            listed += f" {self.words.text('evidence.more', n=str(len(known) - MOST_SOURCES))}"
+        return self.words.text("evidence.sources", list=listed)
+
+
+def _numbered(brief: b.Brief) -> dict[str, int]:
+    """Numbers of the documents, as they stand in the list of sources."""
+    grids = (x for s in brief.sections if s.id == "sources" for x in s.blocks if isinstance(x, b.Grid))
+    return {a.removeprefix("source-"): n for grid in grids for n, a in enumerate(grid.anchors, 1)}

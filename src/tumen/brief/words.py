@@ -118,10 +118,12 @@ class Words:
                 )
             joint = " to " if low < 0 or first[:1] in "<>" or last[:1] in "<>" else "–"
             return f"{first}{joint}{last}"
+        joint = " ~ " if low < 0 else "~"  # −3.9~−0.6 would read as two dashes
         if unit in ("share", "probability"):
-            return f"{first.removesuffix('%')}~{last}" if first.endswith("%") and low >= 0 else f"{first}~{last}"
+            first = first.removesuffix("%") if first.endswith("%") and last.endswith("%") and low >= 0 else first
+            return f"{first}{joint}{last}"
         before = not self._texts.get(f"unit.{unit}", "{n}").startswith("{n}")  # 연 298만발: the unit stands in front
-        return f"{first}~{last if bare or before else self._united(last, unit, high)}"
+        return f"{first}{joint}{last if bare or before else self._united(last, unit, high)}"
 
     def _ends(self, low: float, high: float, unit: str) -> tuple[str, str]:
         """Both ends of an interval to the same precision; in English on one scale, said once."""
@@ -130,7 +132,14 @@ class Words:
             if scale:
                 a, b = _figures(low, 3) / scale, _figures(high, 3) / scale
                 return _paired(a, b)[0], f"{_paired(a, b)[1]} {word}"
-        return self._bare(low, unit), self._bare(high, unit)
+        return self._bare(self._stepped(low, high), unit), self._bare(high, unit)
+
+    def _stepped(self, value: float, high: float) -> float:
+        """In Korean, a large value to the precision of the upper end of its interval: 68억 (45억~107억)."""
+        if self.lang != "ko" or not math.isfinite(high) or high < 10_000 or value <= 0:
+            return value
+        step = 10.0 ** (math.floor(math.log10(_figures(high, 3))) - 2)
+        return round(value / step) * step if value >= 10 * step else _figures(value, 2)
 
     def count(self, value: float) -> str:
         """A number without unit, at three figures."""
@@ -143,7 +152,7 @@ class Words:
         interval = (
             "" if low is None or high is None or low == high else self.interval(low, high, unit, bare and unit != "USD")
         )
-        shown = self._bare(value, unit, bool(interval))
+        shown = self._bare(self._stepped(value, high) if interval and high else value, unit, bool(interval))
         if interval and high is not None:
             shown = self._on_scale(value, high) or shown
         if not bare:

@@ -512,6 +512,7 @@ class Happened(Record):
     date: PartialDate = Field(description="day, month or year")
     option: str = Field(description="option that it belongs to")
     event: str = Field(description="what happened")
+    event_ko: str = Field(default="", description="the same in Korean")
     outcome: str = Field(description="done, announced, not done ...")
     source: str = Field(description="source id")
     note: str = Field(default="", description="remark")

@@ -81,6 +81,7 @@ class Place(Record):
     """One feature: its properties and its geometry."""
 
     place: Words = Field(description="name used in every other file")
+    place_ko: TextCell = Field(default=None, description="the same in Korean, for the Korean brief")
     kind: Literal["port", "pier", "berth", "anchorage", "terminal", "shipyard", "railyard", "depot", "area"] = Field(
         description="what it is"
     )

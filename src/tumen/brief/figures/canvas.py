@@ -126,7 +126,9 @@ class Canvas:
 
 
 def _more(more: dict[str, object]) -> str:
-    return "".join(f' {key.replace("_", "-")}="{escape(value)}"' for key, value in more.items() if value is not None)
+    return "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in more.items() if value is not None
+    )
 
 
 def polyline(xs: Sequence[float] | np.ndarray, ys: Sequence[float] | np.ndarray) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tumen.brief.blocks import Block, Cards, Figure, Number, Para, Section, Span, Spans, Text, Word
 from tumen.brief.desk import Desk
 from tumen.brief.figures import account
+from tumen.brief.sections.checks import warning
 
 COUNTED = ("visits", "voyages", "containers", "rounds")
 # Value bases that agree within this factor tell a reader nothing that the headline does not.
@@ -20,6 +21,9 @@ def answer(desk: Desk) -> Section:
         return Section("answer", heading, (Para(desk.words.say("answer.none"), "lead"),))
     lead, rest = _lead(desk), _paragraph(desk)
     blocks: list[Block] = [Para(lead or rest or desk.words.say("answer.none"), "lead")]
+    doubt = warning(desk)
+    if doubt:
+        blocks.append(doubt)
     picture = _picture(desk)
     if picture:
         blocks.append(picture)
@@ -80,13 +84,8 @@ def _paragraph(desk: Desk) -> Spans:
 
 def _origins(desk: Desk) -> str:
     names = [desk.tongue(r, "place")[0] for r in desk.rows("places") if r["role"] == "origin" and r["kind"] == "port"]
-    names = [place_name(desk, n) for n in names]
+    names = [desk.place(n) for n in names]
     return desk.words.joined(names[:3]) if names else desk.actor(desk.about.origin)
-
-
-def place_name(desk: Desk, place: str) -> str:
-    """A place in the language of the brief."""
-    return desk.words.name("place", place) if desk.words.has(f"place.{place}") else place
 
 
 def _trades(desk: Desk) -> Spans:

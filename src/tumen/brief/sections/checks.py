@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 
-from tumen.brief.blocks import Notice, Para, Section, Span, Spans, Text
+from tumen.brief.blocks import Grid, Link, Notice, Number, Para, Section, Span, Spans, Text
 from tumen.brief.desk import Desk
-from tumen.brief.sections.answer import place_name
 
 # How the steps name their checks, the key of the words for each under `check` in
 # `words.<lang>.yaml`, and the unit of what was measured.
@@ -58,6 +57,8 @@ CHECKS = (
     (r"reports merged", "reports_merged", ""),
 )
 
+# Failed checks that the line at the top names; the rest are counted.
+MOST_NAMED = 3
 DETAILED = frozenset(
     [
         "look_in_doubt",
@@ -94,6 +95,100 @@ def checks(desk: Desk) -> Section:
     return Section("checks", heading, (notice,))
 
 
+def warning(desk: Desk) -> Para | None:
+    """One line for the top of the brief: how many checks failed, and which."""
+    rows = desk.rows("diagnostics")
+    failed = [r for r in rows if not r["passed"]]
+    if not failed:
+        return None
+    words = desk.words
+    why = desk.trace.make(words.text("evidence.sum_checks"), [r["evidence_id"] for r in rows])
+    desk.trace.cite(why, "the number of checks")
+    named: list[Span] = []
+    for row in failed[:MOST_NAMED]:
+        named += [Text("; " if words.lang == "en" else ", ")] if named else []
+        named += _name(desk, row)
+    if len(failed) > MOST_NAMED:
+        named += [Text(" "), *words.say("evidence.more", n=words.number(len(failed) - MOST_NAMED, "", why))]
+    line = words.say(
+        "checks.top",
+        count=words.number(len(failed), "", why),
+        all=words.number(len(rows), "", why),
+        list=tuple(named),
+    )
+    return Para((*line, Text(" "), Link("#checks", words.text("checks.more"))), "warning")
+
+
+def every(desk: Desk) -> Section | None:
+    """All checks of the run with what they measured, for those who want to know how firm a passed one is."""
+    rows = desk.rows("diagnostics")
+    if not rows:
+        return None
+    words = desk.words
+    out = []
+    for row in sorted(rows, key=lambda r: bool(r["passed"])):
+        what, known = f"the check '{row['name']}'", check_words(row["name"])
+        unit = known[2] if known else ""
+        limit = (desk.plain(row["limit"], unit, row, what),) if row["limit"] is not None else ()
+        key = "failed" if not row["passed"] else "passed" if row["limit"] is not None else "only_told"
+        out.append(
+            (
+                (Text(words.name("step", row["step"])),),
+                _name(desk, row),
+                (desk.plain(row["value"], unit, row, what),),
+                limit,
+                (Text(words.text(f"checks.{key}"), strong=key == "failed"),),
+            )
+        )
+    head = tuple(words.text(f"checks.{k}") for k in ("step", "name", "value", "limit", "outcome"))
+    grid = Grid(head, tuple(out), words.text("checks.table"), numeric=(2, 3), widths=(2, 7, 2, 2, 2))
+    return Section("every-check", words.text("section.every"), (Para(words.say("checks.every")), grid), annex=True)
+
+
+def _name(desk: Desk, row: dict) -> Spans:
+    """What a check is called: in plain words, or as its step names it."""
+    known = check_words(row["name"])
+    if known is None:
+        return (Text(row["name"], lang=desk.words.foreign),)
+    return desk.words.say(f"check.{known[0]}.name", subject=_subject(desk, known[1]))
+
+
+def firmness(desk: Desk) -> Spans:
+    """How firm the count is, in a sentence or two for the method: what it stands on and what would move it."""
+    words, rows = desk.words, {r["name"]: r for r in desk.rows("diagnostics") if r["step"] == "count"}
+    place = next((n.split(", ", 1)[1] for n in rows if n.startswith("effective parameter points, ")), None)
+    if place is None:
+        return ()
+
+    def value(name: str, unit: str, limit: bool = False) -> Number:
+        row = rows[f"{name}, {place}"]
+        return desk.plain(row["limit"] if limit else row["value"], unit, row, f"the check '{row['name']}'")
+
+    points, paths = "effective parameter points", "distinct paths"
+    out: list[Span] = []
+    if all(f"{n}, {place}" in rows and rows[f"{n}, {place}"]["limit"] is not None for n in (points, paths)):
+        out += words.say(
+            "method.firm",
+            place=desk.place(place),
+            points=value(points, ""),
+            points_limit=value(points, "", True),
+            paths=value(paths, ""),
+            paths_limit=value(paths, "", True),
+        )
+    dwell, rate = "sensitivity to the dwell prior", "sensitivity to the rate prior"
+    if f"{dwell}, {place}" in rows and f"{rate}, {place}" in rows:
+        out += [Text(" "), *words.say("method.firm_priors", dwell=value(dwell, "share"), rate=value(rate, "share"))]
+    totals = "share of information from totals"
+    if f"{totals}, {place}" in rows:
+        out += [Text(" "), *words.say("method.firm_totals", totals=value(totals, "share"))]
+    if not out:
+        return ()
+    why = desk.trace.make(words.text("evidence.sum_checks"), [r["evidence_id"] for r in desk.rows("diagnostics")])
+    desk.trace.cite(why, "the number of checks")
+    count = words.number(desk.table("diagnostics").num_rows, "", why)  # type: ignore[union-attr]
+    return (*out, Text(" "), *words.say("method.firm_more", count=count))
+
+
 def _check(desk: Desk, row: dict) -> Spans:
     """A check in plain words; one that the catalogue does not know is told in its own words."""
     words, what = desk.words, f"the check '{row['name']}'"
@@ -125,7 +220,7 @@ def _subject(desk: Desk, subject: str) -> str:
     for part in (p.strip() for p in subject.split(", ")):
         name = desk.words.name("check_subject", part) if desk.words.has(f"check_subject.{part}") else ""
         part = part.split(": ")[0]  # who said it; the row of the claim is in the evidence
-        parts.append(name or (place_name(desk, part) if place_name(desk, part) != part else desk.origin(part)))
+        parts.append(name or (desk.place(part) if desk.place(part) != part else desk.origin(part)))
     return ", ".join(p for p in parts if p)
 
 

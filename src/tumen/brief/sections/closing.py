@@ -8,6 +8,7 @@ from typing import Any
 
 from tumen.brief.blocks import Block, Grid, Heading, Items, Link, Para, Section, Spans, Text
 from tumen.brief.desk import Desk
+from tumen.brief.sections.checks import firmness
 
 STEPS = ("see", "count", "weigh", "account_", "judge")
 LIMITS = ("limit_ports", "limit_images", "limit_prices", "limit_interval")
@@ -17,8 +18,14 @@ def method(desk: Desk) -> Section:
     """How the figures come about, and what they do not show."""
     words = desk.words
     end = desk.about.end
+    steps: list[Spans] = []
+    firm = firmness(desk)
+    for step in STEPS:
+        steps.append((Text(words.name("step_name", step) + ". ", strong=True), *words.say(f"method.{step}")))
+        if step == "count" and firm:
+            steps.append((Text(words.text("method.firm_name") + ". ", strong=True), *firm))
     blocks: list[Block] = [
-        Items(tuple((Text(words.name("step_name", s) + ". ", strong=True), *words.say(f"method.{s}")) for s in STEPS)),
+        Items(tuple(steps)),
         Heading(words.text("method.limits_title")),
         Items((words.say("method.limit_period", end=words.day(end)), *(words.say(f"method.{k}") for k in LIMITS))),
         Para(words.say("method.recompute"), "note"),

@@ -6,7 +6,6 @@ from typing import Any
 
 from tumen.brief.blocks import Block, Picture, Pictures, Section, Text
 from tumen.brief.desk import Desk
-from tumen.brief.sections.answer import place_name
 
 MOST_CHIPS = 8
 # All chips together; a brief has to stay light enough to mail.
@@ -40,7 +39,7 @@ def _ranked(desk: Desk) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 def _picture(desk: Desk, row: dict[str, Any], subject: dict[str, Any]) -> Picture:
     words = desk.words
     desk.trace.cite(row["evidence_id"], f"the picture {row['chip_id']}")
-    place = place_name(desk, str(subject.get("place") or row["scene_id"]))
+    place = desk.place(str(subject.get("place") or row["scene_id"]))
     time = subject.get("time")
     day = words.day(time.date()) if time else words.text("number.none")
     sensor = str(subject.get("sensor") or row["scene_id"])

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from tumen.brief.blocks import Block, Figure, Grid, Number, Para, Said, Section, Spans, Text
+from tumen.brief.blocks import Block, Figure, Grid, Number, Para, Said, Section, Span, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import coverage
 from tumen.brief.figures import trades as drawing
@@ -172,7 +172,7 @@ def _measured(desk: Desk, row: dict[str, Any]) -> Spans:
                 low, high = closing["owed_low90"], closing["owed_high90"]
                 label = words.text("redlines.owed_by", basis=words.name("basis_short", basis))
     else:
-        unit, label = "", name.replace("_", " ")
+        unit, label = "", desk.about.signs.get(name) or name.replace("_", " ")
     value = words.number(row["value"], unit, why, low, high)
     return words.say("redlines.against", what=label, value=value, limit=desk.plain(row["limit"], unit, row, what))
 
@@ -194,6 +194,9 @@ def options(desk: Desk) -> Section:
         blocks += [_coverage(desk, covered), Para(_uncovered(desk, covered))]
     if desk.has("packages"):
         blocks.append(_packages(desk))
+    frontier = _frontier(desk)
+    if frontier:
+        blocks.append(frontier)
     blocks.append(_cards(desk, ranked))
     return Section("options", words.text("section.options"), tuple(blocks))
 
@@ -250,6 +253,38 @@ def _packages(desk: Desk) -> Grid:
     return Grid(head, tuple(rows), words.text("options.packages"), numeric=(2, 3), widths=(4, 6, 3, 2), note=note)
 
 
+def _frontier(desk: Desk) -> Grid | None:
+    """The best set of cards at each cost: what each further step adds, gains and costs, and how often it can be paid."""
+    words = desk.words
+    names = {r["option"]: _name(desk, r) for r in desk.rows("options")}
+    rows = []
+    for row in sorted(desk.rows("frontier"), key=lambda r: r["step"]):
+        if not row["options"]:
+            continue
+        what = f"the step {row['step']:g} of the frontier"
+        change: list[Span] = []
+        for sign, key in (("+", "added"), ("−", "dropped")):
+            for option in row[key]:
+                change += [Text("; ")] if change else []
+                change.append(Text(f"{sign} {names.get(option, option)}", strong=key == "added"))
+        rows.append(
+            (
+                tuple(change),
+                (desk.plain(row["cost"], "gain", row, what),),
+                (desk.number(row, "gain", "gain", what, middle=""),),
+                (desk.plain(row["gain_per_point"], "gain", row, what),) if row["gain_per_point"] is not None else (),
+                (desk.plain(row["affordable"], "share", row, what),),
+            )
+        )
+    if not rows:
+        return None
+    head = tuple(words.text(f"options.{k}") for k in ("step", "cost", "gain_before", "per_point", "affordable"))
+    note = words.say("options.frontier_caption")
+    return Grid(
+        head, tuple(rows), words.text("options.frontier"), numeric=(1, 2, 3, 4), widths=(8, 2, 3, 3, 2), note=note
+    )
+
+
 def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
     words = desk.words
     rows = []
@@ -275,7 +310,7 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
                 ),
                 delay,
                 effect,
-                (Text(known, lang=lang),),
+                (Said(known, desk.trace.cite(row["evidence_id"], what), lang),),
             )
         )
     head = tuple(words.text(f"options.{k}") for k in ("option", "delay", "effect", "status"))
@@ -284,18 +319,25 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
 
 
 def _status(desk: Desk, row: dict[str, Any]) -> tuple[str, str]:
-    """What came of an option last: the sentence of the case, or in Korean its outcome and day."""
-    status = str(row["status"])
-    outcome = status[status.rfind("(") + 1 : -1] if status.endswith(")") else status
-    if desk.words.lang == "en":
-        day, _, event = status.partition(": ")
-        if event and row.get("status_on") and day == row["status_on"].isoformat():
-            return f"{event}, {desk.words.day(row['status_on'])}", ""
-        return status, ""
-    if not desk.words.has(f"option_status.{outcome}"):
+    """What came of an option last, its outcome and day; in Korean without the event where the case has no Korean of it."""
+    words, status = desk.words, str(row["status"])
+    told, _, event = status.partition(": ")
+    event, _, outcome = event.removesuffix(")").rpartition(" (")
+    if row.get("status_on") is None or not event:
+        key = f"option_status.{'none' if status == 'nothing on record' else status}"
+        return (words.text(key), "") if words.has(key) else (status, words.foreign)
+    # A date that is known to the month or year is told so far.
+    parts = [int(p) for p in told.split("-")] if re.fullmatch(r"\d{4}(-\d\d){0,2}", told) else []
+    day = {1: str(told) + ("년" if words.lang == "ko" else ""), 2: words.month(row["status_on"])}.get(
+        len(parts), words.day(row["status_on"])
+    )
+    if words.lang == "en":
+        return f"{event} ({outcome}), {day}", ""
+    known = words.has(f"option_status.{outcome}")
+    what = desk.about.events.get(event, "")
+    if not what and not known:
         return status, "en"
-    day = desk.words.day(row["status_on"]) if row.get("status_on") else ""
-    return f"{desk.words.name('option_status', outcome)}{f' ({day})' if day else ''}", ""
+    return f"{what + ': ' if what else ''}{words.name('option_status', outcome)} ({day})", ""
 
 
 def collect(desk: Desk) -> Section:

@@ -13,7 +13,6 @@ from tumen.brief.blocks import Block, Figure, Para, Section, Span, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import calendar as drawing
 from tumen.brief.figures.canvas import months_between
-from tumen.brief.sections.answer import place_name
 from tumen.draws import matrix, summary
 
 # A look of which less than this could be seen is drawn as clouded; the model uses the share itself.
@@ -114,7 +113,7 @@ def _place(desk: Desk, place: str, days: dict[dt.date, drawing.Day], number: int
         last = max(days)
         end = min(end, last + dt.timedelta(days=31))
     counts = Counter(d.state for d in days.values())
-    name = place_name(desk, place)
+    name = desk.place(place)
     alt = words.text(
         "calendar.alt",
         place=name,
@@ -153,19 +152,19 @@ def _visits(desk: Desk, place: str) -> tuple[dict[dt.date, drawing.Month], Para 
         assert isinstance(month, dt.date)
         stats = summary(seen[:, i] + unseen[:, i])
         why = desk.trace.make(
-            words.text("evidence.sum_month", place=place_name(desk, place), month=words.month(month)), [maker]
+            words.text("evidence.sum_month", place=desk.place(place), month=words.month(month)), [maker]
         )
         desk.trace.cite(why, f"visits at {place} in {month:%Y-%m}")
         tip = f"{words.month(month)}: {words.amount(stats.median, 'visits')} ({words.interval(stats.low90, stats.high90, '')})"
         out[month] = drawing.Month(
             float(seen[:, i].mean()), float(unseen[:, i].mean()), stats.low90, stats.high90, why, tip
         )
-    why = desk.trace.make(words.text("evidence.sum_place", place=place_name(desk, place)), [maker])
+    why = desk.trace.make(words.text("evidence.sum_place", place=desk.place(place)), [maker])
     desk.trace.cite(why, f"visits at {place}")
     both, hidden = summary((seen + unseen).sum(axis=1)), summary(unseen.sum(axis=1))
     line = words.say(
         "calendar.summary",
-        place=place_name(desk, place),
+        place=desk.place(place),
         visits=words.number(both.median, "visits", why, both.low90, both.high90),
         unseen=words.number(hidden.median, "", why, hidden.low90, hidden.high90),
     )

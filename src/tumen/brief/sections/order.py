@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 
-from tumen.brief.blocks import Notice, Section, Text
+from tumen.brief.blocks import Block, Heading, Items, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.sections import account, answer, checks, claims, closing, front, images, judge, looks, route, since
 
@@ -34,20 +35,24 @@ def sections(desk: Desk, before: tuple[dt.date, Mapping[str, pa.Table]] | None =
         judge.collect(desk),
         closing.method(desk),
     ]
-    annexes = [claims.derived(desk), account.entries(desk)]
+    annexes = [claims.derived(desk), account.entries(desk), checks.every(desk)]
     # Last, since it lists the documents that the printed figures lean on.
     sources = closing.sources(desk)
     out = [s for s in made if s.present]
-    if desk.missing:
-        out.append(_missing(desk))
+    if desk.missing:  # the method comes last, and what is left out belongs to it
+        out[-1] = replace(out[-1], blocks=(*out[-1].blocks, *_missing(desk)))
     out += [s for s in (*annexes, sources) if s is not None and s.present]
     return tuple(out)
 
 
-def _missing(desk: Desk) -> Section:
+def _missing(desk: Desk) -> tuple[Block, ...]:
+    """What this brief leaves out, and why."""
     words = desk.words
-    items = tuple(
-        words.say("missing.item", section=words.text(f"section.{section}"), table=Text(table, lang="en"))
-        for section, table in dict.fromkeys(desk.missing)
-    )
-    return Section("missing", words.text("section.missing"), (Notice(words.text("missing.lead"), items, "note"),))
+    items = []
+    for section, table in dict.fromkeys(desk.missing):
+        reason = words.text(f"missing.why.{table}") if words.has(f"missing.why.{table}") else ""
+        told: Spans = (
+            (Text(reason),) if reason else words.say("missing.no_table", table=Text(table, lang=words.foreign))
+        )
+        items.append(words.say("missing.item", section=words.text(f"section.{section}"), reason=told))
+    return (Heading(words.text("section.missing")), Items(tuple(items)))

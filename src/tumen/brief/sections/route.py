@@ -8,7 +8,6 @@ from typing import Any
 from tumen.brief.blocks import Block, Figure, Grid, Section, Spans, Text
 from tumen.brief.desk import Desk
 from tumen.brief.figures import route_map
-from tumen.brief.sections.answer import place_name
 from tumen.draws import matrix, summary
 
 
@@ -20,7 +19,10 @@ def route(desk: Desk) -> Section:
     words = desk.words
     legs, rows = _legs(desk)
     title, alt = words.text("map.title"), words.text("map.alt")
-    svg = route_map.draw("fig-map", title, alt, _spots(desk, placed), legs)
+    keys = ("origin", "destination", "other", "sightings", "route")
+    legend = {k: words.text(f"map.legend_{k}") for k in keys}
+    names = route_map.Names(legend, lambda code: words.locale.territories.get(code, ""))
+    svg = route_map.draw("fig-map", title, alt, _spots(desk, placed), legs, names)
     blocks: list[Block] = [Figure("map", svg, title, words.say("map.caption"), alt, wide=True)]
     if rows:
         head = (words.text("map.from"), words.text("map.to"), words.text("map.number"))
@@ -37,12 +39,12 @@ def _spots(desk: Desk, placed: list[dict[str, Any]]) -> list[route_map.Spot]:
         # A pier stands on its port: one mark for both.
         if row["part_of"] and any(s["place"] == row["part_of"] for s in placed) and row["kind"] in ("pier", "berth"):
             continue
-        name = place_name(desk, row["place"])
+        name = desk.place(row["place"])
         why = desk.trace.cite(row["evidence_id"], f"the place {row['place']}")
-        tip = f"{name}: {seen[row['place']]} {desk.words.text('map.legend_sightings')}" if seen[row["place"]] else name
-        spots.append(
-            route_map.Spot(row["place"], name, row["lat"], row["lon"], row["role"], seen[row["place"]], why, tip)
-        )
+        found = seen[row["place"]]
+        tip = desk.words.text("map.spot", place=name, n=str(found)) if found else name
+        also = row["place"] if name != row["place"] else desk.about.places.get(row["place"], "")
+        spots.append(route_map.Spot(row["place"], name, row["lat"], row["lon"], row["role"], found, why, tip, also))
     return spots
 
 
@@ -70,14 +72,13 @@ def _legs(desk: Desk) -> tuple[list[route_map.Leg], list[tuple[Spans, ...]]]:
             continue
         a, b = str(origin), str(destination)
         unknown = b == "unknown"
-        end = words.text("map.unknown_port") if unknown else place_name(desk, b)
-        label = words.text("evidence.sum_leg", origin=place_name(desk, a), destination=end)
+        end = words.text("map.unknown_port") if unknown else desk.place(b)
+        label = words.text("evidence.sum_leg", origin=desk.place(a), destination=end)
         why = desk.trace.make(label, [maker])
         desk.trace.cite(why, f"voyages from {a} to {b}")
         number = words.number(stats.median, "", why, stats.low90, stats.high90)
-        tip = words.text(
-            "map.voyages", origin=place_name(desk, a), destination=end, n=f"{number.shown} ({number.interval})"
-        )
-        legs.append(route_map.Leg(a, b, stats.median, why, tip))
-        rows.append(((Text(place_name(desk, a)),), (Text(end),), (number,)))
+        tip = words.text("map.voyages", origin=desk.place(a), destination=end, n=f"{number.shown} ({number.interval})")
+        shown = f"{number.shown} ({number.interval})" if number.interval else number.shown
+        legs.append(route_map.Leg(a, b, stats.median, why, tip, shown))
+        rows.append(((Text(desk.place(a)),), (Text(end),), (number,)))
     return legs, rows
