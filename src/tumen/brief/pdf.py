@@ -21,9 +21,11 @@ from tumen.brief.words import Words
 
 PNG_PPI = 192  # two pixels for each CSS pixel: sharp on a slide at its drawn size
 MOST_SOURCES = 8
+# A table of more rows than this is for looking up, and is set close.
+LONG = 24
 JOINER = "\u2060"  # word joiner: no line breaks here
 # A table of no more rows than this stays on one page.
-KEEP_TOGETHER = 6
+KEEP_TOGETHER = 9
 
 
 def pdf(brief: b.Brief, trace: Trace, words: Words, version: str) -> bytes:
@@ -192,7 +194,8 @@ class _Setter:
         )
         together = "true" if len(block.rows) <= KEEP_TOGETHER else "false"
         note = f"[{self.spans(block.note)}]" if block.note else "none"
-        return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)}, {note}, {together})\n"
+        close = "true" if len(block.rows) > LONG else "false"
+        return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)}, {note}, {together}, {close})\n"
 
     def spans(self, spans: Iterable[b.Span], stacked: bool = False) -> str:
         """Spans as Typst markup. In Korean what follows a number leans on it, and no line breaks between."""

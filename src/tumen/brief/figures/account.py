@@ -75,7 +75,7 @@ def gap(
     name: str, title: str, alt: str, points: list[Point], labels: dict[str, str], ends: dict[str, tuple[str, str, str]]
 ) -> str:
     """Given and returned as running totals, with the gap between them shaded; `ends` names each line's last value."""
-    width, height, left, right, top, bottom = 600.0, 330.0, 62.0, 404.0, 12.0, 302.0  # readable on a phone as it is
+    width, height, left, right, top, bottom = 600.0, 290.0, 62.0, 404.0, 12.0, 262.0  # readable on a phone as it is
     canvas = Canvas(name, width, height, title, alt)
     start, end = points[0].month, points[-1].month
     most = max(max(p.given for p in points), max(p.high + p.returned for p in points))
@@ -129,21 +129,21 @@ def _spread(
 
 
 def balances(
-    name: str, title: str, alt: str, panels: dict[str, tuple[str, list[Point], str]], labels: dict[str, str]
+    name: str, title: str, alt: str, panels: dict[str, tuple[str, list[Point], tuple[str, str]]], labels: dict[str, str]
 ) -> str:
-    """What is owed by month, one panel a value basis, on one scale; a panel is (name, points, last value)."""
+    """What is owed by month, one panel a value basis, on one scale; a panel is (name, points, last value and interval)."""
     count = len(panels)
-    across = 2 if count > 1 else 1
+    across = min(count, 4)
     rows = -(-count // across)
-    width, panel_h = 760.0, 216.0
+    width, panel_h = 760.0, 232.0
     panel_w = (width - 64) / across
     canvas = Canvas(name, width, rows * panel_h + 8, title, alt)
     every = [p for _, points, _ in panels.values() for p in points]
     high, low = max(p.high for p in every), min(0.0, min(p.low for p in every))
     for number, (label, points, last) in enumerate(panels.values()):
         column, row = number % across, number // across
-        left, right = 64 + column * panel_w, 64 + (column + 1) * panel_w - 18
-        top, bottom = row * panel_h + 42, row * panel_h + panel_h - 28
+        left, right = 64 + column * panel_w, 64 + (column + 1) * panel_w - 14
+        top, bottom = row * panel_h + 62, row * panel_h + panel_h - 28
         x = Scale(
             points[0].month.toordinal(), max(points[-1].month.toordinal(), points[0].month.toordinal() + 1), left, right
         )
@@ -154,11 +154,12 @@ def balances(
                 canvas.text(left - 8, y(tick) + 4, money(tick, labels["lang"]), 10.5, SOFT, "end")
         time_axis(canvas, x, points[0].month, points[-1].month, top, bottom)
         xs = [x(p.month.toordinal()) for p in points]
-        canvas.open_link(points[-1].why, f"{label}: {last}")
+        canvas.open_link(points[-1].why, f"{label}: {last[0]} ({last[1]})")
         canvas.path(band(xs, [y(p.low) for p in points], [y(p.high) for p in points]), PURPLE, fill_opacity=0.2)
         canvas.path(polyline(xs, [y(p.owed) for p in points]), stroke=PURPLE, width=2.2, stroke_linejoin="round")
-        canvas.text(left, top - 25, label, 12.5, INK, weight=700)
-        canvas.text(left, top - 9, last, 11.5, PURPLE, weight=700)
+        canvas.text(left, top - 46, label, 12.5, INK, weight=700)
+        canvas.text(left, top - 29, last[0], 12.5, PURPLE, weight=700)
+        canvas.text(left, top - 13, f"({last[1]})", 11, SOFT)
         canvas.close_link()
     return canvas.svg()
 

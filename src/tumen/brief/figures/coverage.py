@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tumen.brief.figures.canvas import BLUE, INK, PALE, PAPER, RULE, SOFT, Canvas, wrap
 
-ROW, LABEL = 32.0, 330.0
+ROW, LABEL = 27.0, 330.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def _row(canvas: Canvas, row: Row, y: float, each: float, keys: list[str]) -> No
     canvas.open_link(row.why, f"{row.label}: {row.shown}")
     canvas.rect(0, y, canvas.width, ROW, PAPER if row.cards else PALE)
     canvas.line(0, y, canvas.width, y, RULE, 0.8)
-    canvas.text(0, y + 20, wrap(row.label, LABEL - 70, 12.5)[0], 12.5, INK)
-    canvas.text(LABEL - 24, y + 20, row.shown, 12, SOFT, "end")
+    canvas.text(0, y + 18, wrap(row.label, LABEL - 70, 12.5)[0], 12.5, INK)
+    canvas.text(LABEL - 24, y + 18, row.shown, 12, SOFT, "end")
     for column, key in enumerate(keys):
         x = LABEL + (column + 0.5) * each
         if key in row.done:

@@ -113,8 +113,8 @@ def _balances(desk: Desk, rows: list[dict[str, Any]]) -> Figure:
     for basis in _ordered(desk, list(by_basis)):
         found = by_basis[basis]
         last = found[-1]
-        shown = f"{words.amount(last['owed_median'], 'USD')} ({words.interval(last['owed_low90'], last['owed_high90'], 'USD')})"
-        panels[basis] = (words.name("basis_short", basis), [point(desk, r) for r in found], shown)
+        owed = desk.number(last, "owed", "USD", f"the closing balance ({basis})")
+        panels[basis] = (words.name("basis_short", basis), [point(desk, r) for r in found], (owed.shown, owed.interval))
     title, alt = words.text("account.balance_title"), words.text("account.balance_alt")
     svg = drawing.balances("fig-balance", title, alt, panels, {"lang": words.lang})
     return Figure("balance", svg, title, words.say("account.balance_caption"), alt, wide=True)

@@ -360,7 +360,7 @@ def collect(desk: Desk) -> Section:
         )
     head = tuple(words.text(f"collect.{k}") for k in ("what", "where", "tells", "value"))
     note = words.say("collect.caption")
-    grid = Grid(head, tuple(out), words.text("collect.table"), numeric=(3,), widths=(5, 5, 5, 2), note=note)
+    grid = Grid(head, tuple(out), words.text("collect.table"), numeric=(3,), widths=(5, 7, 5, 2), note=note)
     return Section("collect", words.text("section.collect"), (Para(words.say("collect.lead")), grid))
 
 

@@ -166,6 +166,6 @@ def _visits(desk: Desk, place: str) -> tuple[dict[dt.date, drawing.Month], Para 
         "calendar.summary",
         place=desk.place(place),
         visits=words.number(both.median, "visits", why, both.low90, both.high90),
-        unseen=words.number(hidden.median, "", why, hidden.low90, hidden.high90),
+        unseen=words.number(hidden.median, "visits", why, hidden.low90, hidden.high90, bare=True),
     )
     return out, Para(line)
