@@ -6,18 +6,22 @@ A model number can only be a `Number`, and a `Number` cannot be made without the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tumen.brief.trace import BriefError
 
 
 @dataclass(frozen=True)
 class Text:
-    """Plain words; `lang` is set where they stand in another language than the brief."""
+    """Plain words; `lang` is set where they stand in another language than the brief.
+
+    `own` marks words of the catalogue: a number in them explains (90% interval), it is no figure of the model.
+    """
 
     text: str
     lang: str = ""
     strong: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,4 +195,4 @@ class Brief:
     simulated: str
     sections: tuple[Section, ...]
     glossary: tuple[GlossaryEntry, ...]
-    labels: dict[str, str] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()  # what the case calls its places, goods, origins; they may hold digits

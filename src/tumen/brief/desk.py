@@ -96,6 +96,7 @@ class Desk:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._made_by = {name.split("@")[0]: why for name, why in (made_by or {}).items()}
         self.missing: list[tuple[str, str]] = []
+        self.names: set[str] = set()
 
     # --- tables ---------------------------------------------------------------------------
 
@@ -156,14 +157,20 @@ class Desk:
         """A number of a row that has no interval."""
         return self.words.number(value, unit, self.trace.cite(row.get("evidence_id"), what), bare=bare)
 
+    def named(self, text: str) -> str:
+        """Remember a name that the case gives to something: digits in it are no figures of the model."""
+        if text:
+            self.names.add(text)
+        return text
+
     def tongue(self, row: Mapping[str, Any], name: str) -> tuple[str, str]:
         """Text of a row in the language of the brief, and the language if it is another one."""
         if self.words.lang == "ko":
             given = row.get(f"{name}_ko")
             if given:
-                return str(given), ""
-            return str(row.get(name) or ""), "en"
-        return str(row.get(name) or ""), ""
+                return self.named(str(given)), ""
+            return self.named(str(row.get(name) or "")), "en"
+        return self.named(str(row.get(name) or "")), ""
 
     def said(self, row: Mapping[str, Any], name: str) -> Spans:
         """Text of a row, leading to its evidence; nothing where the row has none."""
@@ -177,21 +184,23 @@ class Desk:
         text, lang = self.tongue(row, "label")
         if text and not lang:
             return self.words.capital(text)
-        return self.words.name(group, str(row[key])) if self.words.has(f"{group}.{row[key]}") or not text else text
+        return self.named(
+            self.words.name(group, str(row[key])) if self.words.has(f"{group}.{row[key]}") or not text else text
+        )
 
     def actor(self, code: str) -> str:
         """Name of a state or other party."""
         if self.words.has(f"actor.{code}"):
             return self.words.text(f"actor.{code}")
-        return self.about.actors.get(code, code)
+        return self.named(self.about.actors.get(code, code))
 
     def place(self, place: str) -> str:
         """Name of a place in the language of the brief; the name that every file uses where the case gives no other."""
-        return self.about.places.get(place, place) if self.words.lang == "ko" else place
+        return self.named(self.about.places.get(place, place) if self.words.lang == "ko" else place)
 
     def origin(self, code: str) -> str:
         """Who first produced a figure: the name that the case's glossary gives the code, else the code."""
-        return next((t.term for t in self.about.terms if t.id == code), code)
+        return self.named(next((t.term for t in self.about.terms if t.id == code), code))
 
     def judged(self) -> dict[str, dict[str, Any]]:
         """Where every judgement stands last: ways of repayment, their parts, and what holds an actor back."""

@@ -81,6 +81,7 @@ def compose(
         simulated=words.text("page.simulated") if about.simulated else "",
         sections=made,
         glossary=_glossary(about, words),
+        names=frozenset(desk.names | words.coined),
     )
 
 

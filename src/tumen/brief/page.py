@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tumen.brief import blocks as b
+from tumen.brief.bare import bare
 from tumen.brief.trace import BriefError, Trace
 from tumen.brief.words import Words
 from tumen.evidence import Node
@@ -30,7 +31,7 @@ FONTS = (
 # Every quotation mark of the brief's text is escaped, so these meet attributes only.
 _ID = re.compile(r'\sid="([^"]*)"')
 _DATA = re.compile(r"<data\b[^>]*>")
-_WHY = re.compile(r'\sdata-why="([^"]*)"')
+_WHY = re.compile(r'\sdata-(?:why|from)="([^"]*)"')
 _VALUE = re.compile(r'\svalue="([^"]*)"')
 TREE_DEPTH = 3
 MOST_CHILDREN = 12
@@ -72,12 +73,15 @@ def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
             script=Markup(_read("templates/script.js")),
         )
     )
-    check(text)
+    check(text, brief.names)
     return text
 
 
-def check(text: str) -> None:
-    """Raise `BriefError` unless every `<data>` carries a `data-why` that has its place in the page."""
+def check(text: str, names: Iterable[str] = ()) -> None:
+    """Raise `BriefError` unless every number of the page leads to an entry of the evidence in the same page.
+
+    `names` are names of the case that hold digits; what else may stand without evidence is said in `bare.py`.
+    """
     ids = set(_ID.findall(text))
     for tag in _DATA.findall(text):
         why, value = _WHY.search(tag), _VALUE.search(tag)
@@ -89,6 +93,8 @@ def check(text: str) -> None:
     for why_id in set(_WHY.findall(text)):
         if f"why-{why_id}" not in ids:
             raise BriefError(f"a mark in a drawing leads to the evidence '{why_id}', which is not in the brief")
+    for number, words in bare(text, names):
+        raise BriefError(f"the number '{number}' has no evidence id where it stands: '{words[:120]}'")
 
 
 @cache
@@ -121,7 +127,9 @@ def fig(number: b.Number, evidence_id: str | None = None, gap: str = " ") -> Mar
             raise BriefError(f"the number {number} has no evidence id")
         number = b.Number(str(number), float(number), why)
     interval = (
-        Markup('{}<span class="interval">({})</span>').format(gap, number.interval) if number.interval else Markup("")
+        Markup('{}<span class="interval" data-from="{}">({})</span>').format(gap, number.why, number.interval)
+        if number.interval
+        else Markup("")
     )
     return Markup('<a class="fig" href="#why-{}" data-why="{}"><data value="{}" data-why="{}">{}</data></a>{}').format(
         number.why, number.why, f"{number.value:.6g}", number.why, number.shown, interval
@@ -133,6 +141,7 @@ class _Writer:
 
     def __init__(self, brief: b.Brief, words: Words) -> None:
         self._words = words
+        self._names = brief.names
         self._terms = {e.term.casefold(): e for e in brief.glossary}
         names = sorted((re.escape(e.term) for e in brief.glossary if len(e.term) > 1), key=len, reverse=True)
         edge = r"\b" if brief.lang == "en" else ""
@@ -163,8 +172,16 @@ class _Writer:
         if isinstance(span, b.Said):
             lang = Markup(' lang="{}"').format(span.lang) if span.lang else Markup("")
             return Markup(
-                '<span{}>{}</span> <a class="said" href="#why-{}" data-why="{}" title="{}" aria-label="{}">◦</a>'
-            ).format(lang, span.text, span.why, span.why, self._words.text("page.why"), self._words.text("page.why"))
+                '<span{} data-from="{}">{}</span> <a class="said" href="#why-{}" data-why="{}" title="{}" aria-label="{}">◦</a>'
+            ).format(
+                lang,
+                span.why,
+                span.text,
+                span.why,
+                span.why,
+                self._words.text("page.why"),
+                self._words.text("page.why"),
+            )
         if isinstance(span, b.Link):
             lang = Markup(' lang="{}"').format(span.lang) if span.lang else Markup("")
             safe = span.href if span.href.startswith(("#", "https://", "http://")) else "#"
@@ -172,6 +189,9 @@ class _Writer:
                 safe, lang, span.text
             )
         inner = self._terms_in(span.text) if not span.lang else escape(span.text)
+        # Judged before a term of the glossary, marked inside a name, takes the name apart.
+        if re.search(r"\d", span.text) and (span.own or not bare(str(escape(span.text)), self._names)):
+            inner = Markup("<span data-own>{}</span>").format(inner)
         if span.strong:
             inner = Markup("<strong>{}</strong>").format(inner)
         return Markup('<span lang="{}">{}</span>').format(span.lang, inner) if span.lang else inner

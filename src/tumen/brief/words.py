@@ -59,6 +59,7 @@ class Words:
         self.locale = Locale(lang)
         self.foreign = "" if lang == "en" else "en"  # how text of a step that stands in English is marked
         self._texts = catalogue(lang)
+        self.coined: set[str] = set()  # values of tables that were made readable for want of a word
 
     def has(self, key: str) -> bool:
         """Whether the catalogue holds the key."""
@@ -71,7 +72,11 @@ class Words:
     def name(self, group: str, value: str) -> str:
         """The word for a value of a table (`commodity`, `rounds_152`), or the value itself made readable."""
         key = f"{group}.{value}"
-        return self._texts[key] if key in self._texts else value.replace("_", " ")
+        if key in self._texts:
+            return self._texts[key]
+        readable = value.replace("_", " ")
+        self.coined.add(readable)
+        return readable
 
     def say(self, key: str, **places: Span | Spans | str) -> Spans:
         """Spans of a key with its places filled. Raises `BriefError` for a bare number in a place."""
@@ -290,7 +295,7 @@ def _particle(before: list[Span], text: str) -> str:
 def _add(out: list[Span], text: str) -> None:
     for number, part in enumerate(text.split("**")):
         if part:
-            out.append(Text(part, strong=number % 2 == 1))
+            out.append(Text(part, strong=number % 2 == 1, own=True))
 
 
 def _put(out: list[Span], value: Any, where: str) -> None:

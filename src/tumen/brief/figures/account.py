@@ -83,7 +83,7 @@ def gap(
     y = Scale(0, most * 1.04 or 1, bottom, top)
     for tick in ticks(0, y.high, 5):
         canvas.line(left, y(tick), right, y(tick), RULE, 0.8)
-        canvas.text(left - 7, y(tick) + 4, money(tick, labels["lang"]), 12.5, SOFT, "end")
+        canvas.text(left - 7, y(tick) + 4, money(tick, labels["lang"]), 12.5, SOFT, "end", class_="axis")
     time_axis(canvas, x, start, end, top, bottom)
     xs = [x(p.month.toordinal()) for p in points]
     given, returned = [y(p.given) for p in points], [y(p.returned) for p in points]
@@ -151,7 +151,7 @@ def balances(
         for tick in ticks(low, y.high, 4):
             canvas.line(left, y(tick), right, y(tick), RULE, 0.8)
             if column == 0:
-                canvas.text(left - 8, y(tick) + 4, money(tick, labels["lang"]), 10.5, SOFT, "end")
+                canvas.text(left - 8, y(tick) + 4, money(tick, labels["lang"]), 10.5, SOFT, "end", class_="axis")
         time_axis(canvas, x, points[0].month, points[-1].month, top, bottom)
         xs = [x(p.month.toordinal()) for p in points]
         canvas.open_link(points[-1].why, f"{label}: {last[0]} ({last[1]})")

@@ -72,11 +72,11 @@ def draw(
         f'<rect width="4" height="4" fill="{PALE}"/><line x1="0" y1="0" x2="0" y2="4" stroke="{GREY}" stroke-width="1.4"/></pattern>'
     )
     for day in (1, 5, 10, 15, 20, 25, 31):
-        canvas.text(LEFT + (day - 1) * (CELL + GAP) + CELL / 2, TOP - 7, day, 10, SOFT, "middle")
+        canvas.text(LEFT + (day - 1) * (CELL + GAP) + CELL / 2, TOP - 7, day, 10, SOFT, "middle", class_="axis")
     for number, month in enumerate(months):
         y = TOP + number * ROW
         if month.month == 1 or number == 0:
-            canvas.text(0, y + CELL - 2, month.year, 11, INK, weight=700)
+            canvas.text(0, y + CELL - 2, month.year, 11, INK, weight=700, class_="axis")
         if month.month == 1 and number:
             canvas.line(0, y - 1.5, width, y - 1.5, RULE)
         canvas.text(LEFT - 6, y + CELL - 2, month_name[month], 10.5, SOFT, "end")
@@ -133,7 +133,7 @@ def _visits(
     canvas.text(left, TOP - 24, labels["visits"], 11, INK, weight=700)
     for tick in ticks(0, most, 4):
         canvas.line(x(tick), TOP - 2, x(tick), bottom, RULE)
-        canvas.text(x(tick), TOP - 7, f"{tick:g}", 10, SOFT, "middle")
+        canvas.text(x(tick), TOP - 7, f"{tick:g}", 10, SOFT, "middle", class_="axis")
     for number, month in enumerate(months):
         here = visits.get(month)
         if here is None:

@@ -235,9 +235,9 @@ def time_axis(
         at = x.clipped(month.toordinal())
         if month.month == 1:
             canvas.line(at, top, at, bottom + 14, RULE)
-            canvas.text(at + 4, bottom + 15, month.year, 11, SOFT)
+            canvas.text(at + 4, bottom + 15, month.year, 11, SOFT, class_="axis")
         elif month.month in (4, 7, 10):
             canvas.line(at, bottom, at, bottom + 4, RULE)
     first = months_between(start, end)
     if first and first[0].month != 1 and (13 - first[0].month) * 30 * abs(x(1) - x(0)) > 34:
-        canvas.text(x.clipped(start.toordinal()) + 2, bottom + 15, first[0].year, 11, SOFT)
+        canvas.text(x.clipped(start.toordinal()) + 2, bottom + 15, first[0].year, 11, SOFT, class_="axis")

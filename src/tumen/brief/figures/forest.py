@@ -78,7 +78,7 @@ def draw(
         words = labels["tick"].format(_short(mark, labels))
         canvas.line(x(mark), top - 6, x(mark), bottom, RULE)
         if x(mark) - last > text_width(words, 11) + 10:
-            canvas.text(x(mark), top - 12, words, 11, SOFT, "middle")
+            canvas.text(x(mark), top - 12, words, 11, SOFT, "middle", class_="axis")
             last = x(mark)
     for number, row in enumerate(rows):
         _row(canvas, row, x, top + number * ROW, labels)

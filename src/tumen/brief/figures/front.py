@@ -37,7 +37,7 @@ def draw(name: str, title: str, alt: str, series: list[Series], axis: str, lang:
     for tick in ticks(0, y.high, 5):
         canvas.line(left, y(tick), right, y(tick), RULE, 0.8)
         shown = f"{tick / 10000:g}만" if lang == "ko" and tick >= 10000 else f"{tick:,.0f}"
-        canvas.text(left - 8, y(tick) + 4, shown, 11, SOFT, "end")
+        canvas.text(left - 8, y(tick) + 4, shown, 11, SOFT, "end", class_="axis")
     time_axis(canvas, x, start, end, top, bottom)
     for s in series:
         xs = [x(w.toordinal()) for w in s.weeks]

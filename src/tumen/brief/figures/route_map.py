@@ -378,7 +378,7 @@ def _legend(canvas: Canvas, y: float, legend: dict[str, str], spots: list[Spot],
             canvas.circle(x + 8, y - 4, 8, GREEN, fill_opacity=0.16, stroke=GREEN, stroke_width=1.2)
         else:
             canvas.circle(x + 8, y - 4, 5, COLOUR[key], stroke=PAPER, stroke_width=1.4)
-        canvas.text(x + wide + 8, y, words, 12, SOFT)
+        canvas.text(x + wide + 8, y, words, 12, SOFT, data_own="")
         x += need
     return y + 6
 

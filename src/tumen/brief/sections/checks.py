@@ -149,7 +149,7 @@ def _name(desk: Desk, row: dict) -> Spans:
     """What a check is called: in plain words, or as its step names it."""
     known = check_words(row["name"])
     if known is None:
-        return (Text(row["name"], lang=desk.words.foreign),)
+        return (Text(desk.named(row["name"]), lang=desk.words.foreign),)
     return desk.words.say(f"check.{known[0]}.name", subject=_subject(desk, known[1]))
 
 
@@ -194,7 +194,7 @@ def _check(desk: Desk, row: dict) -> Spans:
     words, what = desk.words, f"the check '{row['name']}'"
     known = check_words(row["name"])
     if known is None:
-        name: Spans = (Text(f"{words.name('step', row['step'])} · "), Text(row["name"], lang=words.foreign))
+        name: Spans = (Text(f"{words.name('step', row['step'])} · "), Text(desk.named(row["name"]), lang=words.foreign))
         value = desk.plain(row["value"], "", row, what)
         if row["limit"] is None:
             line = words.say("checks.item_no_limit", name=name, value=value)

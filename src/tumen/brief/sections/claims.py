@@ -162,11 +162,11 @@ def _label(desk: Desk, row: dict[str, Any], told: dict[str, dict[str, Any]]) -> 
     """What is claimed and for which months."""
     words, claim = desk.words, told.get(row["claim_id"])
     if claim is None:
-        return str(row["claim_id"])
+        return desk.named(str(row["claim_id"]))
     span = words.months(claim["period_start"], claim["period_end"] or claim["published"])
     if words.lang == "ko":
-        return f"{claim.get('label_ko') or words.name('quantity', str(claim['quantity']))}, {span}"
-    return f"{claim['label']}, {span}"
+        return f"{desk.named(claim.get('label_ko') or words.name('quantity', str(claim['quantity'])))}, {span}"
+    return f"{desk.named(claim['label'])}, {span}"
 
 
 def _unit(unit: str) -> str:

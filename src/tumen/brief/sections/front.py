@@ -92,7 +92,7 @@ def _scenario(desk: Desk, name: str, lost: dict[str, Any], rows: dict[str, dict[
     """What a stop would have cost: fire in the year after, and whether the stock would have run down."""
     words = desk.words
     text = str((lost.get("text_ko") if words.lang == "ko" else lost["text"]) or lost["text"])
-    label = text.split(": ")[1] if ": " in text else name
+    label = desk.named(text.split(": ")[1] if ": " in text else name)
     recipient = desk.actor(desk.about.recipient)
     out = words.say("front.say.scenario", scenario=words.capital(label), recipient=recipient, lost=_number(desk, lost))
     empty = rows.get(EMPTY + name)

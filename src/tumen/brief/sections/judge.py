@@ -141,7 +141,11 @@ def redlines(desk: Desk) -> Section:
         reason = re.split(r" (?:State|상태): ", reason)[0]
         # A word about the case's own files is for its authors, not for readers of the brief.
         reason = " ".join(s for s in re.split(r"(?<=[.다]) ", reason) if ".toml" not in s)
-        name: Spans = (Text(label or row["text"], lang=lang, strong=True), Text(": "), Said(reason, why, foreign))
+        name: Spans = (
+            Text(label or desk.named(row["text"]), lang=lang, strong=True),
+            Text(": "),
+            Said(reason, why, foreign),
+        )
         out.append((name, (state, *since), _measured(desk, row), chance))
     head = tuple(words.text(f"redlines.{k}") for k in ("line", "state", "measured", "chance"))
     note = words.say("redlines.caption_chance")
@@ -172,7 +176,7 @@ def _measured(desk: Desk, row: dict[str, Any]) -> Spans:
                 low, high = closing["owed_low90"], closing["owed_high90"]
                 label = words.text("redlines.owed_by", basis=words.name("basis_short", basis))
     else:
-        unit, label = "", desk.about.signs.get(name) or name.replace("_", " ")
+        unit, label = "", desk.named(desk.about.signs.get(name) or name.replace("_", " "))
     value = words.number(row["value"], unit, why, low, high)
     return words.say("redlines.against", what=label, value=value, limit=desk.plain(row["limit"], unit, row, what))
 
@@ -230,7 +234,7 @@ def _uncovered(desk: Desk, rows: list[dict[str, Any]]) -> Spans:
 
 def _name(desk: Desk, row: dict[str, Any]) -> str:
     label, _ = desk.tongue(row, "label")
-    return label or str(row["text"])
+    return label or desk.named(str(row["text"]))
 
 
 def _packages(desk: Desk) -> Grid:
@@ -292,7 +296,7 @@ def _cards(desk: Desk, ranked: list[dict[str, Any]]) -> Grid:
         what = f"the option {row['option']}"
         cost = str(row["cost"])
         word, _, _note = cost.partition(":") if ":" in cost else cost.partition(",")
-        level = words.name("cost", word.strip()) if words.has(f"cost.{word.strip()}") else cost
+        level = words.name("cost", word.strip()) if words.has(f"cost.{word.strip()}") else desk.named(cost)
         delay: Spans = ()
         if row["delay_days"] is not None:
             years = row["delay_days"] >= LONG_DELAY_DAYS

@@ -80,5 +80,5 @@ def _redlines(desk: Desk, then: Mapping[str, list[dict[str, Any]]]) -> tuple[Spa
         for key, each in (("then", was), ("now", row)):
             why = desk.trace.cite(each["evidence_id"], what)
             states[key] = words.likelihood(words.name("redlines", each["state"]), 0.0, why)
-        out.append(words.say("since.redline", line=(Text(label or row["text"], lang=lang),), **states))
+        out.append(words.say("since.redline", line=(Text(label or desk.named(row["text"]), lang=lang),), **states))
     return tuple(out)
