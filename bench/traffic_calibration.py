@@ -63,8 +63,9 @@ def case(job: tuple[str, int]) -> dict[str, Any]:
     two = kind == "two ports"
     made = two_ports(SETTINGS, DAYS, 3 * seed) if two else world(SETTINGS, DAYS, kinds_of(kind, seed), seed)
     rng = np.random.default_rng(seed + 1)
+    settings = SETTINGS.model_copy(update={"reports_gathered": True}) if kind == "reports" else SETTINGS
     began = time.process_time()
-    cases, far, _, rows = read_cases(made.looks, made.claims, made.places, made.vessels, SETTINGS, made.period)
+    cases, far, _, rows = read_cases(made.looks, made.claims, made.places, made.vessels, settings, made.period)
     tie = tie_of(cases, far, made.claims, rows)[0]
     ports, tied = count_ports(cases, tie, np.random.SeedSequence(seed + 1).spawn(len(cases)), DRAWS, None)
     seconds = time.process_time() - began

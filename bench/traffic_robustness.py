@@ -37,6 +37,7 @@ WRONG: dict[str, tuple[str, Truth]] = {
     "half-clouded looks told as clear": ("daily", Truth(partly_told=False)),
     "nothing wrong, chosen looks": ("tasked", Truth()),
     "odds of choice twice as high": ("tasked", Truth(selection_factor=2.0)),
+    "looks chosen with one zeal for all months": ("tasked", Truth(one_choice=True)),
     "false sightings twice as frequent": ("daily", Truth(false_factor=2.0)),
     "another ship in the berth 1 day in 10": ("daily", Truth(other_ship_days=0.1)),
     "another ship in the berth 1 day in 5": ("daily", Truth(other_ship_days=0.2)),

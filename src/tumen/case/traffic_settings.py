@@ -124,10 +124,15 @@ class TrafficSettings(Record):
     # taken as a random sample of hours.
     selection: bool = True
     selection_odds: SpreadPrior = SpreadPrior(median=15.0, factor=3.0)
-    # The same odds for a look that is known only because a ship was seen (selection = event): it stands for one of
-    # the occupied days and tells nothing of how many there are. High enough that an unbroken row of such reports
-    # does not make a port look busy; a report of an empty pier is read as a plain look, since the emptiness is its news.
-    reported_odds: SpreadPrior = SpreadPrior(median=200.0, factor=3.0)
+    # Share of the days with a ship that reports tell (selection = event: a look that is known only because a ship was
+    # seen), while somebody watches. Of Najin some thirty such days are told of the two to three hundred with a ship between
+    # August 2023 and the summer of 2024. Wide, since the zeal of the press is not known beforehand.
+    reported_share: SharePrior = SharePrior(median=0.12, factor=6.0)
+    # Days for which a port is watched by those who report, and for which it then is not. Half a year: the reports of
+    # Najin come in such spells. A stretch without a report may be a quiet one or one in which nobody watched.
+    attention_days: float = Field(default=180.0, gt=0)
+    # Whether reports were gathered for the whole period, so that their silence tells something. None: where any is listed.
+    reports_gathered: bool | None = None
     quiet: list[Quiet] = Field(default_factory=list)
     # Standard deviation of a length measured in 3 m imagery (VOA lengths are rounded to 5 m).
     length_sd_m: float = Field(default=6.0, gt=0)

@@ -24,6 +24,7 @@ KINDS = ("daily", "sparse", "counts", "lengths", "named", "stacks", "tasked", "t
 PORT, FAR_PORT = "Simulated Port", "Simulated Far Port"
 HULLS = ("Simulated A", "Simulated B", "Simulated C")
 HULL_LENGTHS_M = (95.0, 115.0, 135.0)
+STRETCH_DAYS = 28  # of days among which images are bought with the same zeal, or a watch lasts at least
 NAME_RIGHT = 0.95  # chance that an analyst's name is right
 ORIGIN = "simulated"
 
@@ -59,6 +60,7 @@ class Truth:
     selection_factor: float = 1.0
     false_factor: float = 1.0
     other_ship_days: float = 0.0
+    one_choice: bool = False
 
 
 def world(settings: TrafficSettings, days: int, kinds: Sequence[str], seed: int, truth: Truth | None = None) -> World:
@@ -87,7 +89,8 @@ def world(settings: TrafficSettings, days: int, kinds: Sequence[str], seed: int,
     looks: list[dict[str, Any]] = []
     claims: list[dict[str, Any]] = []
     for kind in kinds:
-        looks += eye.looks(kind)
+        # Kinds of looks are scenes of their own, also in the same hour.
+        looks += [row | {"sensor": f"simulated {kind}"} for row in eye.looks(kind)]
         if kind == "totals":
             claims += eye.totals()
     return replace(made, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build(claims))
@@ -131,7 +134,7 @@ def _share(prior: SharePrior, rng: np.random.Generator) -> float:
 
 def _rate_by_week(settings: TrafficSettings, days: int, rng: np.random.Generator) -> np.ndarray:
     mean, swing = _spread(settings.rate_per_day, rng), settings.swing_sd_log
-    offset = float(np.clip(rng.standard_normal(), -2.2, 2.2)) * swing
+    offset = float(rng.standard_normal()) * swing
     walk = _spread(settings.rate_walk_sd, rng) * np.sqrt(7 / 30.4375) if settings.drift else 0.0
     campaign, pause = _spread(settings.campaign_days, rng), _spread(settings.pause_days, rng)
     stop, go = 1 - np.exp(-7 / campaign), 1 - np.exp(-7 / pause)
@@ -201,11 +204,7 @@ class _Eye:
         misread = min(_share(settings.false_sighting, rng) * truth.false_factor, 0.9)
         self.false = 1 - (1 - misread) * (1 - settings.other_ships_in_berth)
         self.odds = _spread(settings.selection_odds, rng) * truth.selection_factor
-        self.told_odds = settings.reported_odds.median * np.exp(
-            settings.reported_odds.sd_log
-            * np.log(self.odds / settings.selection_odds.median)
-            / settings.selection_odds.sd_log
-        )
+        self.reported = _share(settings.reported_share, rng)
         self.number = 0
         self.stack = False
         others = rng.poisson(truth.other_ship_days * made.days / 4.0)
@@ -284,8 +283,14 @@ class _Eye:
             row["p_vessel"] = NAME_RIGHT
 
     def _tasked(self, noon: np.ndarray) -> list[dict[str, Any]]:
-        number = min(int(self.rng.integers(8, 25)), len(noon))
-        return [self._read(float(t), 1.0, "tasked", tasked=True) for t in self._chosen(noon, number, self.odds)]
+        """Images bought: how many of a stretch of 28 days (or of all days) is independent of the ships, which days is not."""
+        stretch = len(noon) if self.truth.one_choice else STRETCH_DAYS
+        rows = []
+        for first in range(0, len(noon), stretch):
+            days = noon[first : first + stretch]
+            number = min(int(self.rng.integers(stretch // 14, stretch // 5)), len(days))
+            rows += [self._read(float(t), 1.0, "tasked", tasked=True) for t in self._chosen(days, number, self.odds)]
+        return rows
 
     def _chosen(self, noon: np.ndarray, number: int, odds: float) -> np.ndarray:
         """Days chosen independently of each other, with these odds of an occupied one, given how many were."""
@@ -299,13 +304,15 @@ class _Eye:
         return np.sort(np.concatenate(kept))
 
     def _reports(self, noon: np.ndarray) -> list[dict[str, Any]]:
-        """Images told because a ship was seen, and a few plain looks."""
-        occupied = sum(len(self._here(t)) > 0 for t in noon)
-        number = min(int(self.rng.integers(2, 9)), occupied)
-        chosen = self._chosen(noon, number, self.told_odds)
-        rows = [self._read(float(t), 1.0, "reports") | {"tasked": None} for t in chosen]
-        for row in rows:
-            row |= {"origin": "reported", "selection": "event"}
+        """A share of the ships seen is told while somebody watches, and there are a few plain looks."""
+        change = 0.5 * (1 - np.exp(-2 * STRETCH_DAYS / self.settings.attention_days))
+        watched, rows = self.rng.random() < 0.5, []
+        for number, when in enumerate(noon):
+            if number and number % STRETCH_DAYS == 0 and self.rng.random() < change:
+                watched = not watched
+            row = self._read(float(when), 1.0, "reports")
+            if watched and row["vessel_present"] and self.rng.random() < self.reported:
+                rows.append(row | {"tasked": None, "origin": "reported", "selection": "event"})
         return rows + self._plain(noon[self.rng.random(len(noon)) < 0.05], PORT)
 
     def _stack_at(self, previous: float | None, when: float) -> bool:

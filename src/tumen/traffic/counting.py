@@ -20,7 +20,7 @@ import pyarrow as pa
 from tumen import tables
 from tumen.case.traffic_settings import TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY, port
-from tumen.traffic.filter import Problem
+from tumen.traffic.filter import STRETCH_DAYS, Problem
 from tumen.traffic.looks import (
     Clock,
     Hulls,
@@ -42,6 +42,7 @@ from tumen.traffic.totals import (
     DaysEvidence,
     FarEvidence,
     Listed,
+    ReportsEvidence,
     SpanEvidence,
     TotalEvidence,
     collectors,
@@ -76,7 +77,13 @@ class PortCase:
         """The chain, the grid of rates, and the looks."""
         tracked = any(o.mark is not None for o in self.looks.observations)
         chain = port(self.settings.dwell_phases, self.berths, tracked)
-        return Problem(chain, levels(self.settings.swing_sd_log), self.looks, self.hulls, self.end_unit)
+        s = self.settings
+        watched = s.reports_gathered
+        if watched is None:
+            watched = any(o.told for o in self.looks.observations)
+        return Problem(
+            chain, levels(s.swing_sd_log), self.looks, self.hulls, self.end_unit, bool(watched and s.selection)
+        )
 
 
 @dataclass(frozen=True)
@@ -286,11 +293,16 @@ def _days(days: Sequence[tuple[int, int, int, int, str]], read: PortLooks, setti
     return out
 
 
-def choices(problem: Problem) -> list[Evidence]:
-    """Evidence of the choice of looks, stretch by stretch."""
-    return [
-        ChoiceEvidence(s.days[-1], f"choice of looks, day {s.days[0] // UNITS_PER_DAY}", s.days, s.bought, s.told)
+def choices(problem: Problem, settings: TrafficSettings) -> list[Evidence]:
+    """Evidence of the choice of looks and of what reports tell and do not tell, stretch by stretch."""
+    chosen: list[Evidence] = [
+        ChoiceEvidence(s.days[-1], f"choice of looks, day {s.days[0] // UNITS_PER_DAY}", s.days, s.bought)
         for s in problem.stretches
+    ]
+    change = 0.5 * (1.0 - np.exp(-2.0 * STRETCH_DAYS / settings.attention_days))
+    return chosen + [
+        ReportsEvidence(w.end, f"reports to day {w.end // UNITS_PER_DAY}", w.days, w.told, float(change))
+        for w in problem.watches
     ]
 
 
@@ -309,7 +321,7 @@ def _far(
     out: list[FarEvidence] = []
     for o in read.observations:
         share = destination_shares(settings.destinations, clock.when(o.unit).date())
-        part = share.get(far, ELSEWHERE) if share else 1.0 / number
+        part = settings.laden_share * (share.get(far, ELSEWHERE) if share else 1.0 / number)
         out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, settings.ships_at_destination_otherwise))
     return out
 
@@ -353,7 +365,7 @@ def draw_port(
     settings = case.settings
     pieces = list(case.evidence if evidence is None else evidence)
     problem = case.problem
-    pieces = sorted(pieces + choices(problem), key=lambda e: e.unit)
+    pieces = sorted(pieces + choices(problem, settings), key=lambda e: e.unit)
     weighted = integrate(problem, settings, settings.dwell_at(case.place), rng)
     size = max(particles or settings.particles, draws)
     for attempt in range(3):

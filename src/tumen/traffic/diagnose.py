@@ -66,13 +66,13 @@ def _settings(c: Counted) -> list[dict[str, Any]]:
     odds = share.median / (1 - share.median)
     low, high = (odds * f / (1 + odds * f) for f in (1 / share.factor, share.factor))
     chosen = s.selection_odds.median if s.selection else 1.0
-    told = s.reported_odds.median if s.selection else 1.0
     text = (
         f"The count at {place} takes as given: {c.case.berths} berths of the route; another ship in the berth taken for one "
         f"of the route on {s.other_ships_in_berth:.0%} of days, and {false.median:.0%} misreadings; stays of "
         f"{dwell.median:g} days ({dwell.median / dwell.factor:.1f} to {dwell.median * dwell.factor:.1f}); collectors who find "
         f"{share.median:.0%} ({low:.0%} to {high:.0%}) of the visits; odds of {chosen:.0f} that a look bought because a ship was "
-        f"expected meets one, {told:.0f} for a look told because one was seen."
+        f"expected meets one"
+        + (f"; reports that tell {s.reported_share.median:.0%} of the days with a ship while somebody watches." if c.case.problem.watched else ".")
     )
     return [_row(f"settings of the count, {place}", float(c.case.berths), None, True, text)]
 
@@ -111,7 +111,8 @@ def _overlap(c: Counted) -> list[dict[str, Any]]:
         "rate walk": c.case.settings.drift,
         "campaign": c.case.settings.pauses,
         "pause": c.case.settings.pauses,
-        "selection": c.case.settings.selection and any(o.chosen for o in c.case.looks.observations),
+        "selection": c.case.settings.selection and any(o.chosen and not o.told for o in c.case.looks.observations),
+        "reports": c.case.problem.watched,
     }
     edges = np.linspace(-3.0, 3.0, 13)
     prior = np.diff(ndtr(np.concatenate([[-np.inf], edges, [np.inf]])))
@@ -246,7 +247,7 @@ def _small_run(
     case: PortCase, weighted: Weighted, evidence: Sequence[Evidence], rng: np.random.Generator
 ) -> np.ndarray:
     """Draws of the visits of the period from a small run."""
-    pieces = sorted([*evidence, *choices(case.problem)], key=lambda e: e.unit)
+    pieces = sorted([*evidence, *choices(case.problem, case.settings)], key=lambda e: e.unit)
     paths = draw_paths(case.problem, weighted, case.end_unit, pieces, _SECOND_RUN, rng, most_points=_SECOND_POINTS)
     return paths.arrivals(0, case.end_unit).astype(float)
 
@@ -254,9 +255,10 @@ def _small_run(
 def _choice(c: Counted, base: float, sd: float, rng: np.random.Generator) -> dict[str, Any]:
     looks = c.case.looks
     blind = replace(
-        c.case, looks=replace(looks, observations=tuple(replace(o, chosen=False) for o in looks.observations))
+        c.case, looks=replace(looks, observations=tuple(replace(o, chosen=False, told=False) for o in looks.observations))
     )
     small = c.case.settings.model_copy(update={"parameter_points": _SECOND_POINTS, "min_effective_points": 10.0})
+    blind = replace(blind, settings=blind.settings.model_copy(update={"reports_gathered": False}))
     weighted = integrate(blind.problem, small, small.dwell_at(blind.place), rng)
     moved = float(_small_run(blind, weighted, blind.evidence, rng).mean()) - base
     return _row(
@@ -281,7 +283,7 @@ def _surprises(c: Counted) -> list[dict[str, Any]]:
     """Totals that the rest of the evidence would hardly have expected."""
     rows = []
     for name, value in c.paths.surprise.items():
-        if name.startswith(("choice", "span", "far look")) or value > -6.0:
+        if name.startswith(("choice", "reports", "span", "far look")) or value > -6.0:
             continue
         rows.append(
             _row(

@@ -18,21 +18,34 @@ from typing import Any
 
 import numpy as np
 
+from tumen.traffic import kernels
 from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, Port, empty_state, transition
-from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood
+from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood, seen
 from tumen.traffic.prior import Levels, Points, pause_week
 
-_STRETCH = 28 * UNITS_PER_DAY  # of days among which looks are taken to be chosen with the same zeal
+STRETCH_DAYS = 28
+_STRETCH = STRETCH_DAYS * UNITS_PER_DAY  # of days among which looks are taken to be chosen with the same zeal
 _LEAST_SHARE = 0.1  # where the norm of chosen looks is linearised during a pause: a month is rarely all pause
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Overpasses (units) among which `bought` looks were chosen because a ship was expected, `told` because one was seen."""
+    """Overpasses (units) among which `bought` looks were chosen because a ship was expected."""
 
     days: tuple[int, ...]
     bought: int
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Overpasses (units) of which no report tells, in a stretch up to unit `end` in which reports tell `told` others.
+
+    Ships of the days left out lay there untold, or nobody watched.
+    """
+
+    days: tuple[int, ...]
     told: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class Problem:
     looks: PortLooks
     hulls: Hulls
     end_unit: int = 10**9
+    watched: bool = False
 
     @cached_property
     def by_unit(self) -> dict[int, list[Observation]]:
@@ -56,25 +70,52 @@ class Problem:
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
         """Stretches of 28 days in which looks were chosen, less the days of which a full record exists."""
-        chosen = [o for o in self.looks.observations if o.chosen]
+        bought = [o.unit // _STRETCH for o in self.looks.observations if o.chosen and not o.told]
         out = []
-        for number in sorted({o.unit // _STRETCH for o in chosen}):
-            days = range(number * _STRETCH, min((number + 1) * _STRETCH, self.end_unit + 1), UNITS_PER_DAY)
-            free = tuple(d for d in days if not any(a <= d <= b for a, b in self.looks.complete))
-            told = [o.told for o in chosen if o.unit // _STRETCH == number]
+        for number in sorted(set(bought)):
+            free = self._free(number)
             if free:
-                out.append(Stretch(free, min(len(told) - sum(told), len(free)), min(sum(told), len(free))))
+                out.append(Stretch(free, min(bought.count(number), len(free))))
         return tuple(out)
+
+    @cached_property
+    def watches(self) -> tuple[Watch, ...]:
+        """Stretches of 28 days with what reports tell of them, from the first to the last; none where none were gathered."""
+        if not self.watched:
+            return ()
+        told = {round(o.unit / UNITS_PER_DAY) * UNITS_PER_DAY for o in self.looks.observations if o.told}
+        out = []
+        for number in range(-(-self.end_unit // _STRETCH)):
+            days = tuple(d for d in self._free(number) if d not in told)
+            heard = sum(t // _STRETCH == number for t in told)
+            if days or heard:
+                out.append(Watch(days, heard, min((number + 1) * _STRETCH - UNITS_PER_DAY, self.end_unit)))
+        return tuple(out)
+
+    def _free(self, number: int) -> tuple[int, ...]:
+        """Overpasses of a stretch, less those of which a full record exists."""
+        days = range(number * _STRETCH, min((number + 1) * _STRETCH, self.end_unit), UNITS_PER_DAY)
+        return tuple(d for d in days if not any(a <= d <= b for a, b in self.looks.complete))
 
     @cached_property
     def choice_days(self) -> dict[int, Stretch]:
         """Overpasses among which looks were chosen, by unit."""
         return {day: stretch for stretch in self.stretches for day in stretch.days}
 
+    @cached_property
+    def untold_days(self) -> frozenset[int]:
+        """Overpasses of which no report tells, in stretches in which some report does: somebody watched."""
+        return frozenset(day for watch in self.watches if watch.told for day in watch.days)
+
+    @cached_property
+    def weighed(self) -> frozenset[int]:
+        """Units at which a look, the choice of looks or the want of a report tells something."""
+        return frozenset((*self.by_unit, *self.choice_days, *self.untold_days))
+
     @property
     def last_unit(self) -> int:
-        """Last unit at which a look or the choice of looks tells something."""
-        return max([0, *self.by_unit, *self.choice_days])
+        """Last of these units."""
+        return max(self.weighed, default=0)
 
     @cached_property
     def remarks(self) -> dict[int, np.ndarray]:
@@ -111,7 +152,7 @@ class Kernels:
         self._carry: dict[int, np.ndarray] = {}
         self.week = problem.levels.week(p.walk_sd_month).astype(dtype)
         self.stop, self.start = (x.astype(dtype) for x in pause_week(p))
-        self._norms: dict[tuple[int, int], np.ndarray] = {}
+        self._norms: dict[int, np.ndarray] = {}
         self._weights: dict[Stretch, np.ndarray] = {}
         self._told: dict[tuple[Any, ...], np.ndarray] = {}
 
@@ -138,11 +179,11 @@ class Kernels:
 
     def forward(self, v: np.ndarray, gap: int) -> np.ndarray:
         """Carry row vectors (S, R) over a gap."""
-        return np.einsum("sr,str->tr", v, self.carry(gap))
+        return kernels.carry(v, self.carry(gap), False)
 
     def backward(self, v: np.ndarray, gap: int) -> np.ndarray:
         """Carry column vectors (S, R) back over a gap."""
-        return np.einsum("sr,tsr->tr", v, self.carry(gap))
+        return kernels.carry(v, self.carry(gap), True)
 
     def mix(self, v: np.ndarray) -> np.ndarray:
         """The week's turn, forward: the rate walks, traffic stops or starts."""
@@ -187,26 +228,24 @@ class Kernels:
         q^occupied of all sets. Its log norm is taken here as if days were drawn one by one, in its tangent at
         the long-run occupied share of the level, so that the pass can carry it; the paths then get the exact one.
         """
-        looks = (stretch.bought, stretch.told)
-        if looks not in self._norms:
+        if stretch.bought not in self._norms:
             at = np.maximum(np.stack([self.occupied, np.zeros_like(self.occupied)]), _LEAST_SHARE)
-            out = np.zeros((2, *at.shape))
-            for number, of in zip(looks, (self.p.selection_odds, self.p.reported_odds), strict=True):
-                odds = of[:, None] - 1.0
-                slope = odds / (1 + odds * at)
-                empty = np.log1p(odds * at) - slope * at
-                out += number * np.stack([empty, empty + slope])
-            self._norms[looks] = out.reshape(2, -1)
-        return self._norms[looks] / len(stretch.days)
+            odds = self.p.selection_odds[:, None] - 1.0
+            slope = odds / (1 + odds * at)
+            empty = np.log1p(odds * at) - slope * at
+            self._norms[stretch.bought] = (stretch.bought * np.stack([empty, empty + slope])).reshape(2, -1)
+        return self._norms[stretch.bought] / len(stretch.days)
 
     def weigh(self, v: np.ndarray, unit: int) -> np.ndarray:
-        """Vectors (S, R) weighted by all looks at a unit, and by the choice of looks on its day."""
+        """Vectors (S, R) weighted by all looks at a unit, by the choice of looks on its day, and by the want of a report."""
         stretch = self.problem.choice_days.get(unit)
         if stretch is not None:
             if stretch not in self._weights:
                 busy = (self.problem.chain.ships > 0).astype(int)
                 self._weights[stretch] = np.exp(-self.choice_norm(stretch))[busy].astype(self.dtype)
             v = v * self._weights[stretch]
+        if unit in self.problem.untold_days:
+            v = (v.reshape(self.size, 2, self.points, self.levels) * self._untold[:, None, :, None]).reshape(v.shape)
         if unit not in self.problem.by_unit:
             return v
         lanes = v.reshape(self.size, 2, self.points, self.levels)
@@ -214,15 +253,21 @@ class Kernels:
             lanes = lanes * self._likelihood(o)[:, None, :, None]
         return lanes.reshape(v.shape)
 
+    @cached_property
+    def _untold(self) -> np.ndarray:
+        """Chance (S, P) that a day is not told of while somebody watches."""
+        return (1.0 - seen(self.problem.chain.ships, self.p).T * self.p.reported_share[None, :]).astype(self.dtype)
+
     def _likelihood(self, o: Observation) -> np.ndarray:
         """Weights (S, P) of one look; looks that say the same are worked out once."""
         what = (o.kind, o.count, o.usable, o.weight, o.chosen, o.told)
         if what not in self._told:
             p, ships = self.p, self.problem.chain.ships
             like = likelihood(o, ships, p.detection, p.false_sighting)
-            if o.chosen:
-                odds = p.reported_odds if o.told else p.selection_odds
-                like = like * np.where(ships[None, :] > 0, odds[:, None], 1.0)
+            if o.told:
+                like = like * p.reported_share[:, None]
+            elif o.chosen:
+                like = like * np.where(ships[None, :] > 0, p.selection_odds[:, None], 1.0)
             self._told[what] = np.ascontiguousarray(like.T).astype(self.dtype)
         return self._told[what]
 
@@ -243,37 +288,37 @@ def cuts(problem: Problem, until: int, daily_until: int = -1) -> np.ndarray:
     """
     marks = set(range(0, until + 1, WEEK_UNITS // 2 if daily_until >= 0 else WEEK_UNITS)) | {until}
     marks |= set(range(0, min(daily_until, until) + 1, UNITS_PER_DAY))
-    marks |= {u for u in (*problem.by_unit, *problem.choice_days) if u <= until}
+    marks |= {u for u in problem.weighed if u <= until}
     return np.array(sorted(marks), dtype=np.int64)
 
 
 def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.ndarray:
     """Log likelihood of all looks at each point, (P,)."""
-    kernels = Kernels(problem, p, dtype)
+    chances = Kernels(problem, p, dtype)
     at = cuts(problem, problem.last_unit)
-    v = kernels.begin()
+    v = chances.begin()
     total = np.zeros(len(p))
     since = 0
     for i, unit in enumerate(at.tolist()):
         if i:
-            v = kernels.forward(v, unit - int(at[i - 1]))
-        if unit in problem.by_unit or unit in problem.choice_days:
-            v = kernels.weigh(v, unit)
+            v = chances.forward(v, unit - int(at[i - 1]))
+        if unit in problem.weighed:
+            v = chances.weigh(v, unit)
             if unit in problem.remarks:
-                v = kernels.told_apart(v, unit)
+                v = chances.told_apart(v, unit)
             since += len(problem.by_unit.get(unit, ()))
             if since > 1:  # a look weighs at least 1e-12, so two do not run out of single precision
-                v, total = _scaled(kernels, v, total)
+                v, total = _scaled(chances, v, total)
                 since = 0
         if unit and unit % WEEK_UNITS == 0:
-            v = kernels.mix(v)
-            v, total = _scaled(kernels, v, total)
-    return total + np.log(np.maximum(kernels.by_point(v), 1e-300))
+            v = chances.mix(v)
+            v, total = _scaled(chances, v, total)
+    return total + np.log(np.maximum(chances.by_point(v), 1e-300))
 
 
-def _scaled(kernels: Kernels, v: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mass = np.maximum(kernels.by_point(np.abs(v)), 1e-37)
-    return kernels.times(v, 1.0 / mass), total + np.log(mass)
+def _scaled(chances: Kernels, v: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mass = np.maximum(chances.by_point(np.abs(v)), 1e-37)
+    return chances.times(v, 1.0 / mass), total + np.log(mass)
 
 
 def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int, last: int, most: int) -> np.ndarray:
@@ -296,7 +341,7 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
             if i:
                 inside = first <= at[i - 1] and unit <= last
                 v = (marked if inside else plain).forward(v, unit - int(at[i - 1]))
-            if unit in problem.by_unit or unit in problem.choice_days:
+            if unit in problem.weighed:
                 v = plain.weigh(v, unit)
                 if unit in problem.remarks:
                     v = plain.told_apart(v, unit)

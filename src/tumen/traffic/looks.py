@@ -19,6 +19,7 @@ import numpy as np
 
 from tumen.case.traffic_settings import TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY
+from tumen.traffic.prior import Points
 
 LONGEST_LOOK = dt.timedelta(hours=30)  # a dated image spans its day and a little of its neighbours by time zone
 FASTEST_KNOTS = 22.0  # no ship of the roster makes more; RoRo carriers of this size make 14 to 16
@@ -417,6 +418,11 @@ def likelihood(o: Observation, ships: np.ndarray, detection: np.ndarray, false_s
         ]
         like = exact[o.count] if o.kind == "exactly" else sum(exact[o.count :], np.zeros_like(exact[0]))
     return np.maximum(like, 1e-12) ** o.weight
+
+
+def seen(ships: np.ndarray, p: Points) -> np.ndarray:
+    """Chance that a clear look shows a ship, with n ships alongside: (P, n)."""
+    return 1.0 - (1.0 - p.false_sighting[:, None]) * (1.0 - p.detection[:, None]) ** ships[None, :]
 
 
 def _binomial(k: int, ships: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from tumen.traffic import kernels
 from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY, WEEK_UNITS, compose, transition_by_arrivals
 from tumen.traffic.filter import Kernels, Problem, cuts
 from tumen.traffic.points import Weighted
@@ -26,7 +27,6 @@ _MOST_POINTS = 256
 _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
 _ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
-_BLOCK = 500
 _ALIKE = 0.6  # as in the default correlation of the collectors' shares
 
 
@@ -186,10 +186,10 @@ def draw_paths(
     kept = max(8, min(most_points, affordable))
     chosen, copies = np.unique(systematic(weighted.weight, kept, rng), return_counts=True)
     p = weighted.points.take(chosen)
-    kernels = Kernels(problem, p, np.float32)
+    chances = Kernels(problem, p, np.float32)
     last = max([last_look, *(min(e.unit, until) for e in evidence)])
     at = cuts(problem, until, daily_until=last)
-    walk = _Walk(problem, kernels, at, _lookahead(problem, kernels, at, last_look), rng)
+    walk = _Walk(problem, chances, at, _lookahead(problem, chances, at, last_look), rng)
     point = systematic(copies / copies.sum(), count, rng)
     walk.begin(point)
 
@@ -291,12 +291,12 @@ def _effective(log_w: np.ndarray) -> float:
     return float(1.0 / (_normed(log_w) ** 2).sum())
 
 
-def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict, dict]:
+def _lookahead(problem: Problem, chances: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict, dict]:
     """Backward messages: before each cut up to the last look, after each week's turn, after a hull was told apart.
 
     A message is (R, S): for each row, what the looks from the cut on say of each state.
     """
-    v = np.ones((kernels.size, kernels.rows), np.float32)
+    v = np.ones((chances.size, chances.rows), np.float32)
     messages: list[np.ndarray | None] = [None] * len(at)
     turns: dict[int, np.ndarray] = {}
     apart: dict[int, np.ndarray] = {}
@@ -305,25 +305,25 @@ def _lookahead(problem: Problem, kernels: Kernels, at: np.ndarray, last_look: in
     for i in range(last, -1, -1):
         unit = int(at[i])
         if i < last:
-            v = kernels.backward(v, int(at[i + 1] - unit))
+            v = chances.backward(v, int(at[i + 1] - unit))
         if unit and unit % WEEK_UNITS == 0:
             turns[i] = np.ascontiguousarray(v.T)
-            v = kernels.unmix(v)
+            v = chances.unmix(v)
         if unit in problem.remarks:
             apart[i] = np.ascontiguousarray(v.T)
-            v = kernels.told_apart(v, unit, back=True)
-        if unit in problem.by_unit or unit in problem.choice_days:
-            v = kernels.weigh(v, unit)
+            v = chances.told_apart(v, unit, back=True)
+        if unit in problem.weighed:
+            v = chances.weigh(v, unit)
             since += len(problem.by_unit.get(unit, ()))
             if since > 1 or unit % WEEK_UNITS == 0:
-                v = kernels.times(v, 1.0 / np.maximum(_by_point_most(kernels, v), 1e-37))
+                v = chances.times(v, 1.0 / np.maximum(_by_point_most(chances, v), 1e-37))
                 since = 0
         messages[i] = np.ascontiguousarray(v.T)
     return messages, turns, apart
 
 
-def _by_point_most(kernels: Kernels, v: np.ndarray) -> np.ndarray:
-    return v.max(0).reshape(2, kernels.points, kernels.levels).max((0, 2))
+def _by_point_most(chances: Kernels, v: np.ndarray) -> np.ndarray:
+    return v.max(0).reshape(2, chances.points, chances.levels).max((0, 2))
 
 
 class _Walk:
@@ -332,23 +332,24 @@ class _Walk:
     def __init__(
         self,
         problem: Problem,
-        kernels: Kernels,
+        chances: Kernels,
         at: np.ndarray,
         lookahead: tuple[list, dict, dict],
         rng: np.random.Generator,
     ) -> None:
-        self.problem, self.kernels, self.at, self.rng = problem, kernels, at, rng
+        self.problem, self.kernels, self.at, self.rng = problem, chances, at, rng
         self.messages, self.turns, self.apart = lookahead
-        self.rates, self.size = kernels.levels, kernels.size
+        self.rates, self.size = chances.levels, chances.size
         self._rows: dict[int, np.ndarray] = {}
         self._marks: dict[int, np.ndarray] = {}
         self._unit_split: dict[int, np.ndarray] = {}
-        self._ramp = np.triu(np.ones((self.size, self.size), np.float32))
-        self._wide = np.triu(np.ones((2 * self.rates, 2 * self.rates), np.float32))
-        week, stop, start = kernels.week, kernels.stop, kernels.start
+        self._none = np.zeros((0, self.size), np.float32)
+        week, stop, start = chances.week, chances.stop, chances.start
         turn = np.stack([np.stack([1 - stop, stop], 1), np.stack([start, 1 - start], 1)], 1)  # (P, from, to)
         # Rows by point, from-state, from-level; columns by to-state, to-level.
-        self._turn = (turn[:, :, None, :, None] * week[:, None, :, None, :]).reshape(-1, 2 * self.rates)
+        self._turn = np.ascontiguousarray(
+            (turn[:, :, None, :, None] * week[:, None, :, None, :]).reshape(-1, 2 * self.rates), np.float32
+        )
 
     def begin(self, point: np.ndarray) -> None:
         """Draw the state at unit 0."""
@@ -386,37 +387,40 @@ class _Walk:
 
     def step(self, i: int) -> None:
         """Draw the state at cut i, the arrivals since the last cut, and at a week's end the turn of the rate."""
-        gap = int(self.at[i] - self.at[i - 1])
-        point, n = self.history.point, len(self.state)
-        row = (self.off * self.kernels.points + point) * self.rates + self.level
-        weight = np.take(self._rows_of(gap), row * self.size + self.state, axis=0)
+        gap, h = int(self.at[i] - self.at[i - 1]), self.history
         message = self.messages[i]
-        if message is not None:
-            weight *= np.take(message, row, axis=0)
-        after = self._pick(weight, self._ramp)
-        pair = ((point * self.rates + self.level) * self.size + self.state) * self.size + after
-        chance = np.take(self._marks_of(gap), pair, axis=0)
-        u = self.rng.random(n, dtype=np.float32)
-        arrivals = np.where(self.off == 0, (chance < u[:, None]).sum(1), 0).astype(np.int16)
-        self.state = after
-        self.history.arrived[i] = self.history.arrived[i - 1] + arrivals
-        self.history.ships[i] = self.problem.chain.ships[after]
-        self.history.now = i
+        kernels.step(
+            self._rows_of(gap),
+            self._none if message is None else message,
+            self._marks_of(gap),
+            self.kernels.points,
+            h.point,
+            self.level,
+            self.off,
+            self.state,
+            self.rng.random((2, len(self.state)), dtype=np.float32),
+            h.arrived[i - 1],
+            h.arrived[i],
+            self.problem.chain.ships,
+            h.ships[i],
+        )
+        h.now = i
         self._tell(i)
         unit = int(self.at[i])
         if unit % WEEK_UNITS == 0:
             self._turn_week(i)
 
     def _turn_week(self, i: int) -> None:
-        point = self.history.point
-        weight = np.take(self._turn, (point * 2 + self.off) * self.rates + self.level, axis=0)
-        if i in self.turns:
-            ahead = (
-                self.turns[i].reshape(2, -1, self.rates, self.size).transpose(1, 3, 0, 2).reshape(-1, 2 * self.rates)
-            )
-            weight = weight * np.take(ahead, point * self.size + self.state, axis=0)
-        index = self._pick(weight, self._wide)
-        self.off, self.level = index // self.rates, index % self.rates
+        kernels.turn(
+            self._turn,
+            self.turns.get(i, self._none),
+            self.kernels.points,
+            self.history.point,
+            self.level,
+            self.off,
+            self.state,
+            self.rng.random(len(self.state), dtype=np.float32),
+        )
         self.level_by_week.append(self.level.astype(np.int8))
         self.paused_by_week.append(self.off.astype(bool))
         self._note()
@@ -440,22 +444,19 @@ class _Walk:
         self.level_by_week = [v[which] for v in self.level_by_week]
         self.paused_by_week = [v[which] for v in self.paused_by_week]
 
-    def _pick(self, weight: np.ndarray, ramp: np.ndarray) -> np.ndarray:
-        # Running sums as products of small blocks: one large product would be split over threads, which
-        # costs more than it saves.
-        blocks = weight.reshape(-1, _BLOCK, weight.shape[1]) if len(weight) % _BLOCK == 0 else weight[None]
-        edges = (blocks @ ramp).reshape(weight.shape)
-        u = self.rng.random(len(weight), dtype=np.float32) * edges[:, -1]
-        above = edges > u[:, None]
-        above[:, -1] = True
-        return above.argmax(1)
-
     def _tell(self, i: int) -> None:
         unit = int(self.at[i])
         if unit in self.problem.remarks:
-            row = (self.off * self.kernels.points + self.history.point) * self.rates + self.level
-            weight = self.problem.remarks[unit].astype(np.float32)[self.state] * self.apart[i][row]
-            self.state = self._pick(weight, self._ramp)
+            kernels.told_apart(
+                self.problem.remarks[unit].astype(np.float32),
+                self.apart[i],
+                self.kernels.points,
+                self.history.point,
+                self.level,
+                self.off,
+                self.state,
+                self.rng.random(len(self.state), dtype=np.float32),
+            )
         stretch = self.problem.choice_days.get(unit)
         if stretch is not None:
             h = self.history

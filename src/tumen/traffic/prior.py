@@ -14,7 +14,7 @@ import numpy as np
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 
-NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection", "rate")
+NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection", "rate", "reports")
 LEVEL_STEP = 0.35  # of the log rate: half the standard deviation of its swing, below what looks can resolve
 LEVEL_SPAN = 2.2  # standard deviations of the swing that the grid covers on either side
 DAYS_PER_MONTH = 30.4375
@@ -22,7 +22,7 @@ DAYS_PER_MONTH = 30.4375
 
 @dataclass(frozen=True)
 class Points:
-    """Parameter points, one row each: `z` (P, 8) standard normal, and the named values (P,)."""
+    """Parameter points, one row each: `z` (P, 9) standard normal, and the named values (P,)."""
 
     z: np.ndarray
     dwell_days: np.ndarray
@@ -33,7 +33,7 @@ class Points:
     pause_days: np.ndarray
     selection_odds: np.ndarray
     rate_per_day: np.ndarray
-    reported_odds: np.ndarray
+    reported_share: np.ndarray
 
     def __len__(self) -> int:
         return len(self.z)
@@ -44,7 +44,7 @@ class Points:
 
 
 def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Points:
-    """Values of the parameters at standard normal coordinates `z` (P, 8)."""
+    """Values of the parameters at standard normal coordinates `z` (P, 9)."""
 
     def spread(i: int, prior: SpreadPrior) -> np.ndarray:
         return prior.median * np.exp(prior.sd_log * z[:, i])
@@ -63,11 +63,11 @@ def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Poin
         spread(5, settings.pause_days) if settings.pauses else np.full(len(z), 1.0),
         spread(6, settings.selection_odds) if settings.selection else np.ones(len(z)),
         spread(7, settings.rate_per_day),
-        spread(6, settings.reported_odds) if settings.selection else np.ones(len(z)),
+        share(8, settings.reported_share.median, settings.reported_share.sd_logit),
     )
 
 
-# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 8, Joe and Kuo
+# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 9, Joe and Kuo
 # (2008). Written out here because scipy.stats.qmc takes longer to import than a whole count takes to run.
 _DIRECTIONS = (
     (1, 0, (1,)),
@@ -77,12 +77,13 @@ _DIRECTIONS = (
     (4, 1, (1, 1, 3, 3)),
     (4, 4, (1, 3, 5, 13)),
     (5, 2, (1, 1, 5, 5, 17)),
+    (5, 4, (1, 1, 5, 5, 5)),
 )
 _BITS = 30
 
 
 def sobol(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Sobol points of the prior under a random digital shift, as standard normals (count, 8)."""
+    """Sobol points of the prior under a random digital shift, as standard normals (count, 9)."""
     from scipy.special import ndtri
 
     index = np.arange(count, dtype=np.int64)
@@ -144,9 +145,11 @@ def levels(swing_sd: float) -> Levels:
     half = LEVEL_SPAN * swing_sd
     count = 1 if half == 0 else max(3, 2 * int(np.ceil(half / LEVEL_STEP)) + 1)
     offset = np.linspace(-half, half, count) if count > 1 else np.zeros(1)
-    step = float(offset[1] - offset[0]) if count > 1 else 1.0
     weight = np.exp(-0.5 * (offset / max(swing_sd, 1e-9)) ** 2)
     prior_mass = weight / weight.sum()
+    # The grid cuts the tails off: stretch it, so that its law has the standard deviation that was asked for.
+    offset = offset * swing_sd / max(float(np.sqrt(prior_mass @ offset**2)), 1e-9)
+    step = float(offset[1] - offset[0]) if count > 1 else 1.0
     # Reversible jumps to neighbours at rate sqrt(to / from); made symmetric, so that its eigenvectors are orthogonal.
     jumps = np.diag(np.sqrt(prior_mass[1:] / prior_mass[:-1]), 1) + np.diag(
         np.sqrt(prior_mass[:-1] / prior_mass[1:]), -1

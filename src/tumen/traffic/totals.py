@@ -18,7 +18,7 @@ import numpy as np
 
 from tumen.case.traffic_settings import DestinationShare, TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY
-from tumen.traffic.looks import Clock, Observation, Span
+from tumen.traffic.looks import Clock, Observation, Span, seen
 from tumen.traffic.paths import Evidence, History
 from tumen.traffic.prior import DAYS_PER_MONTH, Points
 
@@ -30,6 +30,9 @@ _MOST = 192  # visits in one span up to which draws are steered by its total
 _LOG_MEAN = np.linspace(np.log(0.02), np.log(200.0), 48)  # grid of expected visits to come
 ELSEWHERE = 0.02  # share of the voyages to a place to which the case sends none in that time
 _MEMORY_DAYS = 100.0  # in which a rate forgets half of where it was, about
+# A report of a ship at a port of discharge, there because one was seen, stands for one of the occupied days and says
+# next to nothing of how many there are: how many days go untold there is not carried.
+_FAR_REPORT_ODDS = 200.0
 _SLIP = 0.02  # share of a count that is wrong even where worded with care; keeps one slip from ruling out the truth
 
 
@@ -432,14 +435,13 @@ class ChoiceEvidence:
     Given how many days of the stretch were chosen, with odds q of an occupied one, each set of days has probability
     q^occupied over its sum over all sets: the norm of Fisher's noncentral hypergeometric law, since a day is chosen
     once or not at all. The filter used a tangent at the long-run occupied share; here the path's own share takes its
-    place. `looks` were bought because a ship was expected, `told` are known because one was seen.
+    place.
     """
 
     unit: int
     name: str
     days: tuple[int, ...]
     looks: int
-    told: int
 
     @property
     def group(self) -> str:
@@ -455,8 +457,7 @@ class ChoiceEvidence:
         busy = (history.ships[days] > 0).sum(0)
         p, point = history.points, history.point
         planned, history.choice = history.choice, np.zeros_like(history.choice)
-        norm = _choice_norm(len(self.days), self.looks, p.selection_odds)[point, busy]
-        return planned - norm - _choice_norm(len(self.days), self.told, p.reported_odds)[point, busy]
+        return planned - _choice_norm(len(self.days), self.looks, p.selection_odds)[point, busy]
 
 
 def _choice_norm(days: int, chosen: int, odds: np.ndarray) -> np.ndarray:
@@ -477,6 +478,46 @@ def _choice_norm(days: int, chosen: int, odds: np.ndarray) -> np.ndarray:
     top = terms.max(-1, keepdims=True)
     whole = float(choose(np.array(days), np.array(chosen)))
     return (top + np.log(np.exp(terms - top).sum(-1, keepdims=True)))[..., 0] - whole
+
+
+@dataclass(frozen=True)
+class ReportsEvidence:
+    """Reports that exist because a ship was seen, and their silence, in one stretch.
+
+    While somebody watches, each day with a ship is told with an unknown share; watching begins and ends (a chain of two
+    states, a step a stretch, its forward pass carried by each draw). A report shows that somebody watched, and the filter
+    has weighed each day of its stretch by that share. A stretch without any had few ships, or nobody watched.
+    """
+
+    unit: int
+    name: str
+    days: tuple[int, ...]
+    told: int
+    change: float
+
+    @property
+    def group(self) -> str:
+        """No collector's count."""
+        return ""
+
+    def aim(self, history: History) -> None:
+        """Nothing before its time."""
+
+    def log_weight(self, history: History) -> np.ndarray:
+        """Log likelihood of what was told and not told, less what the filter has weighed already."""
+        before = history.carried.get("watched")
+        watched = 0.5 if before is None else before + self.change * (1.0 - 2.0 * before)
+        if self.told:
+            history.carried["watched"] = np.ones(len(history.point), np.float32)
+            return np.log(watched) * np.ones(len(history.point))
+        ships = history.ships[np.searchsorted(history.at, np.array(self.days, dtype=np.int64))]
+        p, numbers = history.points, np.arange(int(ships.max(initial=0)) + 1)
+        untold = 1.0 - p.reported_share[:, None] * seen(numbers, p)
+        silent = np.full(len(history.point), 1.0) * watched
+        for n in numbers:
+            silent = silent * untold[history.point, n] ** (ships == n).sum(0)
+        history.carried["watched"] = (silent / (silent + 1.0 - watched)).astype(np.float32)
+        return np.log(silent + 1.0 - watched)
 
 
 @dataclass(frozen=True)
@@ -524,7 +565,7 @@ class FarEvidence:
         o = self.observation
         none = (1 - o.usable * self.otherwise) * np.exp(log_none)
         if o.chosen:
-            odds = p.reported_odds if o.told else p.selection_odds
+            odds = _FAR_REPORT_ODDS if o.told else p.selection_odds
             none = none / (none + odds * (1 - none))
         return o.weight * np.log(np.maximum(np.where(o.positive, 1 - none, none), 1e-9))
 
