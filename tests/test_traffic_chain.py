@@ -7,6 +7,7 @@ import pytest
 
 from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY, empty_state, port, transition, transition_by_arrivals
+from tumen.traffic.counting import choices
 from tumen.traffic.filter import Problem, count_in_window, log_evidence
 from tumen.traffic.looks import Hulls, Observation, PortLooks, hulls_of, likelihood
 from tumen.traffic.paths import draw_paths
@@ -167,6 +168,40 @@ def test_drawn_paths_agree_with_the_exact_count():
     # Paths rest on at most 64 of the weighted points: their share of the spread adds to the sampling error.
     assert abs(drawn.mean() - mean) < 0.12 * sd
     assert drawn.std() == pytest.approx(sd, rel=0.1)
+
+
+def test_reports_and_their_silence_against_brute_force():
+    # Two stretches: two reports in the first, none in the second. Either nobody watched then, or few ships came.
+    rng, share, days = np.random.default_rng(6), 0.4, 56
+    settings = KNOWN.model_copy(
+        update={
+            "rate_per_day": SpreadPrior(median=0.12, factor=1.0),
+            "selection": True,
+            "reported_share": SharePrior(median=share, factor=1.0),
+        }
+    )
+    arrivals, alongside = simulate(days, settings, 200_000, rng)
+    told = [3, 12]
+    chance = share * np.where(alongside[:, :days], 1 - 0.99 * 0.1, 0.01)
+    first = [d for d in range(28) if d not in told]
+    change = 0.5 * (1 - np.exp(-2 * 28 / settings.attention_days))
+    silent = (1 - change) * (1 - chance[:, 28:]).prod(1) + change
+    weight = chance[:, told].prod(1) * (1 - chance[:, first]).prod(1) * silent
+    expected = np.bincount(arrivals, weights=weight, minlength=24)[:24] / weight.sum()
+
+    looks = tuple(look(d, True, chosen=True, told=True) for d in told)
+    made = Problem(
+        port(1, 1), levels(0.0), PortLooks("P", looks, ()), hulls_of([], settings), days * UNITS_PER_DAY, True
+    )
+    assert [w.told for w in made.watches] == [2, 0]
+    known = Weighted(one_point(settings), np.ones(1), 1.0, 1, 0.0)
+    paths = draw_paths(made, known, days * UNITS_PER_DAY, choices(made, settings), 40_000, rng)
+    drawn = np.bincount(paths.arrivals(0, days * UNITS_PER_DAY), minlength=24)[:24] / paths.draws
+    effective = min(weight.sum() ** 2 / (weight**2).sum(), paths.lowest_effective)
+    assert effective > 1500
+    assert np.abs(drawn - expected).max() < 4 * 0.7 / np.sqrt(effective)
+    unheard = draw_paths(made, known, days * UNITS_PER_DAY, [], 40_000, rng).arrivals(0, days * UNITS_PER_DAY)
+    assert paths.arrivals(0, days * UNITS_PER_DAY).mean() < unheard.mean() - 0.3  # the silence is heard
 
 
 def test_every_path_is_a_possible_port():

@@ -245,14 +245,12 @@ def test_posterior_count_agrees_with_the_draws(made):
 # --- several ports of loading ---------------------------------------------------------------------
 
 
-def two(settings, looks, claims=()):
+def two(settings, looks, claims=(), work=lambda *given: count(*given, 3, DRAWS)):
     origin, far = (world(settings, 60, ["sparse"], 1).places.to_pylist()[k] for k in (0, 1))
     places = tables.PLACES.build([origin, origin | {"place": "Second", "lon": 1.0}, far])
     vessels = world(settings, 60, ["sparse"], 1).vessels
     period = (dt.date(2020, 1, 6), dt.date(2020, 3, 5))
-    return count(
-        tables.LOOKS.build(looks), tables.CLAIMS.build(list(claims)), places, vessels, settings, period, 3, DRAWS
-    )
+    return work(tables.LOOKS.build(looks), tables.CLAIMS.build(list(claims)), places, vessels, settings, period)
 
 
 def by_port(result):
@@ -375,14 +373,33 @@ def test_backtest_sees_only_what_was_public(made):
             draws=DRAWS,
         )
 
-    a = run_backtest(looks)
-    b = run_backtest([*looks, *spoiled])
+    a = run_backtest(looks).scores
+    b = run_backtest([*looks, *spoiled]).scores
     assert a.equals(b)
     assert a.column("claim_id").to_pylist() == ["late"] * 3
     assert set(a.column("method").to_pylist()) == {"tumen", "constant rate", "straight line"}
     for r in a.to_pylist():
         assert r["low95"] <= r["low80"] <= r["low50"] <= r["median"] <= r["high50"] <= r["high80"] <= r["high95"]
         assert r["inside95"] == (r["low95"] <= r["published_value"] <= r["high95"])
+
+
+def test_backtest_of_several_ports_foretells_their_total_and_the_voyages():
+    own = [
+        look(d, place=p, vessel_present=d % 3 == 0, look_id=f"{p}{d}")
+        for p in (PORT, "Second")
+        for d in (3, 14, 25, 36)
+    ]
+    both = claim(None, place=None, quantity="voyages", point=12.0, period_start=dt.date(2020, 1, 6), period_end=dt.date(2020, 3, 5), published=dt.date(2020, 3, 6))  # fmt: skip
+    until = dt.date(2020, 6, 30)
+    got = two(
+        SMALL, own, [both], lambda *given: backtest(*given[:6], dt.date(2020, 2, 15), 1, draws=DRAWS, until=until)
+    )
+    rows = [r for r in got.scores.to_pylist() if r["method"] != "straight line"]
+    assert [r["method"] for r in rows] == ["tumen", "constant rate"]
+    assert all(r["low95"] < 12 < r["high95"] for r in rows)
+    for voyages in got.voyages.values():
+        assert set(voyages.column("origin").to_pylist()) == {PORT, "Second"}
+        assert max(voyages.column("month").to_pylist()) == dt.date(2020, 6, 1)
 
 
 def test_cases_of_several_ports_are_read_apart(made):

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import tumen
 from tumen.case import Case
@@ -132,6 +131,8 @@ class Study:
         The study must know the later claims: open it with its own `as_of`. A naive straight line and
         a model of constant rate stand beside. Raises `RunError` for a day outside the case.
         """
+        from tumen.cargo import backtest as cargo_backtest
+        from tumen.cargo import last_day, steady
         from tumen.case.traffic_settings import TrafficSettings
         from tumen.traffic import backtest
 
@@ -141,41 +142,21 @@ class Study:
                 f"{day}: outside the case, expected a day after {start} and not after {self.case.settings.as_of}"
             )
         # A quiet stretch or a hull's absence that was told later is not known on the day.
-        settings = self.case.as_of(day).settings.traffic or TrafficSettings()
-        claims, places, vessels = (self._case_tables[n] for n in ("claims", "places", "vessels"))
-        seed = seed_for(self.case.settings.seed, "count")
-        ships = backtest(self.table("looks"), claims, places, vessels, settings, (start, end), day, seed)
-        return pa.concat_tables([ships, self._cargo_backtest(day)])
-
-    def _cargo_backtest(self, day: dt.date) -> pa.Table:
-        """Later claims on containers and rounds, foretold from the case as it was known on the day."""
-        from tumen.cargo import backtest, last_day, steady
-        from tumen.case.traffic_settings import TrafficSettings
-        from tumen.tables import BACKTEST
-        from tumen.traffic import count
-
         then = self.case.as_of(day)
-        start, claims = self.case.settings.period[0], self._case_tables["claims"]
-        end = last_day(claims, then.loading, day, start) if then.loading is not None else None
-        if then.loading is None or end is None:
-            return BACKTEST.empty()
-        period, known = (start, max(end, day)), then.tables()
-        looks = self.table("looks")
-        seen = looks.filter(pc.less_equal(looks.column("published"), day))
-        settings = (then.settings.traffic or TrafficSettings()).model_copy(update={"horizon_months": 1})
-        models = {
-            "tumen": (settings, then.loading),
-            "constant rate": (settings.model_copy(update={"drift": False, "pauses": False}), steady(then.loading)),
-        }
-        seed = seed_for(self.case.settings.seed, "weigh")
-        flows = {
-            name: (
-                count(seen, known["claims"], known["places"], known["vessels"], used, period, seed, 2000)["voyages"],
-                loading,
-            )
-            for name, (used, loading) in models.items()
-        }
-        return backtest(flows, looks, self.table("sightings"), claims, known["vessels"], period, day, seed)
+        settings = then.settings.traffic or TrafficSettings()
+        looks, sightings = self.table("looks"), self.table("sightings")
+        claims, places, vessels = (self._case_tables[n] for n in ("claims", "places", "vessels"))
+        until = last_day(claims, then.loading, day, start) if then.loading is not None else None
+        seed = self.case.settings.seed
+        given = (claims, places, vessels, settings, (start, end), day, seed_for(seed, "count"))
+        ships = backtest(looks, *given, until=None if until is None else max(until, day))
+        if then.loading is None or until is None:
+            return ships.scores
+        loadings = {"tumen": then.loading, "constant rate": steady(then.loading)}
+        flows = {name: (ships.voyages[name], loading) for name, loading in loadings.items()}
+        known, period = then.tables()["vessels"], (start, max(until, day))
+        cargo = cargo_backtest(flows, looks, sightings, claims, known, period, day, seed_for(seed, "weigh"))
+        return pa.concat_tables([ships.scores, cargo])
 
     def judgements(self) -> pa.Table:
         """The judgements of this day, ready to be kept until the truth is known: JUDGEMENTS."""

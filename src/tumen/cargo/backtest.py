@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +93,7 @@ def backtest(
 ) -> pa.Table:
     """Score every later claim on cargo.
 
-    `flows` are, by name of the method, draws of voyages over `period` made from what was known on the day, and the
+    `flows` are, by name of the method, draws of voyages (the first `draws` are used) over `period` made from what was known on the day, and the
     priors (`steady` gives those of a flow that never changes). `claims` are all of the case; looks, sightings and the
     claims that are heard are those published by `as_of`. `period` runs to `last_day`. Gives BACKTEST.
     """
@@ -100,9 +101,15 @@ def backtest(
     seen, reports = (t.filter(pc.less_equal(t.column("published"), as_of)) for t in (looks, sightings))
     rows: list[dict[str, Any]] = []
     loading = None
-    for number, (method, (voyages, loading)) in enumerate(flows.items()):
+
+    def heard(flow: tuple[pa.Table, Loading]) -> Posterior:
+        voyages = flow[0].filter(pc.less(flow[0].column("draw"), draws))
+        return posterior(voyages, seen, reports, known, vessels, flow[1], period, seed, draws, leave_out=False)
+
+    with ThreadPoolExecutor(max(len(flows), 1)) as threads:
+        posteriors = list(threads.map(heard, flows.values()))
+    for number, ((method, (_, loading)), made) in enumerate(zip(flows.items(), posteriors, strict=True)):
         rng = np.random.default_rng([seed, number])
-        made = posterior(voyages, seen, reports, known, vessels, loading, period, seed, draws, leave_out=False)
         later = _later(claims, loading, as_of, period, made.problem.typical, made.problem.places)
         rows += [
             _row(s, published, as_of, method, f.stated(rng), f.log_density(value_of(s)))

@@ -4,8 +4,8 @@ The step is `count`; `backtest` scores it against what was published later; `pos
 exact distribution of the number of visits in a window. Method: docs/traffic.md.
 """
 
-from tumen.traffic.backtest import backtest
+from tumen.traffic.backtest import Backtest, backtest
 from tumen.traffic.counting import count, posterior_count
 from tumen.traffic.looks import TrafficFault
 
-__all__ = ["TrafficFault", "backtest", "count", "posterior_count"]
+__all__ = ["Backtest", "TrafficFault", "backtest", "count", "posterior_count"]

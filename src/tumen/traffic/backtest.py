@@ -1,13 +1,16 @@
 """What would have been foretold: totals published after a day, scored from what was public on that day.
 
-Takes the tables of the count step unfiltered and a day; gives `tables.BACKTEST`. Beside the model stand a
-constant-rate version of it and a straight line through the latest total. The figure foretold is that of the
+Takes the tables of the count step unfiltered and a day; gives `tables.BACKTEST`, and the voyages foretold for whoever
+scores cargo by them. Beside the model stand a constant-rate version of it and a straight line through the latest total. The figure foretold is that of the
 collector, so its share of what passes is drawn too: from its earlier totals where it has any.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,20 @@ from tumen import tables
 from tumen.case.traffic_settings import TrafficSettings
 from tumen.draws import crps
 from tumen.traffic.chain import UNITS_PER_DAY
-from tumen.traffic.counting import Counted, count_port, read_cases
+from tumen.traffic.counting import Counted, count_ports, read_cases, tie_of
 from tumen.traffic.prior import DAYS_PER_MONTH
+from tumen.traffic.report import voyages_until
 from tumen.traffic.totals import COUNTED, share_nodes, share_to
 
 CAREFUL_SLIP = 0.02  # as in the likelihood of a total worded 'at least'
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """`scores` of the later totals of visits and voyages (BACKTEST), and by model the `voyages` (VOYAGES) that it foretold."""
+
+    scores: pa.Table
+    voyages: dict[str, pa.Table]
 
 
 def backtest(
@@ -35,42 +47,49 @@ def backtest(
     as_of: dt.date,
     seed: int,
     draws: int = 4000,
-) -> pa.Table:
-    """Score every later total of visits or voyages of the one port of loading.
+    until: dt.date | None = None,
+) -> Backtest:
+    """Score every later total of visits or voyages, and foretell the voyages to the day `until`.
 
-    Only rows published by `as_of` enter the forecast; `period` is cut there. Raises `ValueError` where the
-    day does not lie after the start of the period or the case has several ports of loading.
+    Only rows published by `as_of` enter the forecast; `period` is cut there. The model and its constant-rate version
+    are counted once each, side by side. Raises `ValueError` where the day does not lie after the start of the period.
     """
     if as_of <= period[0]:
         raise ValueError(f"as_of {as_of} is not after the start of the period {period[0]}, expected a later day")
     later = [r for r in claims.to_pylist() if _scored(r, as_of, period)]
-    if not later:
-        return tables.BACKTEST.empty()
-    end = min(as_of, period[1])
-    farthest = max(r["period_end"] or r["published"] for r in later)
+    days = [r["period_end"] or r["published"] for r in later] + ([until] if until is not None else [])
+    if not days:
+        return Backtest(tables.BACKTEST.empty(), {})
+    end, farthest = min(as_of, period[1]), max(days)
     months = max(0, (farthest.year - end.year) * 12 + farthest.month - end.month + 2)
     known_looks = looks.filter(pc.less_equal(looks.column("published"), as_of))
     known_claims = claims.filter(pc.less_equal(claims.column("published"), as_of))
-    rows: list[dict[str, Any]] = []
-    seeds = np.random.SeedSequence(seed).spawn(3)
-    models = {"tumen": settings, "constant rate": settings.model_copy(update={"drift": False, "pauses": False})}
-    counted: Counted | None = None
-    for (method, used), source in zip(models.items(), seeds, strict=False):
-        rng = np.random.default_rng(source)
-        ahead = used.model_copy(update={"horizon_months": months})
-        cases = read_cases(known_looks, known_claims, places, vessels, ahead, (period[0], end))[0]
-        if len(cases) != 1:
-            raise ValueError(f"{len(cases)} ports of loading, expected one")
-        counted = count_port(cases[0], rng, draws)
-        for r in later:
-            rows.append(_row(r, as_of, method, foretold(counted, r, rng)))
-    rng = np.random.default_rng(seeds[2])
-    assert counted is not None
+    steady = settings.model_copy(update={"drift": False, "pauses": False})
+    models = {"tumen": settings, "constant rate": steady}
+    seeds = np.random.SeedSequence(seed).spawn(len(models) + 1)
+
+    def one(method: str, source: np.random.SeedSequence) -> tuple[list[dict[str, Any]], pa.Table, str]:
+        used = models[method].model_copy(update={"horizon_months": months})
+        cases, ports, _, rows = read_cases(known_looks, known_claims, places, vessels, used, (period[0], end))
+        tie, _ = tie_of(cases, ports, known_claims, rows)
+        *own, last = source.spawn(len(cases) + 1)
+        counted, _ = count_ports(cases, tie, own, draws, None)
+        rng = np.random.default_rng(last)
+        scores = [_row(r, as_of, method, foretold(counted, r, rng)) for r in later]
+        voyages = voyages_until(counted, ports, until, rng) if until is not None else tables.VOYAGES.empty()
+        return scores, voyages, cases[0].place
+
+    # Compiled loops free the interpreter lock, so the two models share out two cores.
+    with ThreadPoolExecutor(len(models)) as threads:
+        made = dict(zip(models, threads.map(one, models, seeds[: len(models)]), strict=True))
+    scored = [row for scores, _, _ in made.values() for row in scores]
+    rng = np.random.default_rng(seeds[-1])
     for r in later:
-        line = _straight_line(known_claims.to_pylist(), r, counted.case.place, as_of, draws, rng)
+        line = _straight_line(known_claims.to_pylist(), r, made["tumen"][2], as_of, draws, rng)
         if line is not None:
-            rows.append(_row(r, as_of, "straight line", line))
-    return tables.BACKTEST.build(rows)
+            scored.append(_row(r, as_of, "straight line", line))
+    found = tables.BACKTEST.build(scored) if scored else tables.BACKTEST.empty()
+    return Backtest(found, {method: voyages for method, (_, voyages, _) in made.items()})
 
 
 def _scored(r: dict[str, Any], as_of: dt.date, period: tuple[dt.date, dt.date]) -> bool:
@@ -94,21 +113,32 @@ def value_of(r: dict[str, Any]) -> float:
     return float(value)
 
 
-def foretold(counted: Counted, r: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
+def foretold(ports: Sequence[Counted], r: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
     """Draws of the figure that the collector of row `r` will publish."""
-    case, paths = counted.case, counted.paths
-    settings = case.settings
-    first = max(case.clock.day(r["period_start"]), 0)
-    last = case.clock.day((r["period_end"] or r["published"]) + dt.timedelta(days=1))
-    place = r["place"] or case.place
-    key = f"total {r['origin_group']}, {place}"
-    share = _shares(counted, key, rng)
-    if place != case.place:
-        share = share * share_to(place, r["period_start"], r["period_end"] or r["published"], settings)
-    begun, told = _told_already(counted, key, first, last)
-    visits = paths.arrivals(begun, last)
+    settings = ports[0].case.settings
+    first = max(ports[0].case.clock.day(r["period_start"]), 0)
+    last = ports[0].case.clock.day((r["period_end"] or r["published"]) + dt.timedelta(days=1))
     over = CAREFUL_SLIP if r["reading"] in ("at_least", "up_to") else settings.overcount_share
+    own = next((c for c in ports if c.case.place == r["place"]), ports[0] if len(ports) == 1 else None)
+    told = 0
+    if own is not None:
+        key = f"total {r['origin_group']}, {r['place'] or own.case.place}"
+        share = _shares(own, key, rng)
+        begun, told = _told_already(own, key, first, last)
+        visits = own.paths.arrivals(begun, last)
+    else:  # a total of several ports of loading: the collector's share is known no better than its prior
+        share = _shares_of_nobody(settings, ports[0].paths.draws, rng)
+        visits = sum((c.paths.arrivals(first, last) for c in ports[1:]), ports[0].paths.arrivals(first, last))
+    if r["place"] is not None and (own is None or r["place"] != own.case.place):
+        share = share * share_to(r["place"], r["period_start"], r["period_end"] or r["published"], settings)
     return told + rng.binomial(visits, share) + rng.poisson(over * visits + CAREFUL_SLIP)
+
+
+def _shares_of_nobody(settings: TrafficSettings, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """A collector's share for each draw, from its prior alone."""
+    prior = settings.collector_share
+    odds = prior.median / (1 - prior.median) * np.exp(prior.sd_logit * rng.standard_normal(draws))
+    return odds / (1 + odds)
 
 
 def _shares(counted: Counted, key: str, rng: np.random.Generator) -> np.ndarray:

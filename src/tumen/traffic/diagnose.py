@@ -7,6 +7,7 @@ parameter points and draws, or by a small second run without the thing in questi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -72,7 +73,11 @@ def _settings(c: Counted) -> list[dict[str, Any]]:
         f"{dwell.median:g} days ({dwell.median / dwell.factor:.1f} to {dwell.median * dwell.factor:.1f}); collectors who find "
         f"{share.median:.0%} ({low:.0%} to {high:.0%}) of the visits; odds of {chosen:.0f} that a look bought because a ship was "
         f"expected meets one"
-        + (f"; reports that tell {s.reported_share.median:.0%} of the days with a ship while somebody watches." if c.case.problem.watched else ".")
+        + (
+            f"; reports that tell {s.reported_share.median:.0%} of the days with a ship while somebody watches."
+            if c.case.problem.watched
+            else "."
+        )
     )
     return [_row(f"settings of the count, {place}", float(c.case.berths), None, True, text)]
 
@@ -224,9 +229,14 @@ def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -
     rows = []
     place = c.case.place
     totals = [e for e in c.case.evidence if isinstance(e, TotalEvidence | DaysEvidence)]
-    if totals:
-        rest = [e for e in c.case.evidence if not isinstance(e, TotalEvidence | DaysEvidence)]
-        bare = _small_run(c.case, c.weighted, rest, rng)
+    rest = [e for e in c.case.evidence if not isinstance(e, TotalEvidence | DaysEvidence)]
+    chosen = c.case.settings.selection and any(o.chosen for o in c.case.looks.observations)
+    own, other = rng.spawn(2)
+    with ThreadPoolExecutor(2) as threads:
+        alone = threads.submit(_small_run, c.case, c.weighted, rest, own) if totals else None
+        blind = threads.submit(_blind, c.case, other) if chosen else None
+    if alone is not None:
+        bare = alone.result()
         share = 1.0 - min(1.0, (sd / max(float(bare.std()), 1e-9)) ** 2)
         rows.append(
             _row(
@@ -238,8 +248,17 @@ def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -
                 f"give {np.quantile(bare, 0.05):.0f} to {np.quantile(bare, 0.95):.0f} (90 %).",
             )
         )
-    if any(o.chosen for o in c.case.looks.observations):
-        rows.append(_choice(c, base, sd, rng))
+    if blind is not None:
+        moved = blind.result() - base
+        rows.append(
+            _row(
+                f"choice of looks, {place}",
+                moved / sd,
+                None,
+                True,
+                f"Taking every look at {place} as a random sample of hours would move the {base:.0f} visits by {moved:+.1f}.",
+            )
+        )
     return rows
 
 
@@ -252,22 +271,15 @@ def _small_run(
     return paths.arrivals(0, case.end_unit).astype(float)
 
 
-def _choice(c: Counted, base: float, sd: float, rng: np.random.Generator) -> dict[str, Any]:
-    looks = c.case.looks
-    blind = replace(
-        c.case, looks=replace(looks, observations=tuple(replace(o, chosen=False, told=False) for o in looks.observations))
+def _blind(case: PortCase, rng: np.random.Generator) -> float:
+    """Mean number of visits where every look is taken as a random sample of hours."""
+    seen = tuple(replace(o, chosen=False, told=False) for o in case.looks.observations)
+    small = case.settings.model_copy(
+        update={"parameter_points": _SECOND_POINTS, "min_effective_points": 10.0, "reports_gathered": False}
     )
-    small = c.case.settings.model_copy(update={"parameter_points": _SECOND_POINTS, "min_effective_points": 10.0})
-    blind = replace(blind, settings=blind.settings.model_copy(update={"reports_gathered": False}))
+    blind = replace(case, looks=replace(case.looks, observations=seen), settings=small)
     weighted = integrate(blind.problem, small, small.dwell_at(blind.place), rng)
-    moved = float(_small_run(blind, weighted, blind.evidence, rng).mean()) - base
-    return _row(
-        f"choice of looks, {c.case.place}",
-        moved / sd,
-        None,
-        True,
-        f"Taking every look at {c.case.place} as a random sample of hours would move the {base:.0f} visits by {moved:+.1f}.",
-    )
+    return float(_small_run(blind, weighted, blind.evidence, rng).mean())
 
 
 def _conflicts(c: Counted) -> list[dict[str, Any]]:

@@ -75,6 +75,24 @@ def report(
     }
 
 
+def voyages_until(
+    counted: Sequence[Counted], destinations: Sequence[str], until: dt.date, rng: np.random.Generator
+) -> pa.Table:
+    """The table `voyages` of all that leave up to a day, foretold ones too."""
+    parts = []
+    for c in counted:
+        clock, v = c.case.clock, c.visits
+        months = month_starts(clock.when(0).date(), until)
+        edges = np.array([clock.day(m) for m in months])
+        bound, ports = destinations_of(v.left, clock, destinations, c.case.settings, rng)
+        month = np.searchsorted(edges, np.maximum(v.left, 0), side="right") - 1
+        keep = (bound >= 0) & (v.left < clock.day(until + dt.timedelta(days=1)))
+        parts.append(
+            _voyage_rows(c.case.place, v.draw, np.maximum(month, 0), bound, v.ship, keep, months, ports, v.labels)
+        )
+    return tables.VOYAGES.build(_joined(parts, tables.VOYAGES))
+
+
 def _joined(parts: Sequence[Mapping[str, Any]], table: tables.Table) -> dict[str, Any]:
     if not parts:
         return {c.name: [] for c in table.columns if c.null is None}
