@@ -183,16 +183,37 @@ def _radar(scene: Scene, land: Land, settings: DetectSettings):
     from tumen.imagery import harbour, radar_ships, sar
 
     if harbour.is_fine(scene):
-        fine = harbour.search(scene, land)
+        fine = harbour.search(scene, land, settings.network)
         return fine.ships, fine.usable, fine.water_px, scene
     looks = float(settings.looks or getattr(scene.annotation, "looks", 4.4))
-    seen = sar.search(scene, land, settings.pfa, looks, settings.threads)
+    size = scene.mean_pixel_m or sar.MODEL_M
+    fold = max(1, round(sar.MODEL_M / size)) if scene.sensor == "Sentinel-1" else 1
+    # Full-resolution stripmap: rings and sizes are those of 10 m pixels.
+    seen = sar.search(
+        sar.multilooked(scene, fold) if fold > 1 else scene,
+        land,
+        settings.pfa,
+        looks * fold**2 / sar.CORRELATED if fold > 1 else looks,
+        settings.threads,
+    )
     notes = []
+    if fold > 1:
+        notes.append(f"pixels of {size:.1f} m: ships were sought in means of {fold} x {fold} pixels")
     if seen.zero_rows:
-        notes.append(f"lines {seen.zero_rows[0]} to {seen.zero_rows[1]} hold no data in part or in all")
-    ships = radar_ships.ships(seen.blobs, scene)
+        first, last = (row * fold for row in seen.zero_rows)
+        notes.append(f"lines {first} to {last} hold no data in part or in all")
+    ships = radar_ships.ships(seen.blobs, sar.multilooked(scene, fold) if fold > 1 else scene)
     _mark_shore(ships, seen.land)
-    return ships, seen.usable, seen.water_px, with_notes(scene, *notes) if notes else scene
+    usable = seen.usable
+    if fold > 1:
+        for ship in ships:
+            for name in ("x", "y", "length_px", "length_sd_px", "width_px", "width_sd_px"):
+                setattr(ship, name, getattr(ship, name) * fold)
+        rows, columns = -(-scene.height // sar.BLOCK), -(-scene.width // sar.BLOCK)
+        usable = np.kron(usable, np.ones((fold, fold)))
+        usable = np.pad(usable, ((0, max(0, rows - len(usable))), (0, max(0, columns - usable.shape[1]))), mode="edge")
+        usable = usable[:rows, :columns]
+    return ships, usable, seen.water_px * fold**2, with_notes(scene, *notes) if notes else scene
 
 
 def _optical(scene: Scene, land: Land, settings: DetectSettings):

@@ -32,6 +32,11 @@ PART_PIXELS = (12, 4000)  # fewer cannot be two ships, more are land
 # Merchant ships: length is 6.4 times the beam, give or take 17 % (median and spread of the AIS dimensions of 93
 # ships in the OpenSARShip chips).
 LENGTH_TO_BEAM, BEAM_SHARE = 6.4, 0.15
+# The length model is fitted on IW, where the resolution cell is 20 m. EW's is 90 m at pixels of 40 m and 50 m at 25 m,
+# and lengthens hulls of 120 to 300 m by 0.86 of the difference, give or take a quarter (simulated: tests/
+# test_imagery_sentinel1.py). No labelled EW product was at hand.
+CELL_M, CELL_PX, CELL_SHARE, CELL_SD = 20.0, 2.2, 0.86, 0.25
+COARSE_M = 15.0
 TURN_SD = 0.35  # radians times width over length: of the same chips, against marked head and tail points
 SHIP_SHARE = 2.0  # times the gap: a fragment longer than 90 m, blur included, is no bow
 CAP = 8.0  # times the geometric mean of a hull: one corner reflector must not set the level of the edges
@@ -280,6 +285,9 @@ def measure(blob: Blob, size: float) -> Ship:
     angle, turn_sd = whole.angle, angle_sd(whole.length, whole.width)
     if size >= FINE_M:
         length, sd = predict_length_m(f, model()["length"])
+        if size > COARSE_M:
+            cell = CELL_PX * size - CELL_M
+            length, sd = max(length - CELL_SHARE * cell, 0.4 * length), float(np.hypot(sd, CELL_SD * cell))
         # The 20 m resolution cell blurs every hull to the same width: measured on real ships, the picture adds
         # nothing to what the length says of the beam (bench/imagery_s1_lengths.py).
         width = length / LENGTH_TO_BEAM

@@ -18,7 +18,16 @@ from xml.etree import ElementTree
 import numpy as np
 
 from tumen.imagery.faults import SceneFault
-from tumen.imagery.geolocation import SENTINEL1_SD_M, SENTINEL2_SD_M, AffineMap, TieGrid, pixel_size_m
+from tumen.imagery.geolocation import (
+    SENTINEL1_SD_M,
+    SENTINEL2_SD_M,
+    AffineMap,
+    RangeLaw,
+    TieGrid,
+    TiePoints,
+    pixel_size_m,
+    sea_level_grid,
+)
 from tumen.imagery.scene import OPTICAL, Band, Scene, check_size, open_raster
 
 # A GRD product unpacks to about 2 GB, a stripmap one to 4; XML and JP2 shrink to a fifth at best.
@@ -97,7 +106,8 @@ def _parse(file: IO[bytes], path: Path, name: str) -> ElementTree.Element:
 def is_safe(path: Path) -> bool:
     """Whether the path is a SAFE folder or a zip (a zip that is no SAFE is refused later, by name)."""
     if path.is_dir():
-        return (path / "manifest.safe").exists() or path.name.upper().endswith(".SAFE")
+        whole = (path / "annotation").is_dir() and (path / "measurement").is_dir()  # archives leave the manifest out
+        return whole or (path / "manifest.safe").exists() or path.name.upper().endswith(".SAFE")
     return path.suffix.lower() == ".zip"
 
 
@@ -106,7 +116,7 @@ def open_safe(path: Path) -> Scene:
     product = Product.open(path)
     if product.find(r"MTD_MSIL[12][AC]\.xml$"):
         return _sentinel2(product)
-    if product.find(r"annotation/s1[^/]*\.xml$") or product.find(r"measurement/.*\.tiff?$"):
+    if product.find(MARKS) or product.find(r"measurement/.*\.tiff?$"):
         return _sentinel1(product)
     raise SceneFault(
         path, "no Sentinel-1 annotation and no Sentinel-2 metadata", "a Sentinel-1 GRD or Sentinel-2 SAFE product"
@@ -122,7 +132,7 @@ class Annotation:
 
     incidence_mid_deg: float
     looks: float
-    noise: dict[str, Vectors]
+    noise: dict[str, Noise]
     sigma: dict[str, Vectors]
     azimuth_ambiguity_px: float | None
     right_looking: bool = True
@@ -144,6 +154,47 @@ class Vectors:
             out[:, j] = np.interp(y, self.lines, rows[:, j])
         return out
 
+    def points(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Values at single places."""
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        i = np.clip(np.searchsorted(self.lines, y) - 1, 0, max(len(self.lines) - 2, 0))
+        low = np.empty(len(x))
+        high = np.empty(len(x))
+        for k in np.unique(i):
+            mine = i == k
+            low[mine] = np.interp(x[mine], self.pixels, self.values[k])
+            high[mine] = np.interp(x[mine], self.pixels, self.values[min(k + 1, len(self.values) - 1)])
+        after = self.lines[np.minimum(i + 1, len(self.lines) - 1)]
+        gap = np.maximum(after - self.lines[i], 1e-9)
+        return low + (high - low) * np.clip((y - self.lines[i]) / gap, 0, 1)
+
+
+@dataclass(frozen=True)
+class Block:
+    """How thermal noise varies along azimuth in one part of an image (processors since March 2018)."""
+
+    lines: tuple[int, int]  # first and last
+    pixels: tuple[int, int]
+    at: np.ndarray
+    factor: np.ndarray
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Thermal noise in the numbers of the product squared: a range profile, times azimuth blocks where there are any."""
+
+    range: Vectors
+    blocks: tuple[Block, ...] = ()
+
+    def points(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Noise at single places."""
+        out = self.range.points(x, y)
+        for b in self.blocks:
+            inside = (y >= b.lines[0]) & (y < b.lines[1] + 1) & (x >= b.pixels[0]) & (x < b.pixels[1] + 1)
+            if inside.any():
+                out[inside] *= np.interp(y[inside], b.at, b.factor)
+        return out
+
 
 # Equivalent number of looks of GRD products (Sentinel-1 Product Definition S1-RS-MDA-52-7440).
 LOOKS = {
@@ -156,18 +207,21 @@ LOOKS = {
     "S_GRDM": 398.4,
 }
 SPEED_OF_LIGHT_M_S = 299_792_458.0
+# As ESA names it (s1a-iw-grd-vv-...-001.xml, with -cog in the Copernicus archive's COG products), and as the archives
+# at Amazon and in the Planetary Computer do (iw-vv.xml, one polarisation each).
+MARKS = r"^annotation/(s1[^/]*|(iw|ew|s[1-6])-(vv|vh|hh|hv))\.xml$"
 
 
 def _sentinel1(product: Product) -> Scene:
     path = product.path
-    marks = product.find(r"^annotation/s1[^/]*\.xml$")
+    marks = product.find(MARKS)
     tiffs = product.find(r"^measurement/.*\.tiff?$")
     if not marks:
         raise SceneFault(path, "annotation is missing", "annotation/s1*-grd-*.xml")
     if not tiffs:
         raise SceneFault(path, "measurement is missing", "measurement/*.tiff")
     bands: dict[str, Band] = {}
-    noise: dict[str, Vectors] = {}
+    noise: dict[str, Noise] = {}
     sigma: dict[str, Vectors] = {}
     notes: list[str] = []
     head: ElementTree.Element | None = None
@@ -178,7 +232,7 @@ def _sentinel1(product: Product) -> Scene:
         if _text(root, "adsHeader/productType", path, mark) != "GRD":
             raise SceneFault(path, f"a {_text(root, 'adsHeader/productType', path, mark)} product", "a GRD product")
         stem = Path(mark).stem.lower()
-        named = re.search(r"-(vv|vh|hh|hv)-", stem)
+        named = re.search(r"-(vv|vh|hh|hv)(-|$)", stem)
         if named and named[1].upper() != pol:
             raise SceneFault(
                 path,
@@ -186,7 +240,7 @@ def _sentinel1(product: Product) -> Scene:
                 "names and annotation that agree",
             )
         tiff = [t for t in tiffs if Path(t).stem.lower() == stem] or [
-            t for t in tiffs if f"-{pol.lower()}-" in t.lower()
+            t for t in tiffs if re.search(rf"-{pol.lower()}(-|\.)", Path(t).name.lower())
         ]
         if not tiff:
             notes.append(f"{pol} has an annotation but no measurement: left out")
@@ -213,12 +267,11 @@ def _sentinel1(product: Product) -> Scene:
             "no measurement could be opened" + (f" ({'; '.join(notes)})" if notes else ""),
             "GeoTIFFs under measurement/",
         )
-    grid = _tie_grid(head, path)
     start, end = (_utc(_text(head, f"adsHeader/{k}", path, marks[0])) for k in ("startTime", "stopTime"))
     spacing = [float(_text(head, f".//{k}", path, marks[0])) for k in ("rangePixelSpacing", "azimuthPixelSpacing")]
+    grid = _tie_grid(head, path, size, spacing[0])
     mode = _text(head, "adsHeader/mode", path, marks[0])
-    resolution = re.search(r"_GRD([FHM])_", path.name.upper())
-    kind = f"{'S' if mode.startswith('S') else mode}_GRD{resolution[1] if resolution else 'H'}"
+    kind = f"{'S' if mode.startswith('S') else mode}_GRD{_resolution(path.name, mode, spacing[0])}"
     incidence = float(_text(head, ".//incidenceAngleMidSwath", path, marks[0]))
     return Scene(
         scene_id=re.sub(r"\.(SAFE|zip)$", "", re.sub(r"\.zip$", "", path.name, flags=re.I), flags=re.I),
@@ -242,6 +295,16 @@ def _sentinel1(product: Product) -> Scene:
     )
 
 
+def _resolution(name: str, mode: str, spacing_m: float) -> str:
+    """F, H or M, from the product's name or, where it was renamed, the pixel spacing of its mode."""
+    named = re.search(r"_GRD([FHM])_", name.upper())
+    if named:
+        return named[1]
+    if mode.startswith("S"):
+        return "F" if spacing_m < 6 else "H" if spacing_m < 25 else "M"
+    return "H" if spacing_m < 32 else "M"
+
+
 def _text(root: ElementTree.Element, where: str, path: Path, file: str) -> str:
     found = root.findtext(where if where.startswith(".") else f"./{where}")
     if found is None or not found.strip():
@@ -254,15 +317,59 @@ def _utc(text: str) -> dt.datetime:
     return made.replace(tzinfo=dt.UTC)
 
 
-def _tie_grid(root: ElementTree.Element, path: Path) -> TieGrid:
-    keys = ("line", "pixel", "longitude", "latitude", "incidenceAngle")
+def _tie_grid(root: ElementTree.Element, path: Path, size: tuple[int, int], spacing_m: float) -> TieGrid:
+    """Places at sea level; the bare tie points where the annotation does not tell their height and range."""
+    keys = ("line", "pixel", "longitude", "latitude", "incidenceAngle", "height", "slantRangeTime")
     try:
-        rows = [[float(p.findtext(k) or "nan") for k in keys] for p in root.iter("geolocationGridPoint")]
+        points = list(root.iter("geolocationGridPoint"))
+        rows = np.array([[float(p.findtext(k) or "nan") for k in keys] for p in points])
     except ValueError as error:
         raise SceneFault(path, f"a tie point that is no number ({error})", "degrees") from None
-    if not rows:
+    if not len(rows):
         raise SceneFault(path, "annotation has no tie points", "geolocationGridPoint entries")
-    return TieGrid.of_points(np.array(rows), path)
+    plain = TieGrid.of_points(rows[:, :5], path)
+    if not np.isfinite(rows).all():
+        return plain
+    order = np.lexsort((rows[:, 1], rows[:, 0]))
+    shape = plain.lon.shape
+    grid = rows[order].reshape(*shape, len(keys))
+    try:
+        epoch = _utc(points[0].findtext("azimuthTime") or "")
+        seconds = [
+            (_utc(points[k].findtext("azimuthTime") or "") - epoch).total_seconds() for k in order.reshape(shape)[:, 0]
+        ]
+        ties = TiePoints(
+            lines=grid[:, 0, 0],
+            pixels=grid[0, :, 1],
+            lon=plain.lon,
+            lat=grid[..., 3],
+            height=grid[..., 5],
+            incidence=grid[..., 4],
+            slant=grid[..., 6] * SPEED_OF_LIGHT_M_S / 2,
+            seconds=np.array(seconds),
+        )
+    except ValueError:
+        return plain
+    rising = np.all(np.diff(ties.slant, axis=1) > 0) and np.all(np.diff(ties.seconds) > 0)
+    if not rising or len(ties.pixels) < 4:
+        return plain
+    return sea_level_grid(ties, _range_law(root, epoch), spacing_m, *size)
+
+
+def _range_law(root: ElementTree.Element, epoch: dt.datetime) -> RangeLaw | None:
+    """The ground range polynomials of a GRD annotation, or None where they are missing or uneven."""
+    made = []
+    for entry in root.findall(".//coordinateConversionList/coordinateConversion"):
+        try:
+            terms = [float(v) for v in (entry.findtext("grsrCoefficients") or "").split()]
+            at = (_utc(entry.findtext("azimuthTime") or "") - epoch).total_seconds()
+            made.append((at, float(entry.findtext("gr0") or "nan"), terms))
+        except ValueError:
+            return None
+    made.sort(key=lambda m: m[0])
+    if not made or not made[0][2] or len({len(m[2]) for m in made}) > 1:
+        return None
+    return RangeLaw(np.array([m[0] for m in made]), np.array([m[1] for m in made]), np.array([m[2] for m in made]))
 
 
 def _ambiguity_px(root: ElementTree.Element, spacing_m: float, incidence_deg: float) -> float | None:
@@ -283,13 +390,15 @@ def _ambiguity_px(root: ElementTree.Element, spacing_m: float, incidence_deg: fl
 
 
 def _lookups(
-    product: Product, stem: str, pol: str, noise: dict[str, Vectors], sigma: dict[str, Vectors], notes: list[str]
+    product: Product, stem: str, pol: str, noise: dict[str, Noise], sigma: dict[str, Vectors], notes: list[str]
 ) -> None:
-    for kind, into, vector, value in (
-        ("calibration", sigma, "calibrationVector", "sigmaNought"),
-        ("noise", noise, "noiseRangeVector", "noiseRangeLut"),
+    for kind, vector, value in (
+        ("calibration", "calibrationVector", "sigmaNought"),
+        ("noise", "noiseRangeVector", "noiseRangeLut"),
     ):
-        found = product.find(rf"annotation/calibration/{kind}-{re.escape(stem)}\.xml$")
+        found = product.find(rf"annotation/calibration/{kind}-{re.escape(stem)}\.xml$") or product.find(
+            rf"annotation/calibration/{kind}-[^/]*-{pol}(-[^/]*)?\.xml$"
+        )
         if not found:
             notes.append(f"{kind} of {pol} is missing: thresholds follow the clutter alone")
             continue
@@ -300,8 +409,27 @@ def _lookups(
         table = _vectors(rows, value)
         if table is None:
             notes.append(f"{kind} of {pol} holds no table: thresholds follow the clutter alone")
+        elif kind == "noise":
+            noise[pol] = Noise(table, _azimuth_blocks(root))
         else:
-            into[pol] = table
+            sigma[pol] = table
+
+
+def _azimuth_blocks(root: ElementTree.Element) -> tuple[Block, ...]:
+    made = []
+    for entry in root.findall(".//noiseAzimuthVector"):
+        try:
+            first, last, left, right = (
+                int(entry.findtext(k) or "")
+                for k in ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
+            )
+            at = np.array((entry.findtext("line") or "").split(), float)
+            factor = np.array((entry.findtext("noiseAzimuthLut") or "").split(), float)
+        except ValueError:
+            continue  # a stripmap block may leave its bounds out: the profile then holds alone
+        if len(at) == len(factor) and len(at):
+            made.append(Block((first, last), (left, right), at, factor))
+    return tuple(made)
 
 
 def _vectors(rows: list[ElementTree.Element], value: str) -> Vectors | None:

@@ -21,6 +21,7 @@ from scipy import ndimage
 from tumen.imagery import kernels
 from tumen.imagery.clutter import BINS, OCTAVE_LOW, tails
 from tumen.imagery.faults import SceneFault
+from tumen.imagery.geolocation import AffineMap, TieGrid
 from tumen.imagery.land import Land, draw_land, scene_land
 from tumen.imagery.scene import Scene
 
@@ -35,6 +36,8 @@ FILL_STEPS = 4  # blocks that a mean is carried into narrow water: 2.5 km in IW
 # Largest strip, pixels, and the steps in rows and columns of the samples for its histograms: at least 300,000.
 SAMPLING = ((300_000, (1, 1)), (2_000_000, (2, 3)), (8_000_000, (4, 3)), (np.inf, (8, 3)))
 BORDER = 0.02  # of the median intensity; border noise of products before IPF 2.90 lies far below any sea
+MODEL_M = 10.0  # pixels of IW and of most stripmap products, for which rings and the length model are made
+CORRELATED = 4.5  # so many pixels of a full-resolution product (9 m on pixels of 3.5 m) have one speckle in common
 MAX_OBJECT = 60_000  # pixels; larger is land or a wind front
 
 
@@ -82,6 +85,8 @@ def search(
     """Search a scene strip by strip. `mask` (height x width, 1 = land) adds to the land polygons."""
     pols = polarisations(scene)
     out: list[tuple[int, list[Blob], dict[str, Any], dict[str, int], np.ndarray]] = []
+    known = getattr(scene.annotation, "noise", {})
+    floors = [known[p] for p in pols] if all(p in known for p in pols) else None
     outlines = scene_land(land, scene.geo, scene.width, scene.height)
     # One strip a thread, one that is being read.
     buffers: queue.Queue = queue.Queue()
@@ -96,7 +101,7 @@ def search(
             buffers.put(done.whole)
 
         for strip in _read(scene, pols, threads, buffers):
-            waiting.append((pool.submit(_strip, outlines, strip, pfa, looks, mask), strip))
+            waiting.append((pool.submit(_strip, outlines, strip, pfa, looks, mask, floors), strip))
             while len(waiting) > threads:
                 collect()
             if progress:
@@ -197,6 +202,38 @@ def _read(scene: Scene, pols: list[str], threads: int, buffers: queue.Queue) -> 
                 continue
 
 
+class Multilooked(Scene):
+    """A radar scene seen with `fold` times larger pixels, each the root of the mean intensity that it covers."""
+
+    fold: int
+    fine: Scene
+
+    def read(self, name: str, x: int, y: int, width: int, height: int, out=None, threads: int = 1) -> np.ndarray:
+        """As `Scene.read`, in the larger pixels; a pixel without data in it has none."""
+        k = self.fold
+        raw = _amplitude(self.fine.read(name, x * k, y * k, width * k, height * k, threads=threads))
+        parts = raw.reshape(height, k, width, k).astype(np.float32)
+        mean = np.sqrt((parts**2).mean((1, 3)))
+        return np.where((parts == 0).any((1, 3)), np.float32(0), mean)
+
+
+def multilooked(scene: Scene, fold: int) -> Multilooked:
+    """The scene with pixels `fold` times as large; a rest at the right and lower edge is left out."""
+    geo = scene.geo
+    if isinstance(geo, TieGrid):
+        geo = TieGrid(geo.lines / fold, geo.pixels / fold, geo.lon, geo.lat, geo.incidence)
+    elif geo is not None:
+        a, b, c, d, e, f = geo.transform
+        geo = AffineMap((a * fold, b * fold, c, d * fold, e * fold, f), geo.crs)
+    state = {name: value for name, value in scene.__dict__.items() if name != "_open"}
+    pixel = None if scene.pixel_m is None else (scene.pixel_m[0] * fold, scene.pixel_m[1] * fold)
+    state.update(width=scene.width // fold, height=scene.height // fold, geo=geo, pixel_m=pixel, annotation=None)
+    made = Multilooked(**state)
+    object.__setattr__(made, "fold", fold)
+    object.__setattr__(made, "fine", scene)
+    return made
+
+
 def _amplitude(image: np.ndarray) -> np.ndarray:
     """Whole numbers as they are; floats (calibrated, or decibels) made amplitude with 0 for no data."""
     if image.dtype == np.uint16 or image.dtype == np.uint8:
@@ -207,7 +244,9 @@ def _amplitude(image: np.ndarray) -> np.ndarray:
     return np.maximum(made, 0)
 
 
-def _strip(outlines: list[Any], strip: _Strip, pfa: float, looks: float, extra: np.ndarray | None):
+def _strip(
+    outlines: list[Any], strip: _Strip, pfa: float, looks: float, extra: np.ndarray | None, floors: list[Any] | None
+):
     images = strip.images
     a = images[0]
     two = len(images) > 1
@@ -257,7 +296,7 @@ def _strip(outlines: list[Any], strip: _Strip, pfa: float, looks: float, extra: 
         n = len(found)
     if n == 0:
         return strip.y0, [], totals, names, empty
-    blobs = _settle(images, land_array, use_land, mean_a, mean_b, found[:n], spread, limits, grow_limit, texture, strip)
+    blobs = _settle(images, land_array, use_land, mean_a, mean_b, found[:n], limits, grow_limit, texture, strip, floors)
     return strip.y0, blobs, totals, names, empty
 
 
@@ -295,7 +334,21 @@ def _limits(counts, pfa, looks, two):
     return limits, grow_limit, texture, names
 
 
-def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_limit, texture, strip) -> list[Blob]:
+def _floor_step(floor: Any, ring: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Expected level at a place over that of its ring: by how much the noise floor differs between the two.
+
+    Noise steps by up to 2 dB where sub-swaths meet, and waves along azimuth; in weak cross-polarised seas it is most of
+    what the ring sees. Numbers squared hold clutter plus noise, and both fluctuate alike, so that the test stays one of
+    raw numbers and only the ring's mean moves. A floor above what is measured (old processors) is not believed.
+    """
+    far = (GUARD + RING) // 2
+    here = floor.points(x, y)
+    around = np.mean([floor.points(x + dx, y + dy) for dx in (-far, 0, far) for dy in (-far, 0, far) if dx or dy], 0)
+    step = (ring - around + here) / np.maximum(ring, 1e-9)
+    return np.where(around < ring, np.clip(step, 0.6, 1.7), 1.0)
+
+
+def _settle(images, land, use_land, mean_a, mean_b, found, limits, grow_limit, texture, strip, floors) -> list[Blob]:
     """Ring CFAR at the candidates, growth of what passes, blobs whose brightest core this strip owns."""
     a = images[0]
     two = len(images) > 1
@@ -317,7 +370,10 @@ def _settle(images, land, use_land, mean_a, mean_b, found, spread, limits, grow_
         ring, used = kernels.ring_mean(image, land, use_land, mean, cy, cx, GUARD, RING, kernels.CLIP)
         block = mean[np.minimum(cy // BLOCK, mean.shape[0] - 1), np.minimum(cx // BLOCK, mean.shape[1] - 1)]
         # In narrow water the ring holds too little: fall back on the block, which was clipped and land-free.
-        rings.append(np.where(used >= 300, ring, np.maximum(block, 1e-9)))
+        ring = np.where(used >= 300, ring, np.maximum(block, 1e-9))
+        if floors is not None:
+            ring = ring * _floor_step(floors[channel], ring, cx + 0.5, cy + strip.y0 + 0.5)
+        rings.append(ring)
         if channel == 0:
             share = used / ((2 * RING + 1) ** 2 - (2 * GUARD + 1) ** 2)
     values = [image[y, x].astype(float) ** 2 / r[inverse] for image, r in zip(images, rings, strict=True)]

@@ -20,7 +20,16 @@ from typing import Any, Literal
 import numpy as np
 
 from tumen.imagery.faults import SceneFault, need
-from tumen.imagery.geolocation import SENTINEL1_SD_M, SENTINEL2_SD_M, AffineMap, Georeference, TieGrid, pixel_size_m
+from tumen.imagery.geolocation import (
+    SENTINEL1_SD_M,
+    SENTINEL2_SD_M,
+    TIES_ALONE_SHARE,
+    AffineMap,
+    Georeference,
+    TieGrid,
+    pixel_size_m,
+    tie_grid_of_file,
+)
 
 Kind = Literal["sar", "optical"]
 POLARISATIONS = ("VV", "VH", "HH", "HV")
@@ -194,14 +203,14 @@ def open_plain(path: str, sensor: Kind | None = None, pixel_m: float | None = No
     data = open_raster(path)
     check_size(path, data)
     kind, bands, notes = _bands(path, data, sensor)
-    geo, size = _georeference(path, data)
+    sensor_name = _sensor_name(path, kind)
+    geo, size, accuracy = _georeference(path, data, sensor_name)
     if pixel_m is not None:
         size = (pixel_m, pixel_m)
     scale, offset = (1.0, 0.0) if kind == "sar" else _reflectance(data)
     tags = {**data.tags(), **dict(data.tags(1))} if data.count else {}
     when = _time(path, tags)
     simulated = tags.get("TUMEN_SIMULATED", "").lower() == "true"
-    sensor_name = _sensor_name(path, kind)
     made = Scene(
         scene_id=Path(path).stem,
         path=path,
@@ -213,9 +222,7 @@ def open_plain(path: str, sensor: Kind | None = None, pixel_m: float | None = No
         height=data.height,
         geo=geo,
         pixel_m=size,
-        accuracy_m=None
-        if geo is None
-        else {"Sentinel-1": SENTINEL1_SD_M, "Sentinel-2": SENTINEL2_SD_M}.get(sensor_name, max(size or (10.0,))),
+        accuracy_m=accuracy,
         start=when,
         end=when,
         nodata=data.nodata,
@@ -238,8 +245,45 @@ def check_size(path: str, data: Any) -> None:
         )
     if max(data.width, data.height) > MAX_SIDE:
         raise SceneFault(path, f"{data.width} x {data.height} pixels", f"at most {MAX_SIDE} a side")
+    if data.driver == "GTiff" and (short := _cut_short(path, data)) is not None:
+        raise SceneFault(path, short, "an undamaged raster")
     if any(t.startswith("complex") for t in data.dtypes):
         raise SceneFault(path, "complex pixels (a single-look product)", "detected amplitude, e.g. Sentinel-1 GRD")
+
+
+def _cut_short(path: str, data: Any) -> str | None:
+    """What a TIFF lacks at its end: GDAL reads plain lines beyond the end of a file as zeros, without a word."""
+    size = _file_size(data.name)
+    if size is None:
+        return None
+    blocks = [-(-n // b) for n, b in zip((data.height, data.width), data.block_shapes[0], strict=True)]
+    last_row, last_column = blocks[0] - 1, blocks[1] - 1
+    rows = sorted({round(last_row * k / 8) for k in range(9)})
+    for band in (1, data.count):
+        for row in rows:
+            name = f"{last_column}_{row}"
+            at = data.get_tag_item(f"BLOCK_OFFSET_{name}", "TIFF", bidx=band)
+            length = data.get_tag_item(f"BLOCK_SIZE_{name}", "TIFF", bidx=band)
+            if at and length and int(at) + int(length) > size:
+                line = min(data.height, (row + 1) * data.block_shapes[0][0])
+                return f"{Path(data.name).name} ends after {size:,} bytes, before line {line:,} of {data.height:,}"
+    return None
+
+
+def _file_size(name: str) -> int | None:
+    """Bytes of a local file or of a member of a local zip; None where that is not known."""
+    import zipfile
+
+    if not name.startswith("/vsi"):
+        return os.path.getsize(name) if os.path.isfile(name) else None
+    inside = re.match(r"/vsizip/\{(.+)\}/(.+)", name)
+    if inside is None:
+        return None
+    try:
+        with zipfile.ZipFile(inside[1]) as archive:
+            return archive.getinfo(inside[2]).file_size
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def _bands(path: str, data: Any, sensor: Kind | None) -> tuple[Kind, dict[str, Band], list[str]]:
@@ -312,17 +356,25 @@ def _unnamed_sar(path: str, data: Any, stem: str) -> tuple[dict[str, Band], list
     raise SceneFault(path, f"{data.count} bands without names", "bands described as VV, VH, HH or HV")
 
 
-def _georeference(path: str, data: Any) -> tuple[Georeference | None, tuple[float, float] | None]:
+def _georeference(
+    path: str, data: Any, sensor: str
+) -> tuple[Georeference | None, tuple[float, float] | None, float | None]:
+    """Georeference, ground size of a pixel, and stated error of a place (1 sigma), metres."""
     points, _crs = data.gcps
     if points:
-        rows = np.array([(p.row, p.col, p.x, p.y) for p in points], float)
         # GDAL's Sentinel-1 tie points hold the line and pixel numbers of the annotation, as pixel corners.
-        grid = TieGrid.of_points(rows, path)
-        return grid, pixel_size_m(grid, data.width / 2, data.height / 2)
+        rows = np.array([(p.row, p.col, p.x, p.y, p.z or 0.0) for p in points], float)
+        if sensor == "Sentinel-1":
+            grid, moved_m = tie_grid_of_file(rows, data.width, _swath(path), path)
+            error = float(np.hypot(SENTINEL1_SD_M, TIES_ALONE_SHARE * moved_m))
+        else:
+            grid, error = TieGrid.of_points(rows[:, :4], path), None
+        size = pixel_size_m(grid, data.width / 2, data.height / 2)
+        return grid, size, error if error is not None else max(size)
     if data.crs is None or data.transform.is_identity:
         if data.crs is not None:
             raise SceneFault(path, f"a CRS ({data.crs.to_string()}) with no position", "a geotransform, or no CRS")
-        return None, None
+        return None, None, None
     t = data.transform
     geo = AffineMap((t.a, t.b, t.c, t.d, t.e, t.f), data.crs.to_wkt())
     try:
@@ -342,7 +394,7 @@ def _georeference(path: str, data: Any) -> tuple[Georeference | None, tuple[floa
         raise SceneFault(
             path, f"pixels of {size[0]:.3g} x {size[1]:.3g} m on the ground", "0.05 to 500 m: is the CRS right?"
         )
-    return geo, size
+    return geo, size, {"Sentinel-1": SENTINEL1_SD_M, "Sentinel-2": SENTINEL2_SD_M}.get(sensor, max(size))
 
 
 def _reflectance(data: Any) -> tuple[float, float]:
@@ -364,11 +416,30 @@ _STAMP = re.compile(r"(\d{4})(\d{2})(\d{2})[tT](\d{2})(\d{2})(\d{2})")
 _DAY = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 
 
+# Public archives keep each polarisation as measurement/iw-vv.tiff in a folder with the product's name.
+_PRODUCT = re.compile(r"S1[A-D]_(IW|EW|S[1-6]|WV)_GRD._[0-9A-Z_]{30,}", re.IGNORECASE)
+
+
+def _product(path: str) -> str | None:
+    """Name of the Sentinel-1 product whose folder holds a file."""
+    for part in reversed(Path(path).parts[:-1]):
+        if _PRODUCT.match(part):
+            return part
+    return None
+
+
+def _swath(path: str) -> str | None:
+    """IW, EW or a stripmap beam, from a file's name or its product's."""
+    found = re.search(r"(?:^|[^a-z0-9])(iw|ew|s[1-6])(?:[^a-z0-9]|$)", Path(path).stem.lower())
+    product = _PRODUCT.match(_product(path) or "")
+    return found[1].upper() if found else product[1].upper() if product else None
+
+
 def _time(path: str, tags: dict[str, str]) -> dt.datetime | None:
-    """Instant from a file name or the TIFF's own tag; None where neither tells."""
+    """Instant from a file name, its product's or the TIFF's own tag; None where none tells."""
     stem = Path(path).stem
     for pattern in (_STAMP, _DAY):
-        found = pattern.search(stem)
+        found = pattern.search(stem) or pattern.search(_product(path) or "")
         if found:
             try:
                 parts = [int(g) for g in found.groups()]
@@ -388,7 +459,7 @@ def _time(path: str, tags: dict[str, str]) -> dt.datetime | None:
 
 def _sensor_name(path: str, kind: Kind) -> str:
     stem = Path(path).stem.lower()
-    if kind == "sar" and re.search(r"(^|[^a-z0-9])s1[abcd]?[-_]|sentinel-?1", stem):
+    if kind == "sar" and (re.search(r"(^|[^a-z0-9])s1[abcd]?[-_]|sentinel-?1", stem) or _product(path)):
         return "Sentinel-1"
     if kind == "optical" and re.search(r"(^|[^a-z0-9])s2[abc]?_|msil[12]|sentinel-?2|s2l[12]|t\d\d[a-z]{3}_", stem):
         return "Sentinel-2"

@@ -1,0 +1,251 @@
+"""Sentinel-1 products of every mode, satellite and layout: places at sea level, noise, looks, ships, bad parts."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+rasterio = pytest.importorskip("rasterio", reason="needs the imagery extra")
+pytest.importorskip("numba", reason="needs the imagery extra")
+
+from sentinel1_product import MODES, START, build, noise_profile, tie_lines  # noqa: E402
+from tumen.imagery import DetectSettings, Land, detect  # noqa: E402
+from tumen.imagery.geolocation import TiePoints, at_sea_level, metres  # noqa: E402
+from tumen.imagery.scene import open_scene  # noqa: E402
+
+NO_LAND = Land(osm=False)
+PLAIN = DetectSettings(chips=False)
+
+
+def off_m(geo, geometry, size) -> np.ndarray:
+    """How far places are from where the sea is, metres."""
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0.5, size[0] - 0.5, 200), rng.uniform(0.5, size[1] - 0.5, 200)
+    lon, lat, _ = geometry.place(x - 0.5, y - 0.5, 0.0)
+    east, north = metres(lon, lat, *geo.lonlat(x, y))
+    return np.hypot(east, north)
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("unit", ["S1A", "S1C"])
+def test_places_are_those_of_the_sea_beside_mountains(mode, unit, tmp_path):
+    """Tie points stand on hills of up to 1,200 m; bare, they would put ships up to 2 km off."""
+    size = (1500, 1200)
+    pols = ("HH", "HV") if mode == "EW" else ("VV",)
+    path, geometry = build(tmp_path, mode, unit, pols, size)
+    scene = open_scene(path)
+    assert (scene.sensor, scene.width, scene.height) == ("Sentinel-1", *size)
+    assert scene.start == START
+    assert list(scene.bands) == list(pols)
+    assert scene.mode == {"IW": "IW GRDH", "EW": "EW GRDM", "S3": "S GRDH", "S3F": "S GRDF"}[mode]
+    error = off_m(scene.geo, geometry, size)
+    assert error.max() < 12.0, f"{error.max():.1f} m off"
+    assert np.median(error) < 5.0
+    lon, lat = scene.geo.lonlat([400.0], [300.0])
+    x, y = scene.geo.pixel(lon, lat)
+    assert (x[0], y[0]) == (pytest.approx(400, abs=1e-3), pytest.approx(300, abs=1e-3))
+
+
+def test_bare_tie_points_would_be_far_off(tmp_path):
+    """What the correction is worth, so that the test above can fail."""
+    from tumen.imagery.geolocation import TieGrid
+
+    size = (1500, 1200)
+    path, geometry = build(tmp_path, size=size)
+    root = ElementTree.parse(next(path.glob("annotation/*vv*.xml"))).getroot()
+    keys = ("line", "pixel", "longitude", "latitude")
+    rows = [[float(p.findtext(k)) for k in keys] for p in root.iter("geolocationGridPoint")]
+    assert np.median(off_m(TieGrid.of_points(np.array(rows), path), geometry, size)) > 300
+
+
+def test_real_tie_points_are_smooth_at_sea_level(shared):
+    """In two real mountainous products place is a smooth function of range and time once the terrain is taken out."""
+    for path in sorted((shared / "data/imagery/safe_stac_fixtures").glob("S1*_IW*.SAFE")):
+        root = ElementTree.parse(next(path.glob("annotation/*vv*.xml"))).getroot()
+        keys = ("line", "pixel", "longitude", "latitude", "height", "incidenceAngle", "slantRangeTime")
+        rows = np.array([[float(p.findtext(k)) for k in keys] for p in root.iter("geolocationGridPoint")])
+        lines, pixels = np.unique(rows[:, 0]), np.unique(rows[:, 1])
+        _, _, lon, lat, height, incidence, slant = rows.reshape(len(lines), len(pixels), -1).transpose(2, 0, 1)
+        slant = slant * 299_792_458.0 / 2
+        made = at_sea_level(TiePoints(lines, pixels, lon, lat, height, incidence, slant, lines))
+        u, v = (
+            2 * (slant - slant.min()) / np.ptp(slant) - 1,
+            np.broadcast_to(2 * lines[:, None] / lines[-1] - 1, slant.shape),
+        )
+        terms = np.stack([(u**i * v**j).ravel() for i in range(8) for j in range(4)], 1)
+        rough = []
+        for places in ((lon, lat), made):
+            east, north = metres(lon.mean(), lat.mean(), *places)
+            east *= np.cos(np.radians(lat)) / np.cos(np.radians(lat.mean()))
+            left = [z.ravel() - terms @ np.linalg.lstsq(terms, z.ravel(), rcond=None)[0] for z in (east, north)]
+            rough.append(float(np.hypot(*left).std()))
+        assert rough[0] > 50
+        assert rough[1] < 3
+
+
+@pytest.mark.parametrize("layout", ["esa", "cog", "aws"])
+@pytest.mark.parametrize("blocks", [True, False])
+def test_layouts_of_the_archives(layout, blocks, tmp_path):
+    path, _ = build(tmp_path, layout=layout, blocks=blocks, size=(600, 400))
+    scene = open_scene(path)
+    assert set(scene.bands) == {"VV", "VH"}
+    assert set(scene.annotation.noise) == {"VV", "VH"}
+    assert set(scene.annotation.sigma) == {"VV", "VH"}
+    assert not scene.notes
+    assert scene.annotation.looks == 4.4
+
+
+def test_a_renamed_product_keeps_its_looks(tmp_path):
+    path, _ = build(tmp_path, "EW", pols=("HH",), size=(600, 400))
+    renamed = path.rename(tmp_path / "mine.SAFE")
+    scene = open_scene(renamed)
+    assert scene.annotation.looks == 10.7
+    assert scene.mode == "EW GRDM"
+
+
+def test_single_measurement_of_an_archive_knows_its_product(tmp_path):
+    """measurement/iw-vv.tiff alone: satellite and time from the product's folder, places from its tie points."""
+    size = (1500, 1200)
+    path, geometry = build(tmp_path, layout="aws", size=size)
+    root = ElementTree.parse(path / "annotation/iw-vv.xml").getroot()
+    points = [
+        rasterio.control.GroundControlPoint(
+            row=float(p.findtext("line")), col=float(p.findtext("pixel")), x=float(p.findtext("longitude")),
+            y=float(p.findtext("latitude")), z=float(p.findtext("height")),
+        )
+        for p in root.iter("geolocationGridPoint")
+    ]  # fmt: skip
+    file = path / "measurement/iw-vv.tiff"
+    with rasterio.open(file) as source:
+        data = source.read()
+    with rasterio.open(
+        file, "w", driver="GTiff", width=size[0], height=size[1], count=1, dtype="uint16", gcps=points, crs="EPSG:4326"
+    ) as out:
+        out.write(data)
+    scene = open_scene(file)
+    assert scene.sensor == "Sentinel-1"
+    assert scene.start == START.replace(microsecond=0)
+    error = off_m(scene.geo, geometry, size)
+    # The swath here is not as wide as a real one, so that incidence at the far end is wrong by up to 14 degrees.
+    assert error.max() < 700
+    assert np.median(error) < 250
+    assert 20 < scene.accuracy_m < 200  # and it says that it is worse than with the annotation
+
+
+def sea(rng, level, looks=10.7) -> np.ndarray:
+    """Amplitude of a sea of this mean intensity, pixel by pixel."""
+    return np.sqrt(rng.gamma(looks, level / looks)).astype(np.uint16)
+
+
+def test_steps_of_the_noise_floor_raise_no_alarms(tmp_path):
+    """EW cross-polarised sea at the noise floor, which steps by 3 dB between sub-swaths."""
+    size = (1500, 1500)
+    rng = np.random.default_rng(2)
+    floor = noise_profile(size[0], 5, 3.0, 900.0)
+    level = np.broadcast_to(floor + 60.0, size[::-1])
+    images = {"HH": sea(rng, np.full(size[::-1], 8000.0)), "HV": sea(rng, level)}
+    counts = []
+    for told in (3.0, 0.0):  # an annotation that tells of the step, and one that does not
+        path, _ = build(
+            tmp_path / str(told),
+            "EW",
+            pols=("HH", "HV"),
+            size=size,
+            images=images,
+            noise_step_db=told,
+            noise_level=900.0,
+        )
+        settings = DetectSettings(chips=False, pfa=1e-5, min_probability=0.0)
+        counts.append(detect([str(path)], land=NO_LAND, settings=settings)["detections"].num_rows)
+    assert counts[0] < 0.75 * counts[1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "pols"), [("IW", ("VV", "VH")), ("EW", ("HH", "HV")), ("S3", ("HH",)), ("S3F", ("VV",))]
+)
+def test_ships_are_found_and_measured_in_every_mode(mode, pols, tmp_path):
+    """Hulls of 180 m drawn with the mode's resolution: each found once, the length within its stated error."""
+    from scipy.ndimage import gaussian_filter
+
+    _, _, spacing, _, _, _ = MODES[mode]
+    resolution, looks = {"IW": (21.0, 4.4), "EW": (90.0, 10.7), "S3": (23.0, 29.7), "S3F": (9.0, 3.7)}[mode]
+    side = 1400 if mode == "S3F" else 1000
+    rng = np.random.default_rng(3)
+    truth = [(0.2, 0.2, 0.3), (0.5, 0.25, 1.2), (0.8, 0.3, -0.6), (0.25, 0.7, 0.0), (0.6, 0.75, 0.9)]
+    images = {}
+    for pol in pols:
+        hull = np.zeros((side, side))
+        for a, b, axis in truth:
+            x0, y0, half = int(a * side), int(b * side), int(110 / spacing) + 1
+            v, u = (np.mgrid[0 : 16 * half, 0 : 16 * half] + 0.5) / 8 - half  # pixels from (x0, y0), eight parts each
+            u, v = (u + x0 - a * side) * spacing, (v + y0 - b * side) * spacing
+            along, across = u * np.cos(axis) + v * np.sin(axis), -u * np.sin(axis) + v * np.cos(axis)
+            drawn = ((np.abs(along) < 90) & (np.abs(across) < 14)).reshape(2 * half, 8, 2 * half, 8).mean((1, 3))
+            hull[y0 - half : y0 + half, x0 - half : x0 + half] += drawn
+        power = hull * rng.gamma(1.0, 1.0, hull.shape)
+        blurred = gaussian_filter(power, resolution / 2.355 / spacing)
+        images[pol] = sea(rng, 8000 * (1 + blurred * 60), looks)
+    path, geometry = build(tmp_path, mode, pols=pols, size=(side, side), images=images)
+    out = detect([str(path)], land=NO_LAND, settings=PLAIN)
+    assert not out["scenes"].to_pylist()[0]["fault"]
+    rows = out["detections"].to_pylist()
+    assert len(rows) == len(truth)
+    for a, b, _ in truth:
+        near = [r for r in rows if np.hypot(r["x"] - a * side, r["y"] - b * side) * spacing < 60]
+        assert len(near) == 1
+        row = near[0]
+        assert abs(row["length_m"] - 180) < (60 if mode == "EW" else 30), f"{row['length_m']:.0f} m"
+        assert abs(row["length_m"] - 180) < 2.5 * row["length_sd_m"]
+        lon, lat, _ = geometry.place(a * side - 0.5, b * side - 0.5, 0.0)
+        assert np.hypot(*metres(float(lon), float(lat), row["lon"], row["lat"])) < max(30, spacing)
+
+
+@pytest.mark.parametrize(
+    "part", ["annotation", "calibration", "one raster", "cut raster", "no tie points", "size", "text"]
+)
+def test_a_part_that_is_bad_gives_one_clear_message(part, tmp_path):
+    path, _ = build(tmp_path, size=(600, 400))
+    first = next(path.glob("measurement/*vv*"))
+    mark = next(path.glob("annotation/*vv*.xml"))
+    text = mark.read_text()
+    if part == "annotation":
+        for file in path.glob("annotation/*.xml"):
+            file.unlink()
+    elif part == "calibration":
+        for file in path.glob("annotation/calibration/*.xml"):
+            file.unlink()
+    elif part == "one raster":
+        first.write_bytes(b"")
+    elif part == "cut raster":
+        first.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
+    elif part == "no tie points":
+        for file in path.glob("annotation/*.xml"):
+            file.write_text(re.sub(r"<geolocationGridPoint>.*</geolocationGridPoint>", "", file.read_text()))
+    elif part == "size":
+        mark.write_text(text.replace("<numberOfLines>400", "<numberOfLines>401"))
+    elif part == "text":
+        mark.write_text(text[: len(text) // 2])
+    row = detect([str(path)], land=NO_LAND, settings=PLAIN)["scenes"].to_pylist()[0]
+    words = {
+        "annotation": "annotation is missing", "cut raster": "ends after", "no tie points": "no tie points",
+        "size": "600 x 400 pixels", "text": "cannot be read",
+    }  # fmt: skip
+    if part in words:
+        assert words[part] in row["fault"]
+        assert "\n" not in row["fault"]
+        assert str(path) in row["fault"]
+    else:  # the rest of the product is still worth searching, and the notes say what is missing
+        assert not row["fault"]
+        assert any(
+            {"calibration": "calibration of VV is missing", "one raster": "VV could not be opened"}[part] in n
+            for n in row["notes"]
+        )
+
+
+def test_tie_grid_of_the_builder_is_hilly():
+    lines, pixels = tie_lines((1500, 1200))
+    assert len(lines) == 6
+    assert len(pixels) == 11
