@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from tumen.imagery import harbour_network
 from tumen.imagery.faults import SceneFault
 from tumen.imagery.land import Land, land_mask
 from tumen.imagery.scene import Scene
@@ -73,8 +74,12 @@ def is_fine(scene: Scene) -> bool:
     return bool(scene.dataset(band.path).dtypes[band.index - 1] == "uint8")
 
 
-def search(scene: Scene, land: Land | None) -> Harboured:
-    """Search a picture window by window; a ship belongs to the window whose inner part holds its centre."""
+def search(scene: Scene, land: Land | None, network: str | None = "builtin") -> Harboured:
+    """Search a picture window by window; a ship belongs to the window whose inner part holds its centre.
+
+    `network` is "builtin", the path of an ONNX file, or None for the tree of pieces alone.
+    """
+    runner = harbour_network.session(network) if network else None
     usable = np.zeros((-(-scene.height // BLOCK), -(-scene.width // BLOCK)))
     ships: list[Ship] = []
     water = 0.0
@@ -90,7 +95,11 @@ def search(scene: Scene, land: Land | None) -> Harboured:
             if not valid.any():
                 continue
             dry = land_mask(land, scene.geo, x0, y0, width, height)
-            found, wet = search_window(intensity, valid, top, dry, scene.mean_pixel_m)
+            if runner is not None:
+                found, wet = harbour_network.search_window(intensity, valid, runner, dry)
+                found = _of_a_ships_size(found, scene.mean_pixel_m)
+            else:
+                found, wet = search_window(intensity, valid, top, dry, scene.mean_pixel_m)
             inner = _inner(y0, scene.height), _inner(x0, scene.width)
             water += float(wet[inner[0][0] - y0 : inner[0][1] - y0, inner[1][0] - x0 : inner[1][1] - x0].sum())
             for ship in found:
@@ -145,13 +154,14 @@ def _blocks(valid: np.ndarray) -> np.ndarray:
     return total / size
 
 
-def sea(intensity: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sea(intensity: np.ndarray, valid: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Where the sea is, and its level everywhere (carried over what is not sea).
 
     The first mode of the smoothed intensity that holds 3 % of the picture is the sea's; its wide connected part
-    under 2.5 times the level, the level followed with a Gaussian of 40 pixels, four times over.
+    under 2.5 times the level, the level followed with a Gaussian of 40 pixels, four times over. `scale` is the size of
+    the picture's own pixels in these.
     """
-    smooth = ndimage.gaussian_filter(intensity, TEXTURE_SIGMA)
+    smooth = ndimage.gaussian_filter(intensity, TEXTURE_SIGMA * scale)
     logs = np.log(smooth[valid] + 1e-4 * float(smooth[valid].mean()) + 1e-12)
     counts, edges = np.histogram(logs, 60)
     density = ndimage.gaussian_filter1d(counts.astype(float), 1.5)
@@ -166,15 +176,15 @@ def sea(intensity: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarra
     wet = np.zeros(intensity.shape, bool)
     for _ in range(4):
         wet = (smooth < SEA_FACTOR * level) & valid
-        wet = ndimage.binary_opening(wet, iterations=NARROW)
+        wet = ndimage.binary_opening(wet, iterations=max(1, round(NARROW * scale)))
         label, count = ndimage.label(wet)
         if not count:
             break
         sizes = np.bincount(label.ravel())
         sizes[0] = 0
-        wet = (sizes >= max(SEA_SHARE * intensity.size, min(SEA_PIXELS, 0.1 * intensity.size)))[label]
-        weight = ndimage.gaussian_filter(wet.astype(np.float32), LEVEL_SIGMA)
-        mean = ndimage.gaussian_filter(np.where(wet, intensity, 0), LEVEL_SIGMA) / np.maximum(weight, 1e-4)
+        wet = (sizes >= max(SEA_SHARE * intensity.size, min(SEA_PIXELS * scale**2, 0.1 * intensity.size)))[label]
+        weight = ndimage.gaussian_filter(wet.astype(np.float32), LEVEL_SIGMA * scale)
+        mean = ndimage.gaussian_filter(np.where(wet, intensity, 0), LEVEL_SIGMA * scale) / np.maximum(weight, 1e-4)
         level = np.where(weight > 0.01, mean, first).astype(np.float32)
     return wet, np.maximum(level, 1e-6 * first)
 
@@ -200,10 +210,11 @@ def search_window(
     kept = [pieces[i] for i in choose(pieces)]
     if dry is not None:
         kept = [p for p in kept if dry[p.y, p.x].mean() < 0.6]
-    ships = [_ship(p, pixel_m) for p in kept]
-    if pixel_m is not None:
-        ships = [s for s in ships if 6 <= s.length_px * pixel_m <= 480]
-    return ships, around
+    return _of_a_ships_size([_ship(p, pixel_m) for p in kept], pixel_m), around
+
+
+def _of_a_ships_size(ships: list[Ship], pixel_m: float | None) -> list[Ship]:
+    return ships if pixel_m is None else [s for s in ships if 6 <= s.length_px * pixel_m <= 480]
 
 
 def tree(over: np.ndarray, around: np.ndarray, first: float) -> list[Piece]:
