@@ -244,3 +244,57 @@ def test_simulated_scenes_never_enter_a_real_case(tmp_path):
     refused = case_looks([path], places, {"osm": False}, simulated=False)
     assert [refused[n].num_rows for n in ("looks", "detections", "berth_states", "chips")] == [0, 0, 0, 0]
     assert "simulated scene in a real case" in refused["scenes"].to_pylist()[0]["fault"]
+
+
+def test_a_bad_scene_is_named_by_the_run_and_the_rest_goes_on(tmp_case, tmp_path):
+    from typer.testing import CliRunner
+
+    from tumen.cli import app
+
+    (tmp_case / "scenes").mkdir()
+    (tmp_case / "scenes" / "cut_20250305.tif").write_bytes(b"II*\0")
+    made = CliRunner().invoke(app, ["run", str(tmp_case), "--store", str(tmp_path / "store"), "--no-brief"])
+    assert made.exit_code == 1
+    assert "cut_20250305.tif: not readable" in made.stderr
+    assert "port visits" in made.stdout
+
+
+def test_a_port_without_land_counts_every_ship_in_it(tmp_path):
+    """Nobody can be told to lie alongside where no coast is known: a ship at the port's point is a ship in port."""
+    from tumen.simulate.imagery import TrueShip, write_scene
+
+    path = tmp_path / "sim_20240101.tif"
+    ship = TrueShip(150.0, 150.0, 14.0, 2.3, 0.3, 60.0)
+    write_scene(path, np.random.default_rng(4), 300, 300, corner=(150.0, 30.0), placed=[ship])
+    lon, lat = open_scene(str(path)).geo.lonlat([150.0], [150.0])
+    here = shapely.Point(float(lon[0]), float(lat[0]))
+    places = tables.PLACES.build([{"place": "P", "kind": "port", "role": "other", "source_id": "s", "wkt": here.wkt}])
+    look = case_looks([path], places, {"osm": False})["looks"].to_pylist()[0]
+    assert look["vessel_present"] is True
+    assert look["vessel_count"] == 1
+    assert "no land known there" in look["note"]
+
+
+def test_what_stands_in_a_berth_on_every_date_is_no_ship():
+    """Three dates with a jetty alone, one with a ship beside it: only the ship is anew."""
+    from tumen.imagery.alongside import changes
+    from tumen.imagery.stacks import Window
+
+    rng = np.random.default_rng(5)
+    inside = np.zeros((24, 40), bool)
+    inside[8:20, 4:36] = True
+    windows = []
+    for day in range(1, 6):
+        data = rng.normal(-3, 0.05, (4, 24, 40)).astype(np.float32)
+        data[:, :8] += 1.5  # the quay
+        data[:, 8:20, 10:12] += 1.4  # a jetty
+        if day == 3:
+            data[:, 9:12, 16:32] += 1.2
+        when = dt.datetime(2024, 1, day, tzinfo=dt.UTC)
+        windows.append(Window("b", str(day), when, ("b",), data, np.ones((24, 40), bool), inside, 10.0))
+    found = changes(windows)
+    assert [c.references for c in found] == [4] * 5
+    assert found[2].share == pytest.approx(48 / inside.sum(), rel=0.4)
+    assert found[2].length_m == pytest.approx(160, abs=30)
+    assert max(c.share for i, c in enumerate(found) if i != 2) < 0.02
+    assert changes(windows[:3]) == [None, None, None]

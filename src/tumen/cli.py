@@ -263,14 +263,20 @@ def run(
         Path | None, typer.Option("--out", metavar="DIR", help="Where the brief goes.", show_default=False)
     ] = None,
 ) -> None:
-    """Do the whole chain (see, count, weigh, account, judge, answer) and write the brief."""
+    """Do the whole chain (see, count, weigh, account, judge, answer) and write the brief.
+
+    A scene that cannot be used is named on standard error; the rest goes on, and the exit code is 1.
+    """
     study = _study(case, as_of, store, workers, dask)
     with _shown_progress(study):
         headline = study.headline()
         pages = _write_brief(study, out, ["en"], False) if brief else []
+        bad = [r["fault"] for r in study.table("scenes").to_pylist() if r["fault"]]
     _print_headline(study, headline)
     for page in pages:
         print(f"brief: {page}")
+    if bad:
+        _fail("\n".join(bad), DATA_FAULT)
 
 
 @app.command()

@@ -82,8 +82,8 @@ class Place(Record):
 
     place: Words = Field(description="name used in every other file")
     place_ko: TextCell = Field(default=None, description="the same in Korean, for the Korean brief")
-    kind: Literal["port", "pier", "berth", "anchorage", "terminal", "shipyard", "railyard", "depot", "area"] = Field(
-        description="what it is"
+    kind: Literal["port", "pier", "berth", "anchorage", "terminal", "yard", "shipyard", "railyard", "depot", "area"] = (
+        Field(description="what it is; stacks of containers are sought on a yard, terminal, railyard and depot")
     )
     part_of: TextCell = Field(default=None, description="place that this one lies in; empty if it stands alone")
     role: Literal["origin", "destination", "other"] = Field(

@@ -17,14 +17,18 @@ from tumen.imagery.faults import need
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import Scene
 from tumen.imagery.settings import DetectSettings
+from tumen.imagery.shape import Ship
 
 if TYPE_CHECKING:
     from tumen.imagery.stacks import Window
 
 WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
+ALL_COUNT = "no land known there: all of them count"  # in the note of a port's look
+IN_BERTH = 0.33  # share of a hull that makes it a ship of the berth
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
 # Logistic of `evidence`: settings of ours, until bench/imagery_berths.py --fit has measured them on real quays.
 OCCUPIED = (0.2, 0.6, 3.0, 1.5)
+ANEW = (-3.0, 0.6, 5.0, 1.0)  # of `evidence_anew`
 
 
 def polygon_mask(polygon: Any, x: int, y: int, width: int, height: int) -> np.ndarray:
@@ -114,11 +118,17 @@ def berth_rows(
     areas: list[Area],
     outlines: dict[str, Any],
     detections: list[dict[str, Any]],
+    ships: list[Ship],
     usable: np.ndarray,
     land: Land,
     settings: DetectSettings,
 ) -> list[dict[str, Any]]:
-    """Rows of BERTH_STATES for one scene; pictures are added by the caller."""
+    """Rows of BERTH_STATES for one scene; pictures are added by the caller.
+
+    `detections` are the rows that are told; `ships` all candidates, also the improbable ones: a berth's chance
+    rests on them too.
+    """
+    chances = chances_in(berths, outlines, ships)
     states = []
     for berth in berths:
         polygon = outlines[berth.name]
@@ -139,11 +149,27 @@ def berth_rows(
             fill = hull_share(scene, polygon, land)
             row["ships"] = len(mine)
             row["brightness"] = None if fill is None else fill[1]
-            row["p_occupied"] = occupied([d["probability"] for d in mine], None if fill is None else fill[0])
+            row["p_occupied"] = occupied(chances[berth.name], None if fill is None else fill[0])
             if longest is not None:
                 row["ship_length_m"], row["ship_length_sd_m"] = longest["length_m"], longest["length_sd_m"]
         states.append(row)
     return states
+
+
+def chances_in(berths: list[Area], outlines: dict[str, Any], ships: list[Ship]) -> dict[str, list[float]]:
+    """Probabilities of the candidates of which at least a third of the hull lies in each berth."""
+    shapely = need("shapely")
+    out: dict[str, list[float]] = {b.name: [] for b in berths}
+    if not ships or not berths:
+        return out
+    hulls = shapely.polygons([s.corners() for s in ships])
+    tree = shapely.STRtree(hulls)
+    for berth in berths:
+        polygon = outlines[berth.name]
+        for i in tree.query(polygon, "intersects"):
+            if polygon.intersection(hulls[i]).area >= IN_BERTH * hulls[i].area:
+                out[berth.name].append(ships[i].probability)
+    return out
 
 
 def yard_rows(
@@ -263,12 +289,44 @@ def occupied(ships: list[float], fill: float | None, weights: tuple[float, ...] 
     return float(np.clip(1 / (1 + np.exp(-score)), 0.01, 0.99))
 
 
-def settle_history(states: list[dict[str, Any]], looks: list[dict[str, Any]], history: pa.Table | None) -> None:
-    """Hold each berth against its own other dates: the darkest third of them is its empty level.
+def evidence_anew(p: float, share: float, length_m: float | None) -> tuple[float, float, float]:
+    """What a berth's chance is made of with its history: log odds without it, share covered anew, length of that part.
 
+    A length that is not known counts as that of a small ship.
+    """
+    p = float(np.clip(p, 0.02, 0.98))
+    return float(np.log(p / (1 - p))), float(np.sqrt(share)), min(60.0 if length_m is None else length_m, 150.0) / 100
+
+
+def occupied_anew(p: float, share: float, length_m: float | None, weights: tuple[float, ...] | None = None) -> float:
+    """Probability that a berth is occupied from the chance without history and what is covered anew.
+
+    >>> occupied_anew(0.3, 0.4, 120.0) > 0.6, occupied_anew(0.3, 0.0, 0.0) < 0.2
+    (True, True)
+    """
+    w = weights or ANEW
+    score = w[0] + float(np.dot(w[1:], evidence_anew(p, share, length_m)))
+    return float(np.clip(1 / (1 + np.exp(-score)), 0.01, 0.99))
+
+
+def settle_history(
+    states: list[dict[str, Any]],
+    looks: list[dict[str, Any]],
+    history: pa.Table | None,
+    windows: list[Window] | None = None,
+) -> None:
+    """Hold each berth against its own other dates.
+
+    With windows of three other dates and more (optical, searched in one run) what is covered anew decides, pixel by
+    pixel; else the mean level is held against the darkest third of at least four dates, earlier runs' included.
     Changes `p_occupied` and `references` of the states in place, and the looks that follow from them.
     """
     by_look = {r["look_id"]: r for r in looks}
+    anew = {}
+    if windows:
+        from tumen.imagery.alongside import changes
+
+        anew = {f"{w.scene_id}/{w.yard}": c for w, c in zip(windows, changes(windows), strict=True) if c is not None}
 
     def same(row: dict[str, Any]) -> tuple[str, str, str]:
         """Rows that can be held against each other: one berth, one kind of sensor."""
@@ -283,7 +341,11 @@ def settle_history(states: list[dict[str, Any]], looks: list[dict[str, Any]], hi
             continue
         others = [b for t, b in known[same(row)] if t != row["time"]]
         row["references"] = len(others)
-        if len(others) >= 4:
+        change = anew.get(row["look_id"])
+        if change is not None:
+            row["references"] = change.references
+            row["p_occupied"] = occupied_anew(row["p_occupied"], change.share, change.length_m)
+        elif len(others) >= 4:
             ordered = np.sort(others)
             empty = float(np.mean(ordered[: max(2, len(ordered) // 3)]))
             spread = max(0.12, float(np.std(ordered[: max(2, len(ordered) // 3)])))
@@ -314,9 +376,14 @@ def look_rows(
     detections: list[dict[str, Any]],
     usable: np.ndarray,
     states: list[dict[str, Any]],
+    land: Land,
     settings: DetectSettings,
 ) -> list[dict[str, Any]]:
-    """Rows of LOOKS: one a berth, and one a port or anchorage, with nothing seen as a look of its own."""
+    """Rows of LOOKS: one a berth, and one a port or anchorage, with nothing seen as a look of its own.
+
+    Of the ships in a port those alongside count. Where no land is known in it (a port given as a point, a coast that
+    the coastline does not hold) nobody can be told to lie alongside, and every ship in it counts.
+    """
     assert scene.start is not None
     shapely = need("shapely")
     common = {
@@ -354,7 +421,8 @@ def look_rows(
         polygon = outlines[area.name]
         seen = usable_share(scene, polygon, usable)
         mine = [d for d in detections if polygon.covers(shapely.Point(d["x"], d["y"]))]
-        moored = [d for d in mine if d["alongside"] or d["berth"]] if area.kind == "port" else mine
+        ashore = area.kind == "port" and _has_land(scene, polygon, land)
+        moored = [d for d in mine if d["alongside"] or d["berth"]] if ashore else mine
         told = seen >= settings.min_usable
         # Several doubtful ships make one ship likely: the chance that at least one of them is there.
         present = 1 - float(np.prod([1 - d["probability"] for d in moored])) >= 0.5
@@ -374,10 +442,20 @@ def look_rows(
                 "activity": None
                 if not told
                 else (("anchored" if area.kind == "anchorage" else "berthed") if present else "absent"),
-                "note": f"{len(mine)} candidates of any kind in the area; identity not told by the image",
+                "note": f"{len(mine)} candidates of any kind in the area; identity not told by the image"
+                + (f"; {ALL_COUNT}" if area.kind == "port" and not ashore else ""),
             }
         )
     return out
+
+
+def _has_land(scene: Scene, polygon: Any, land: Land) -> bool:
+    """Whether the coastline (or the case's own land) shows land within an area."""
+    window = window_of(polygon, scene)
+    if window is None or window[2] > MAX_WINDOW or window[3] > MAX_WINDOW:
+        return True
+    share = land_share(land, scene.geo, *window)
+    return share is not None and bool((share[polygon_mask(polygon, *window)] > 0.5).any())
 
 
 __all__ = [

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from tumen import tables
 from tumen.imagery.areas import BERTHS, YARDS, Area, port_of
+from tumen.imagery.berths import IN_BERTH
 from tumen.imagery.faults import MissingLibrary, SceneFault, need, need_all
 from tumen.imagery.fixed import settle_fixed
 from tumen.imagery.geolocation import axis_to_north_deg, pixel_size_m
@@ -27,6 +28,7 @@ from tumen.imagery.settings import DetectSettings
 from tumen.imagery.shape import Ship
 
 YARDS_SEEN = "yards_seen"  # windows of yards, compared across scenes before the tables are made
+BERTHS_SEEN = "berths_seen"  # and of berths
 STEPS = ("scenes", "detections", "berth_states", "chips", "looks")
 
 
@@ -60,13 +62,13 @@ def detect(
             parts.append(search_scene(path, areas or [], land, settings))
     else:
         parts = [f.result() for f in [executor.submit(search_scene, p, areas or [], land, settings) for p in paths]]
-    rows: dict[str, list[Any]] = {name: [] for name in (*STEPS, YARDS_SEEN)}
+    rows: dict[str, list[Any]] = {name: [] for name in (*STEPS, YARDS_SEEN, BERTHS_SEEN)}
     for part in parts:
         for name, found in part.items():
             rows[name].extend(found)
     from tumen.imagery.berths import settle_history, settle_stacks
 
-    settle_history(rows["berth_states"], rows["looks"], history)
+    settle_history(rows["berth_states"], rows["looks"], history, rows[BERTHS_SEEN])
     settle_fixed(rows["detections"], rows["scenes"], rows["looks"], areas or [])
     settle_stacks(rows[YARDS_SEEN], rows["berth_states"], rows["looks"], areas or [])
     return {name: tables.TABLES[name].build(rows[name]) for name in STEPS}
@@ -109,6 +111,10 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
     shapely = need("shapely")
     frame = shapely.box(0, 0, scene.width, scene.height)
     inside = [a for a in areas if (polygon := outlines[a.name]) is not None and polygon.intersects(frame)]
+    if areas and not inside and scene.geo is None and not any(a.pixels for a in areas):
+        raise SceneFault(
+            scene.path, "has no georeference, and the areas are in degrees", 'areas in pixels ("pixels": true)'
+        )
     if areas and not inside:
         raise SceneFault(scene.path, "covers none of the given areas", "a scene over one of them")
     if scene.kind == "sar":
@@ -117,7 +123,7 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
         ships, usable, water_px, scene = _optical(scene, land, settings)
     rows = [s for s in ships if s.probability >= settings.min_probability and _long_enough(s, scene, settings)]
     rows.sort(key=lambda s: (round(s.y, 2), round(s.x, 2)))
-    out: dict[str, list[Any]] = {name: [] for name in (*STEPS, YARDS_SEEN)}
+    out: dict[str, list[Any]] = {name: [] for name in (*STEPS, YARDS_SEEN, BERTHS_SEEN)}
     pixel_km2 = None if scene.pixel_m is None else scene.pixel_m[0] * scene.pixel_m[1] / 1e6
     ring = scene.outline()
     out["scenes"].append(
@@ -161,15 +167,19 @@ def _search(scene: Scene, areas: list[Area], land: Land, settings: DetectSetting
         out["chips"].append(picture)
     if scene.start is not None:
         berths = [a for a in inside if a.kind in BERTHS]
-        states = berth_rows(scene, berths, inside, outlines, out["detections"], usable, land, settings)
+        states = berth_rows(scene, berths, inside, outlines, out["detections"], ships, usable, land, settings)
         yards = [a for a in inside if a.kind in YARDS]
         states += yard_rows(scene, yards, inside, outlines, usable)
         for area in [a for a in inside if a.kind in (*YARDS, "pier")]:
             seen = stacks.window(scene, area, outlines[area.name], usable, land)
             if seen is not None:
                 out[YARDS_SEEN].append(seen)
+        for berth in berths if scene.kind == "optical" else []:
+            seen = stacks.window(scene, berth, outlines[berth.name], usable, land, afloat=True)
+            if seen is not None:
+                out[BERTHS_SEEN].append(seen)
         out["berth_states"] += states
-        out["looks"] += look_rows(scene, inside, outlines, out["detections"], usable, states, settings)
+        out["looks"] += look_rows(scene, inside, outlines, out["detections"], usable, states, land, settings)
         if settings.chips:
             made = chips.chips(scene, look_pictures(scene, inside, outlines, [s.corners() for s in rows], states))
             by_subject = {c["subject"]: c["chip_id"] for c in made}
@@ -261,7 +271,7 @@ def _home(ship: Ship, inside: list[Area], outlines: dict[str, Any]) -> tuple[Are
         (outlines[a.name].intersection(hull).area / max(hull.area, 1e-9), a.name, a) for a in inside if a.kind in BERTHS
     ]
     best = max(berths, default=(0.0, "", None))
-    berth = best[2] if best[0] >= 0.33 else None
+    berth = best[2] if best[0] >= IN_BERTH else None
     area = min(holders, key=lambda a: outlines[a.name].area, default=berth)
     return area, berth
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tumen.imagery.areas import Area
+from tumen.imagery.berths import ALL_COUNT
 from tumen.imagery.faults import need
 from tumen.imagery.geolocation import metres
 
@@ -69,13 +70,15 @@ def settle_fixed(
 def _recount(
     touched: set[str], detections: list[dict[str, Any]], looks: list[dict[str, Any]], areas: list[Area]
 ) -> None:
-    """Looks of areas without quays in scenes that lost a ship. (At ports only ships alongside count.)"""
+    """Looks of areas without quays in scenes that lost a ship. (At ports with land only ships alongside count.)"""
     shapely = need("shapely")
-    by_id = {f"{scene}/{a.name}": (scene, a) for scene in touched for a in areas if a.kind != "port" and not a.pixels}
+    by_id = {f"{scene}/{a.name}": (scene, a) for scene in touched for a in areas if not a.pixels}
     for look in looks:
         if look["look_id"] not in by_id or look.get("vessel_count") is None or look.get("berth") is not None:
             continue
         scene, area = by_id[look["look_id"]]
+        if area.kind == "port" and ALL_COUNT not in (look.get("note") or ""):
+            continue
         chances = [
             d["probability"]
             for d in detections

@@ -64,8 +64,13 @@ class Stack:
     boxes: tuple[float, float, float] | None = None  # median, 5 % and 95 % point
 
 
-def window(scene: Scene, area: Area, polygon: Any, usable: np.ndarray, land: Land | None = None) -> Window | None:
-    """Read a yard's window; `polygon` is the area in the scene's pixels. Of a pier only what is land counts."""
+def window(
+    scene: Scene, area: Area, polygon: Any, usable: np.ndarray, land: Land | None = None, afloat: bool = False
+) -> Window | None:
+    """Read a yard's window; `polygon` is the area in the scene's pixels. Of a pier only what is land counts.
+
+    With `afloat` the area is a berth that is judged for ships, and what is water counts, if a coastline tells.
+    """
     yard = area.name
     shapely = need("shapely")
     size = scene.mean_pixel_m
@@ -106,7 +111,13 @@ def window(scene: Scene, area: Area, polygon: Any, usable: np.ndarray, land: Lan
     if fine is not None and fine > 1.3:  # several pixels a cell: their mean, not the one in the middle
         raw = np.stack([ndimage.uniform_filter(b, round(fine)) for b in raw])
     data = np.stack([ndimage.map_coordinates(b, at, order=1, mode="nearest") for b in raw]).astype(np.float32)
-    if area.kind == "pier":
+    if afloat:
+        share = None if scene.geo is None else land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
+        if share is not None:
+            wet = inside & (ndimage.map_coordinates(share, at, order=1, mode="nearest") < 0.5)
+            # A berth that the coastline draws on land is judged as a whole.
+            inside = wet if wet.sum() >= max(6, 0.15 * inside.sum()) else inside
+    elif area.kind == "pier":
         # Without a coastline a pier's deck cannot be told from the ships at it.
         share = None if scene.geo is None else land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
         if share is None:
@@ -155,10 +166,10 @@ def _group(windows: list[Window]) -> list[Stack]:
     inside = windows[0].inside
     data = np.stack([w.data for w in windows])  # (dates, bands, rows, columns)
     seen = np.stack([w.seen for w in windows])
-    data = _level(data, seen)
+    data = level_dates(data, seen)
     if len(windows) >= 3:
-        data, seen = _align(data, seen)
-    apron, spread = _apron(data, seen, inside)
+        data, seen = align_dates(data, seen)
+    apron, spread = common_colour(data, seen, inside)
     off = data - apron[:, None, None]
     departure: np.ndarray = np.sqrt(np.mean((off / spread[:, None, None]) ** 2, axis=1))
     shadow = off.max(1) < SHADOW
@@ -200,7 +211,7 @@ def _fresh(
     return np.where(np.isfinite(level), away, 0.0)
 
 
-def _level(data: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def level_dates(data: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Dates brought to one brightness, band by band, by the pixels that change least."""
     if len(data) == 1:
         return data
@@ -212,7 +223,7 @@ def _level(data: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return out
 
 
-def _align(data: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def align_dates(data: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Dates shifted by whole pixels onto their median picture."""
     middle = np.median(data, axis=0)
     inner = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
@@ -234,7 +245,7 @@ def _align(data: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return moved, kept
 
 
-def _apron(data: np.ndarray, seen: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def common_colour(data: np.ndarray, seen: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Colour of the bare ground: the one that comes back most often over the yard and its dates, and its spread."""
     points = np.concatenate([data[t][:, inside & seen[t]].T for t in range(len(data))])
     points = points[:: max(1, len(points) // 1500)]

@@ -20,7 +20,7 @@ PLACES = Table(
     "Ports, piers, berths and areas of interest, from places.geojson.",
     (
         Column("place", TEXT, "name used everywhere else, e.g. 'Najin'"),
-        Column("kind", TEXT, "port | pier | berth | anchorage | railyard | depot | area"),
+        Column("kind", TEXT, "port | pier | berth | anchorage | terminal | yard | shipyard | railyard | depot | area"),
         Column("part_of", TEXT, "place that this one lies in", null="stands alone"),
         Column("role", TEXT, "origin | destination | other, on the route of the case"),
         Column("country", TEXT, "ISO 3166 alpha-2", null="not stated"),
