@@ -6,27 +6,28 @@ last stage, which alone looks across vessels.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tumen.ais import coast, identity, reasons, tracks, walk
 from tumen.ais.geo import E7, KNOT_MS, NAUTICAL_MILE_M, distances_m
 from tumen.ais.identity import vessel_id
+from tumen.ais.ids import event_ids
 from tumen.ais.places import Index, Places, index, with_learned
 from tumen.ais.settings import EventSettings
 from tumen.ais.shuffle import Part, positions_of, statics_of
 from tumen.ais.work import Folder, folder
 
 # Changes whenever results made before must not be used again.
-BUCKET_VERSION = 3
+BUCKET_VERSION = 4
 HOUR_US = 3_600_000_000
 # Stands for a distance to land that the last stage has to ask for.
 NOT_ASKED = -1.0
@@ -70,11 +71,6 @@ class Cleaned:
     counts: dict[tuple[int, int], int]
     held: list[dict[str, np.ndarray]]
     starts: np.ndarray
-
-
-def content_hash(*parts: Any) -> str:
-    """Short hash of plain values, for identifiers that are the same on every run."""
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=4)
@@ -151,18 +147,22 @@ class Events:
         """Identifier of the vessel of a track."""
         return self.ids[int(self.data.owner[g])]
 
-    def messages(self, rows: Any) -> list[str]:
+    def vessels(self, g: np.ndarray) -> pa.Array:
+        """Identifiers of the vessels of tracks."""
+        return pa.array(self.ids, pa.string()).take(pa.array(self.data.owner[g]))
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """Offset in its archive of every row, in the order of the parts."""
+        parts = [h["at"].astype(np.int64) + p.base for h, p in zip(self.data.held, self.job.parts, strict=True)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def messages(self, rows: Any) -> pa.Array:
         """Archive and offset of rows."""
         number = self.data.row[np.asarray(rows, dtype=np.int64)]
         part = np.searchsorted(self.data.starts, number, side="right") - 1
-        return [
-            f"{self.labels[k]}@{self.job.parts[k].base + int(self.data.held[k]['at'][j])}"
-            for k, j in zip(part.tolist(), (number - self.data.starts[part]).tolist(), strict=True)
-        ]
-
-    def message(self, i: int) -> str:
-        """Archive and offset of one row."""
-        return self.messages([i])[0]
+        labels = pa.array(self.labels, pa.string()).take(pa.array(part))
+        return pc.binary_join_element_wise(labels, pa.array(self.offsets[number]).cast(pa.string()), "@")
 
     def at(self, i: Any) -> tuple[Any, Any]:
         """Latitude and longitude of rows in degrees."""
@@ -185,9 +185,11 @@ class Events:
         )  # fmt: skip
         rows: list[dict[str, Any]] = []
         chosen = np.flatnonzero(self.real[whole[:, 0]])
-        firsts, lasts = self.messages(whole[chosen, 1]), self.messages(whole[chosen, 2])
+        firsts, lasts = (self.messages(whole[chosen, k]).to_pylist() for k in (1, 2))
+        of, named = whole[chosen, 0], [self.port_names[k] for k in whole[chosen, 4].tolist()]
+        ids = event_ids("visit", self.vessels(of), self.data.number[of], self.t[whole[chosen, 1]], named).to_pylist()
         berthed = self.berthed
-        for k, first_message, last_message in zip(chosen, firsts, lasts, strict=True):
+        for k, visit_id, first_message, last_message in zip(chosen, ids, firsts, lasts, strict=True):
             g, first, last, flags, port, stop, stop_end, count, longest, still = whole[k].tolist()
             entry, stopped = bool(flags & walk.ENTRY), bool(flags & walk.STOP)
             gap, leave = bool(flags & walk.GAP), bool(flags & walk.EXIT)
@@ -197,8 +199,7 @@ class Events:
             start, end = int(self.t[first]), int(self.t[last])
             rows.append(
                 {
-                    "visit_id": content_hash("visit", self.vessel(g), int(self.data.number[g]), start, name),
-                    "vessel_id": self.vessel(g), "track": int(self.data.number[g]), "place": name,
+                    "visit_id": visit_id, "vessel_id": self.vessel(g), "track": int(self.data.number[g]), "place": name,
                     "berth": self.places.berth(lat, lon, name) if name in berthed else None,
                     "start": start, "end": end, "hours": (end - start) / HOUR_US, "lat": lat, "lon": lon,
                     "entry": entry, "stop": stopped, "gap": gap, "exit": leave,
@@ -249,7 +250,7 @@ class Events:
         g = self.of_track[last]
         return pa.table(
             {
-                "vessel_id": pa.array([self.vessel(k) for k in g], pa.string()),
+                "vessel_id": self.vessels(g),
                 "track": pa.array(self.data.number[g], pa.int32()),
                 "start": pa.array(self.t[last]),
                 "end": pa.array(self.t[after]),
@@ -258,8 +259,8 @@ class Events:
                 "in_port": pa.array(self.in_port[last]),
                 "messages_before": pa.array(before, pa.int32()),
                 "coast_nm": pa.array(coast_nm),
-                "first_message": pa.array(self.messages(last), pa.string()),
-                "last_message": pa.array(self.messages(after), pa.string()),
+                "first_message": self.messages(last),
+                "last_message": self.messages(after),
             }
         )  # fmt: skip
 
@@ -286,7 +287,7 @@ class Events:
                 quiet = quiet[quiet >= long]
                 rows.append(
                     {
-                        "voyage_id": content_hash("voyage", self.vessel(g), int(self.data.number[g]), int(t[i]), int(t[j])),
+                        "voyage_id": "",
                         "vessel_id": self.vessel(g), "track": int(self.data.number[g]),
                         "from_place": left["place"] if left else None, "to_place": reached["place"] if reached else None,
                         "from_visit": left["visit_id"] if left else None,
@@ -296,7 +297,10 @@ class Events:
                         "gaps": len(quiet), "gap_hours": float(quiet.sum()) / HOUR_US,
                     }
                 )  # fmt: skip
-        self.tables["voyages"] = table(rows, VOYAGE_TYPES)
+        made = table(rows, VOYAGE_TYPES)
+        times = (made.column(n).cast(pa.int64()).to_numpy() for n in ("departed", "arrived"))
+        named = event_ids("voyage", made.column("vessel_id"), made.column("track").to_numpy(), *times)
+        self.tables["voyages"] = made.set_column(0, "voyage_id", named)
 
     def _loitering(self) -> None:
         s = self.s
@@ -308,7 +312,7 @@ class Events:
         g, first, last = found[:, 0], found[:, 1], found[:, 2]
         took = (self.t[last] - self.t[first]) / 1e6
         lat, lon = self.at((first + last) // 2)
-        names = [self.vessel(k) for k in g.tolist()]
+        names, number = self.vessels(g), self.data.number[g]
         start, hours = self.t[first], took / 3600
         messages = last - first + 1
         near = coast.distance_nm(lat, lon)
@@ -317,22 +321,14 @@ class Events:
         sure = 1 + (hours >= 4) + offshore.astype(np.int32) + (messages >= 4 * hours)
         self.tables["loitering"] = pa.table(
             {
-                "loiter_id": pa.array(
-                    [
-                        content_hash("loiter", n, k, a)
-                        for n, k, a in zip(names, self.data.number[g].tolist(), start.tolist(), strict=True)
-                    ],
-                    pa.string(),
-                ),
-                "vessel_id": pa.array(names, pa.string()), "track": pa.array(self.data.number[g], pa.int32()),
+                "loiter_id": event_ids("loiter", names, number, start), "vessel_id": names, "track": pa.array(number, pa.int32()),
                 "start": pa.array(start).cast(TIME), "end": pa.array(self.t[last]).cast(TIME), "hours": pa.array(hours),
                 "lat": pa.array(lat, pa.float64()), "lon": pa.array(lon, pa.float64()),
                 "mean_kn": pa.array(found[:, 3] / np.maximum(took, 1) / KNOT_MS),
                 "distance_nm": pa.array(found[:, 3] / NAUTICAL_MILE_M),
                 "coast_nm": pa.array(near, mask=~np.isfinite(near)), "gfw_rule": pa.array(offshore, mask=np.isnan(near)),
                 "confidence": pa.array(sure, pa.int32()), "messages": pa.array(messages, pa.int32()),
-                "first_message": pa.array(self.messages(first), pa.string()),
-                "last_message": pa.array(self.messages(last), pa.string()),
+                "first_message": self.messages(first), "last_message": self.messages(last),
             }
         )  # fmt: skip
 
@@ -348,8 +344,7 @@ class Events:
                     "vessel_id": self.vessel(g), "track": int(self.data.number[g]), "kind": kind,
                     "start": int(t[first]), "end": int(t[last]), "hours": (int(t[last]) - int(t[first])) / HOUR_US,
                     "lat": float(lat), "lon": float(lon), "other_track": None, "measure": measure,
-                    "confidence": confidence, "messages": last - first + 1,
-                    "first_message": self.message(first), "last_message": self.message(last), **more,
+                    "confidence": confidence, "messages": last - first + 1, "first_row": first, "last_row": last, **more,
                 }
             )  # fmt: skip
 
@@ -371,7 +366,10 @@ class Events:
                 lon=float(lon),
             )
         self._on_land(row)
-        self.tables["spoofing"] = table(rows, SPOOF_TYPES)
+        made = table(rows, SPOOF_TYPES)
+        for name, end in (("first_message", "first_row"), ("last_message", "last_row")):
+            made = made.append_column(name, self.messages([r[end] for r in rows]))
+        self.tables["spoofing"] = made
 
     def _impossible(self, row: Any) -> None:
         """Teleports (tracks of few rows), clashes (tracks side by side) and jumps (one after the other)."""
@@ -428,7 +426,7 @@ class Events:
         self.tables["heard"] = pa.table({"key": unique, "ships": ships})
         slot, g, lat, lon = walk.slow_points(
             self.t, self.lat, self.lon, self.step, self.in_port, self.begin, self.real, s.slot_s * 1_000_000,
-            s.encounter_kn, int(s.interpolate_h * HOUR_US), self.job.pairs,
+            86_400 // s.slot_s, s.encounter_kn, int(s.interpolate_h * HOUR_US), self.job.pairs,
         )  # fmt: skip
         # tracks are numbered among those that were slow at all
         used, dense = np.unique(g, return_inverse=True)
@@ -436,7 +434,7 @@ class Events:
         self.tables["slow_tracks"] = pa.table(
             {
                 "vessel": self.data.vessels[self.data.owner[used]], "track": self.data.number[used].astype(np.int32),
-                "vessel_id": pa.array([self.vessel(k) for k in used.tolist()], pa.string()),
+                "vessel_id": self.vessels(used),
             }
         )  # fmt: skip
         day, many = np.unique(slot // (86_400 // s.slot_s), return_counts=True)
@@ -482,8 +480,7 @@ VOYAGE_TYPES = {
 SPOOF_TYPES = {
     "vessel_id": pa.string(), "track": pa.int32(), "kind": pa.string(), "start": TIME, "end": TIME,
     "hours": pa.float64(), "lat": pa.float64(), "lon": pa.float64(), "other_track": pa.int32(),
-    "measure": pa.float64(), "confidence": pa.int32(), "messages": pa.int32(), "first_message": pa.string(),
-    "last_message": pa.string(),
+    "measure": pa.float64(), "confidence": pa.int32(), "messages": pa.int32(),
 }  # fmt: skip
 IDENTITY_TYPES = {
     "vessel_id": pa.string(), "first_seen": TIME, "last_seen": TIME, "messages": pa.int32(), "name": pa.string(),
@@ -600,7 +597,7 @@ def _write_positions(events: Events, path: Path) -> None:
             "cog_deg": pa.array(data.cog, mask=np.isnan(data.cog)).cast(pa.float64()),
             "heading_deg": pa.array(heading, mask=heading < 0).cast(pa.int32()),
             "status": pa.array(status, mask=status < 0).cast(pa.int32()),
-            "message": pa.array(events.messages(np.arange(len(data.t))), pa.string()),
+            "message": events.messages(np.arange(len(data.t))),
         }
     )  # fmt: skip
     pq.write_table(made, path, compression="zstd")

@@ -8,16 +8,22 @@ with the next days', so spans of days are independent tasks and memory is that o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tumen.ais.compiled import inlined, kernel
-from tumen.ais.geo import KNOT_MS, M_PER_DEGREE, distance_m
+from tumen.ais.geo import KNOT_MS, M_PER_DEGREE
+from tumen.ais.ids import event_ids
+from tumen.ais.settings import EventSettings
 from tumen.ais.work import folder
 
 # Slots that may be missing inside one encounter: ten-minute slots without a message on either side.
 MISSING_SLOTS = 3
+# Half a turn in units of 1e-7 degree.
+HALF_TURN = 1_800_000_000
 # Days are taken together until they hold this many points, about 100 MB in the pairing.
 SPAN_POINTS = 3_000_000
 
@@ -46,187 +52,318 @@ class Span:
 
 
 @inlined
-def _width_deg(row: int, size_deg: float) -> float:
-    """Width of the cells of a row, so that they are about as wide as high."""
-    return size_deg / max(0.01, np.cos(np.radians((row + 0.5) * size_deg - 90.0)))
-
-
-@inlined
 def _home(key: int, mask: int) -> int:
     return np.int64((np.uint64(key) * np.uint64(11400714819323198485)) >> np.uint64(16)) & mask  # type: ignore[return-value]
 
 
 @kernel
-def _by_slot(slot: np.ndarray, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Order of points by slot, and where each slot starts."""
-    start = np.zeros(stop - first + 1, dtype=np.int64)
+def _by_track(
+    slot: np.ndarray, track: np.ndarray, lat: np.ndarray, lon: np.ndarray, low: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Points track by track in their given order: where each of `count` tracks from `low` on starts, slot, track
+    (from 0), lat, lon."""
+    n = len(slot)
+    begin = np.zeros(count + 1, dtype=np.int64)
+    for i in range(n):
+        begin[track[i] - low + 1] += 1
+    for k in range(count):
+        begin[k + 1] += begin[k]
+    at = begin[:-1].copy()
+    slot2, owner = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
+    lat2, lon2 = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
+    for i in range(n):
+        g = track[i] - low
+        p = at[g]
+        at[g] = p + 1
+        slot2[p] = slot[i]
+        owner[p] = g
+        lat2[p] = lat[i]
+        lon2[p] = lon[i]
+    return begin, slot2, owner, lat2, lon2
+
+
+@kernel
+def _looked_at(slot: np.ndarray, wanted: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the wanted slots by slot, and where each slot starts."""
+    start = np.zeros(len(wanted) + 1, dtype=np.int64)
     for i in range(len(slot)):
-        start[slot[i] - first + 1] += 1
-    for k in range(stop - first):
+        s = slot[i] - first
+        if wanted[s]:
+            start[s + 1] += 1
+    for k in range(len(wanted)):
         start[k + 1] += start[k]
     at = start[:-1].copy()
-    order = np.empty(len(slot), dtype=np.int64)
+    order = np.empty(start[-1], dtype=np.int64)
     for i in range(len(slot)):
-        order[at[slot[i] - first]] = i
-        at[slot[i] - first] += 1
+        s = slot[i] - first
+        if wanted[s]:
+            order[at[s]] = i
+            at[s] += 1
     return order, start
+
+
+def wanted_slots(first: int, stop: int, missing: int, least: int) -> np.ndarray:
+    """The slots of a span that must be looked at for pairs, so that none is missed.
+
+    In any `missing` slots on end inside a run the pair is seen at least once, and a run that is long enough holds such
+    a block whole if blocks come every `least` + 2 - `missing` slots. Runs at the edge of a span may be short.
+
+    >>> wanted_slots(1100, 1150, 3, 12).astype(int).tolist()[14:35]
+    [1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+    """
+    slots = np.arange(first, stop)
+    period = least + 2 - missing
+    edge = missing + least
+    if period <= missing:
+        return np.ones(len(slots), dtype=bool)
+    return (slots % period < missing) | (slots <= first + edge) | (slots >= stop - 1 - edge)
+
+
+@inlined
+def _cosine(half: int, cosines: np.ndarray, size_deg: float) -> float:
+    """Cosine of a latitude given as twice its 1e-7 degrees, from a table of one a row."""
+    f = (half * 0.5e-7 + 90.0) / size_deg
+    r = np.int64(f)
+    return cosines[r] + (f - r) * (cosines[r + 1] - cosines[r])
+
+
+@inlined
+def _apart(lat1: int, lon1: int, lat2: int, lon2: int, cosines: np.ndarray, size_deg: float) -> float:
+    """Metres between points a few kilometres apart, flat; 1e-7 degrees in."""
+    y = np.int64(lat1) - np.int64(lat2)
+    x = np.int64(lon1) - np.int64(lon2)
+    if x > HALF_TURN:
+        x -= 2 * HALF_TURN
+    elif x < -HALF_TURN:
+        x += 2 * HALF_TURN
+    dx = x * _cosine(np.int64(lat1) + np.int64(lat2), cosines, size_deg)
+    return np.sqrt(dx * dx + np.float64(y * y)) * (1e-7 * M_PER_DEGREE)
+
+
+@inlined
+def _follow(
+    p: int, q: int, begin: np.ndarray, owner: np.ndarray, slot: np.ndarray, lat: np.ndarray, lon: np.ndarray, reach_m: float,
+    missing: int, cosines: np.ndarray, size_deg: float, whole: np.ndarray, tell: np.ndarray,
+) -> bool:  # fmt: skip
+    """The run of two tracks about points p and q of one slot: (first slot, last slot, slots), (sums of distance, lat,
+    lon, and the way of the pair's middle); false where they are not within reach there."""
+    if _apart(lat[p], lon[p], lat[q], lon[q], cosines, size_deg) > reach_m:
+        return False
+    # back to where it began
+    least_p, least_q = begin[owner[p]], begin[owner[q]]
+    i, j = p, q
+    first = slot[p]
+    while True:
+        i -= 1
+        j -= 1
+        while i >= least_p and j >= least_q and slot[i] != slot[j]:
+            if slot[i] > slot[j]:
+                i -= 1
+            else:
+                j -= 1
+        if i < least_p or j < least_q or first - slot[i] > missing:
+            break
+        if _apart(lat[i], lon[i], lat[j], lon[j], cosines, size_deg) <= reach_m:
+            first = slot[i]
+            p, q = i, j
+    # and through to its end
+    stop_p, stop_q = begin[owner[p] + 1], begin[owner[q] + 1]
+    i, j = p, q
+    last = first
+    count = 0
+    apart = 0.0
+    way = 0.0
+    # the middle doubled, as whole numbers; longitude counted from the first, so that the date line does not matter
+    sum_y, sum_x = np.int64(0), np.int64(0)
+    from_x = np.int64(lon[p])
+    y0, x0 = np.int64(0), np.int64(0)
+    while i < stop_p and j < stop_q:
+        if slot[i] != slot[j]:
+            if slot[i] < slot[j]:
+                i += 1
+            else:
+                j += 1
+            continue
+        if slot[i] - last > missing:
+            break
+        d = _apart(lat[i], lon[i], lat[j], lon[j], cosines, size_deg)
+        if d <= reach_m:
+            xi, xj = np.int64(lon[i]) - from_x, np.int64(lon[j]) - from_x
+            xi += 2 * HALF_TURN if xi < -HALF_TURN else -2 * HALF_TURN if xi > HALF_TURN else 0
+            xj += 2 * HALF_TURN if xj < -HALF_TURN else -2 * HALF_TURN if xj > HALF_TURN else 0
+            y, x = np.int64(lat[i]) + np.int64(lat[j]), xi + xj
+            if count > 0:
+                dy, dx = np.float64(y - y0), (x - x0) * _cosine(y, cosines, size_deg)
+                way += np.sqrt(dx * dx + dy * dy)
+            y0, x0 = y, x
+            sum_y += y
+            sum_x += x
+            apart += d
+            count += 1
+            last = slot[i]
+        i += 1
+        j += 1
+    whole[0] = first
+    whole[1] = last
+    whole[2] = count
+    tell[0] = apart
+    tell[1] = sum_y * 0.5e-7
+    tell[2] = sum_x * 0.5e-7 + count * (from_x * 1e-7)
+    tell[3] = way * (0.5e-7 * M_PER_DEGREE)
+    return True
 
 
 @kernel
 def _runs(
-    slot: np.ndarray, track: np.ndarray, lat: np.ndarray, lon: np.ndarray, reach_m: float, missing: int, least: int,
-    first: int, stop: int,
+    begin: np.ndarray, slot: np.ndarray, owner: np.ndarray, lat: np.ndarray, lon: np.ndarray, order: np.ndarray,
+    start: np.ndarray, reach_m: float, missing: int, least: int, first: int, stop: int,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Runs of pairs: (track a, track b, first slot, last slot, slots), (sums of distance, lat, lon, and the way).
 
-    Each slot has a hash of occupied cells, as high as the reach; a point is compared with those before it in
-    the cells that the reach touches, so each pair is met once a slot whatever the order of the points.
+    In each slot that is looked at (`order`, `start`) points are laid into cells twice as high as the reach, so that a
+    point has to look into four at most. A pair that is found is followed along both tracks from where it began to where it ends,
+    and is not looked at again until then.
     """
-    size_deg = reach_m / 111_000.0
-    order, start = _by_slot(slot, first, stop)
-    n = len(order)
-    cells = 1 << 10
-    most = 0
-    for k in range(stop - first):
+    size_deg = 2.0 * reach_m / 111_000.0
+    reach_deg = 0.5 * size_deg
+    rows = np.int64(180.0 / size_deg) + 3
+    cosines = np.empty(rows + 1)
+    wide = np.empty(rows)
+    for r in range(rows + 1):
+        cosines[r] = max(0.0, np.cos(np.radians(min(90.0, r * size_deg - 90.0))))
+    for r in range(rows):
+        wide[r] = size_deg / max(0.01, np.cos(np.radians(min(90.0, (r + 0.5) * size_deg - 90.0))))
+    # at the poles a longitude is hardly any way at all, and all of a row is one cell
+    most = 1
+    for k in range(len(start) - 1):
         most = max(most, start[k + 1] - start[k])
+    cells = 1 << 10
     while cells < 2 * most:
         cells *= 2
-    cell = np.zeros(cells, dtype=np.int64)
+    key_of = np.zeros(cells, dtype=np.int64)
     stamp = np.full(cells, -1, dtype=np.int64)
-    head = np.zeros(cells, dtype=np.int64)
-    behind = np.empty(n, dtype=np.int64)
+    number = np.zeros(cells, dtype=np.int64)
+    cell = np.empty(most, dtype=np.int64)
+    at = np.empty(most + 1, dtype=np.int64)
+    point = np.empty(most, dtype=np.int64)
+    ys, xs = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     size = 1 << 12
     pair = np.full(size, -1, dtype=np.int64)
-    state = np.zeros((size, 3), dtype=np.int64)
-    sums = np.zeros((size, 6), dtype=np.float64)
+    until = np.zeros(size, dtype=np.int64)
     used = 0
     room = 1024
     out = np.empty((room, 5), dtype=np.int64)
     tell = np.empty((room, 4), dtype=np.float64)
+    run, sums = np.empty(3, dtype=np.int64), np.empty(4, dtype=np.float64)
+    high = np.int64(reach_deg * 1.001 * 1e7) + 1
     m = 0
-    for step in range(stop - first):
-        s = first + step
-        for q in range(start[step], start[step + 1]):
-            i = order[q]
-            y, x = lat[i] * 1e-7, lon[i] * 1e-7
-            row = np.int64((y + 90.0) / size_deg)
-            reach_lon = size_deg / max(0.01, np.cos(np.radians(y)))
-            for turn in range(3):
-                # a point near the date line is looked for on both sides of it
-                if turn == 1 and x + reach_lon <= 180.0:
-                    continue
-                if turn == 2 and x - reach_lon >= -180.0:
-                    continue
-                xs = x - 360.0 if turn == 1 else x + 360.0 if turn == 2 else x
-                for r in range(row - 1, row + 2):
-                    width = _width_deg(r, size_deg)
-                    c0 = np.int64(max(0.0, xs - reach_lon + 180.0) / width)
-                    c1 = np.int64(max(0.0, xs + reach_lon + 180.0) / width)
-                    for c in range(c0, c1 + 1):
-                        key = (r << 24) | c
-                        place = _home(key, cells - 1)
-                        while stamp[place] == step and cell[place] != key:
-                            place = (place + 1) & (cells - 1)
-                        if stamp[place] != step:
-                            continue
-                        j = head[place]
-                        while j >= 0:
-                            if abs(lat[i] - lat[j]) * 1e-7 * M_PER_DEGREE <= reach_m:
-                                y2, x2 = lat[j] * 1e-7, lon[j] * 1e-7
-                                d = distance_m(y, x, y2, x2)
-                                if d <= reach_m and track[i] != track[j]:
-                                    a, b = np.int64(track[i]), np.int64(track[j])
-                                    if a > b:
-                                        a, b = b, a
-                                    p = (a << 32) | b
-                                    at = _home(p, size - 1)
-                                    while pair[at] != -1 and pair[at] != p:
-                                        at = (at + 1) & (size - 1)
-                                    my, mx = 0.5 * (y + y2), 0.5 * (x + x2)
-                                    if abs(x - x2) > 180.0:
-                                        mx = mx + 180.0 if mx < 0.0 else mx - 180.0
-                                    fresh = pair[at] == -1
-                                    if fresh:
-                                        pair[at] = p
-                                        used += 1
-                                    elif s - state[at, 1] > missing:
-                                        if state[at, 1] - state[at, 0] >= least or state[at, 0] - first < missing:
-                                            if m == room:
-                                                room *= 2
-                                                out2 = np.empty((room, 5), dtype=np.int64)
-                                                out2[:m] = out
-                                                out = out2
-                                                tell2 = np.empty((room, 4), dtype=np.float64)
-                                                tell2[:m] = tell
-                                                tell = tell2
-                                            out[m, 0] = a
-                                            out[m, 1] = b
-                                            out[m, 2:5] = state[at]
-                                            tell[m] = sums[at, :4]
-                                            m += 1
-                                        fresh = True
-                                    if fresh:
-                                        state[at, 0] = s
-                                        state[at, 2] = 0
-                                        sums[at, :] = 0.0
-                                    else:
-                                        sums[at, 3] += distance_m(sums[at, 4], sums[at, 5], my, mx)
-                                    state[at, 1] = s
-                                    state[at, 2] += 1
-                                    sums[at, 0] += d
-                                    sums[at, 1] += my
-                                    sums[at, 2] += mx
-                                    sums[at, 4] = my
-                                    sums[at, 5] = mx
-                                    if used * 2 > size:
-                                        bigger = size * 4
-                                        pair2 = np.full(bigger, -1, dtype=np.int64)
-                                        state2 = np.zeros((bigger, 3), dtype=np.int64)
-                                        sums2 = np.zeros((bigger, 6), dtype=np.float64)
-                                        for k in range(size):
-                                            if pair[k] != -1:
-                                                z = _home(pair[k], bigger - 1)
-                                                while pair2[z] != -1:
-                                                    z = (z + 1) & (bigger - 1)
-                                                pair2[z] = pair[k]
-                                                state2[z] = state[k]
-                                                sums2[z] = sums[k]
-                                        size = bigger
-                                        pair = pair2
-                                        state = state2
-                                        sums = sums2
-                            j = behind[j]
-            width = _width_deg(row, size_deg)
-            mine = (row << 24) | np.int64((x + 180.0) / width)
-            place = _home(mine, cells - 1)
-            while stamp[place] == step and cell[place] != mine:
+    for step in range(len(start) - 1):
+        n = start[step + 1] - start[step]
+        if n < 2:
+            continue
+        base = start[step]
+        # points cell by cell
+        made = 0
+        for k in range(n):
+            i = order[base + k]
+            row = np.int64((lat[i] * 1e-7 + 90.0) / size_deg)
+            key = (row << 24) | np.int64((lon[i] * 1e-7 + 180.0) / wide[row])
+            place = _home(key, cells - 1)
+            while stamp[place] == step and key_of[place] != key:
                 place = (place + 1) & (cells - 1)
             if stamp[place] != step:
                 stamp[place] = step
-                cell[place] = mine
-                behind[i] = -1
-            else:
-                behind[i] = head[place]
-            head[place] = i
-    for k in range(size):
-        if pair[k] == -1:
-            continue
-        long = state[k, 1] - state[k, 0] >= least
-        edge = state[k, 0] - first < missing or stop - state[k, 1] <= missing
-        if long or edge:
-            if m == room:
-                room *= 2
-                out2 = np.empty((room, 5), dtype=np.int64)
-                out2[:m] = out
-                out = out2
-                tell2 = np.empty((room, 4), dtype=np.float64)
-                tell2[:m] = tell
-                tell = tell2
-            out[m, 0] = pair[k] >> 32
-            out[m, 1] = pair[k] & 0xFFFFFFFF
-            out[m, 2:5] = state[k]
-            tell[m] = sums[k, :4]
-            m += 1
+                key_of[place] = key
+                number[place] = made
+                at[made] = 0
+                made += 1
+            cell[k] = number[place]
+            at[cell[k]] += 1
+        total = 0
+        for c in range(made):
+            total += at[c]
+            at[c] = total
+        at[made] = n
+        for k in range(n - 1, -1, -1):
+            c = cell[k]
+            at[c] -= 1
+            i = order[base + k]
+            point[at[c]] = i
+            ys[at[c]], xs[at[c]] = lat[i], lon[i]
+        for k in range(n):
+            i = point[k]
+            y, x = ys[k] * 1e-7, xs[k] * 1e-7
+            row0, row1 = np.int64((y - reach_deg + 90.0) / size_deg), np.int64((y + reach_deg + 90.0) / size_deg)
+            reach_lon = reach_deg / max(0.01, cosines[np.int64((y + 90.0) / size_deg) + (1 if y > 0 else 0)])
+            broad = np.int64(reach_lon * 1.001 * 1e7) + 1
+            # a point near the date line is looked for on both sides of it
+            turns = 3 if abs(x) + reach_lon > 180.0 else 1
+            for turn in range(turns):
+                near_x = x - 360.0 if turn == 1 else x + 360.0 if turn == 2 else x
+                for r in range(max(0, row0), row1 + 1):
+                    c0 = np.int64(max(0.0, near_x - reach_lon + 180.0) / wide[r])
+                    c1 = np.int64(max(0.0, near_x + reach_lon + 180.0) / wide[r])
+                    for c in range(c0, c1 + 1):
+                        key = (r << 24) | c
+                        place = _home(key, cells - 1)
+                        while stamp[place] == step and key_of[place] != key:
+                            place = (place + 1) & (cells - 1)
+                        if stamp[place] != step:
+                            continue
+                        held = number[place]
+                        # each pair once: the later of two points in the order of cells is looked for
+                        for z in range(max(at[held], k + 1), at[held + 1]):
+                            if abs(ys[z] - ys[k]) > high:
+                                continue
+                            dx = abs(xs[z] - xs[k])
+                            if min(dx, 2 * HALF_TURN - dx) > broad:
+                                continue
+                            j = point[z]
+                            a, b = i, j
+                            if owner[a] > owner[b]:
+                                a, b = b, a
+                            p = (np.int64(owner[a]) << 32) | np.int64(owner[b])
+                            spot = _home(p, size - 1)
+                            while pair[spot] != -1 and pair[spot] != p:
+                                spot = (spot + 1) & (size - 1)
+                            if pair[spot] == p and until[spot] >= slot[i]:
+                                continue
+                            if not _follow(
+                                a, b, begin, owner, slot, lat, lon, reach_m, missing, cosines, size_deg, run, sums
+                            ):
+                                continue
+                            if pair[spot] == -1:
+                                pair[spot] = p
+                                used += 1
+                            until[spot] = run[1]
+                            if run[1] - run[0] >= least or run[0] - first < missing or stop - run[1] <= missing:
+                                if m == room:
+                                    room *= 2
+                                    out2 = np.empty((room, 5), dtype=np.int64)
+                                    out2[:m] = out
+                                    out = out2
+                                    tell2 = np.empty((room, 4), dtype=np.float64)
+                                    tell2[:m] = tell
+                                    tell = tell2
+                                out[m, 0] = owner[a]
+                                out[m, 1] = owner[b]
+                                out[m, 2:5] = run
+                                tell[m] = sums
+                                m += 1
+                            if used * 2 > size:
+                                bigger = size * 4
+                                pair2 = np.full(bigger, -1, dtype=np.int64)
+                                until2 = np.zeros(bigger, dtype=np.int64)
+                                for e in range(size):
+                                    if pair[e] != -1:
+                                        f = _home(pair[e], bigger - 1)
+                                        while pair2[f] != -1:
+                                            f = (f + 1) & (bigger - 1)
+                                        pair2[f] = pair[e]
+                                        until2[f] = until[e]
+                                size = bigger
+                                pair = pair2
+                                until = until2
     return out[:m], tell[:m]
 
 
@@ -242,8 +379,19 @@ def pair_span(job: Span) -> tuple[np.ndarray, np.ndarray]:
             columns[number].append(values + np.int32(offset) if number == 1 else values)
     if not columns[0]:
         return np.zeros((0, 5), np.int64), np.zeros((0, 4))
-    slot, track, lat, lon = (np.concatenate(c) for c in columns)
-    return _runs(slot, track, lat, lon, job.reach_m, MISSING_SLOTS, job.least_slots, job.first, job.stop)  # type: ignore[no-any-return]
+    return runs_of(*(np.concatenate(c) for c in columns), job.first, job.stop, job.reach_m, job.least_slots)
+
+
+def runs_of(
+    slot: np.ndarray, track: np.ndarray, lat: np.ndarray, lon: np.ndarray, first: int, stop: int, reach_m: float, least: int
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Runs of pairs among points of slots [first, stop) whose tracks are each in the order of slots (see `_runs`)."""
+    low = int(track.min())
+    begin, slot, owner, lat, lon = _by_track(slot, track, lat, lon, low, int(track.max()) - low + 1)
+    order, start = _looked_at(slot, wanted_slots(first, stop, MISSING_SLOTS, least), first)
+    whole, sums = _runs(begin, slot, owner, lat, lon, order, start, reach_m, MISSING_SLOTS, least, first, stop)
+    whole[:, :2] += low
+    return whole, sums
 
 
 @kernel
@@ -257,9 +405,12 @@ def _join(
     for k in range(len(order)):
         i = order[k]
         if m > 0 and out[m - 1, 0] == a[i] and out[m - 1, 1] == b[i] and whole[i, 2] - out[m - 1, 3] <= missing:
+            # longitudes on one side of the date line
+            turn = round((tell[m - 1, 2] / out[m - 1, 4] - sums[i, 2] / whole[i, 4]) / 360.0) * 360.0 * whole[i, 4]
             out[m - 1, 3] = whole[i, 3]
             out[m - 1, 4] += whole[i, 4]
             tell[m - 1] += sums[i]
+            tell[m - 1, 2] += turn
             continue
         # the run before is complete: it stays only if it was long
         if m > 0 and out[m - 1, 3] - out[m - 1, 2] < least:
@@ -300,7 +451,7 @@ def spans(
 ) -> list[Span]:
     """The days for which there are slow points, taken together while they are few.
 
-    `files` and `days` come bucket by bucket: the file of slow points, sorted by slot, and points by day.
+    `files` and `days` come bucket by bucket: the file of slow points, day by day, and points by day.
     """
     per_day = 86_400 // slot_s
     points: dict[int, int] = {}
@@ -337,6 +488,63 @@ def spans(
     return out
 
 
-def mean_knots(way_m: float, slots: int, slot_s: int) -> float:
-    """Speed of the pair's middle over so many slots."""
-    return way_m / (slots * slot_s) / KNOT_MS if slots else 0.0
+def listing(
+    runs: np.ndarray, sums: np.ndarray, names: pa.ChunkedArray, number: np.ndarray, rules: EventSettings
+) -> pa.Table:
+    """Encounters of two: runs slow enough, as rows of the table `encounters`, times as microseconds; `names` and
+    `number` are the vessel and the number of each track."""
+    a, b, first, last, slots = runs.T
+    speed = sums[:, 3] / np.maximum(1, (last - first) * rules.slot_s) / KNOT_MS
+    slow = speed < rules.encounter_kn
+    a, b, first, last, slots, speed = (v[slow] for v in (a, b, first, last, slots, speed))
+    metres, lat, lon = (sums[slow, k] / slots for k in range(3))
+    hours = (last - first) * (rules.slot_s / 3600)
+    steady = slots >= 0.8 * (last - first + 1)
+    sure = 1 + (metres < 0.5 * rules.encounter_m).astype(np.int32) + steady
+    ids, others = names.take(pa.array(a)), names.take(pa.array(b))
+    start = first * rules.slot_s * 1_000_000
+    return pa.table(
+        {
+            "encounter_id": event_ids("encounter", ids, number[a], others, number[b], start),
+            "kind": pa.repeat("both", len(a)), "vessel_id": ids, "track": pa.array(number[a], pa.int32()),
+            "other_id": others, "other_track": pa.array(number[b], pa.int32()),
+            "start": start, "end": last * rules.slot_s * 1_000_000, "hours": hours, "lat": lat,
+            "lon": (lon + 540.0) % 360.0 - 180.0, "mean_m": metres, "mean_kn": speed, "slots": pa.array(slots, pa.int32()),
+            "gap_id": pa.nulls(len(a), pa.string()), "candidates": pa.nulls(len(a), pa.int32()),
+            "confidence": pa.array(sure, pa.int32()),
+        }
+    )  # fmt: skip
+
+
+@kernel
+def _alongside(
+    begin: np.ndarray, m_start: np.ndarray, m_end: np.ndarray, code: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> np.ndarray:
+    """Whether each time [start, end] of a vessel touches one of her meetings, which are sorted by vessel and start
+    and whose ends are the latest so far."""
+    out = np.zeros(len(code), dtype=np.bool_)
+    for i in range(len(code)):
+        if code[i] < 0:
+            continue
+        a, b = begin[code[i]], begin[code[i] + 1]
+        k = a + np.searchsorted(m_start[a:b], end[i], side="right")
+        out[i] = k > a and m_end[k - 1] >= start[i]
+    return out
+
+
+def unmet(slow: pa.Table, met: pa.Table) -> pa.Table:
+    """The loitering during which no other ship was heard alongside; times of both as microseconds."""
+    if not met.num_rows:
+        return slow
+    names = pa.chunked_array(met.column("vessel_id").chunks + met.column("other_id").chunks)
+    coded = names.combine_chunks().dictionary_encode()
+    code = coded.indices.to_numpy().astype(np.int64)
+    start, end = (np.tile(met.column(n).to_numpy(), 2) for n in ("start", "end"))
+    order = np.lexsort((start, code))
+    code, start, end = code[order], start[order], end[order]
+    begin = np.searchsorted(code, np.arange(len(coded.dictionary) + 1))
+    for a, b in pairwise(begin.tolist()):
+        end[a:b] = np.maximum.accumulate(end[a:b])
+    own = pc.fill_null(pc.index_in(slow.column("vessel_id"), coded.dictionary), -1).to_numpy().astype(np.int64)
+    beside = _alongside(begin, start, end, own, slow.column("start").to_numpy(), slow.column("end").to_numpy())
+    return slow.filter(pa.array(~beside))

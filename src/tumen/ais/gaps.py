@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tumen.ais import coast
-from tumen.ais.bucket import HOUR_US, NOT_ASKED, RECEPTION_US, content_hash
+from tumen.ais.bucket import HOUR_US, NOT_ASKED, RECEPTION_US
 from tumen.ais.compiled import kernel
-from tumen.ais.geo import KNOT_MS, NAUTICAL_MILE_M, distance_m, distances_m
+from tumen.ais.geo import KNOT_MS, M_PER_DEGREE, NAUTICAL_MILE_M, distance_m, distances_m
+from tumen.ais.ids import event_ids
 from tumen.ais.places import Places
 from tumen.ais.settings import EventSettings
 
@@ -75,13 +77,13 @@ def judge(
         row["coast_nm"] = float(nm)
     lat, lon, start, end = (np.array([r[n] for r in rows]) for n in ("lat", "lon", "start", "end"))
     ships, shares = reception.during(lat, lon, start, end) if rows else (np.zeros(0), np.zeros(0))
+    ids = event_ids("gap", [r["vessel_id"] for r in rows], np.array([r["track"] for r in rows]), start).to_pylist()
     out = []
-    for row, heard, share in zip(rows, ships.tolist(), shares.tolist(), strict=True):
+    for row, gap_id, heard, share in zip(rows, ids, ships.tolist(), shares.tolist(), strict=True):
         coast_nm = row["coast_nm"]
         hours = (row["end"] - row["start"]) / HOUR_US
         gap = {
-            **row, "gap_id": content_hash("gap", row["vessel_id"], row["track"], row["start"]), "hours": hours,
-            "neighbours": heard, "heard_share": share, "coast_nm": coast_nm if np.isfinite(coast_nm) else None,
+            **row, "gap_id": gap_id, "hours": hours, "neighbours": heard, "heard_share": share, "coast_nm": coast_nm if np.isfinite(coast_nm) else None,
             "messages": 2 if row["closed"] else 1, "distance_nm": None, "implied_kn": None,
         }  # fmt: skip
         if row["closed"]:
@@ -146,66 +148,84 @@ def hidden_visits(gaps: list[dict[str, Any]], places: Places, settings: EventSet
     return out
 
 
+# Gaps are looked through in lots of so many, sorted by their start: a lot whose last end is too early is passed over.
+LOT = 256
+
+
 @kernel
 def _silent(
-    start: int, end: int, lat: float, lon: float, own: int, owner: np.ndarray, gaps: tuple, speed: float, least: float
-) -> tuple[int, int]:
-    """The gap whose ship had the least way to be there long enough (-1: none), and how many could have been."""
+    start: np.ndarray, end: np.ndarray, lat: np.ndarray, lon: np.ndarray, own: np.ndarray, owner: np.ndarray, gaps: tuple,
+    lot_end: np.ndarray, speed: float, least: float,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """For each loitering the gap whose ship had the least way to be there long enough (-1: none), and how many could
+    have been. Gaps are sorted by their start; `own` is the number of the loiterer among the owners."""
     g_start, g_end, g_lat, g_lon, back_lat, back_lon = gaps
-    best = -1
-    way = np.inf
-    count = 0
-    for k in range(len(owner)):
-        if g_start[k] + least > end or g_end[k] - least < start or owner[k] == own:
-            continue
-        there = distance_m(lat, lon, g_lat[k], g_lon[k]) / speed * 1e6
-        back = 0.0 if back_lat[k] != back_lat[k] else distance_m(lat, lon, back_lat[k], back_lon[k]) / speed * 1e6
-        if min(g_end[k] - back, float(end)) - max(g_start[k] + there, float(start)) < least:
-            continue
-        count += 1
-        if there + back < way:
-            way = there + back
-            best = k
-    return best, count
+    chosen = np.full(len(start), -1, dtype=np.int64)
+    many = np.zeros(len(start), dtype=np.int32)
+    for i in range(len(start)):
+        way = np.inf
+        k = -1
+        while k + 1 < len(owner):
+            k += 1
+            if g_start[k] + least > end[i]:
+                break
+            if k % LOT == 0 and lot_end[k // LOT] - least < start[i]:
+                k += LOT - 1
+                continue
+            if g_end[k] - least < start[i] or owner[k] == own[i]:
+                continue
+            # as far as latitude alone tells
+            if g_start[k] + abs(lat[i] - g_lat[k]) * M_PER_DEGREE / speed * 1e6 + least > end[i]:
+                continue
+            there = distance_m(lat[i], lon[i], g_lat[k], g_lon[k]) / speed * 1e6
+            back = 0.0
+            if back_lat[k] == back_lat[k]:
+                back = distance_m(lat[i], lon[i], back_lat[k], back_lon[k]) / speed * 1e6
+            if min(g_end[k] - back, float(end[i])) - max(g_start[k] + there, float(start[i])) < least:
+                continue
+            many[i] += 1
+            if there + back < way:
+                way = there + back
+                chosen[i] = k
+    return chosen, many
 
 
-def rendezvous(
-    loitering: list[dict[str, Any]], met: set[str], gaps: list[dict[str, Any]], settings: EventSettings
-) -> list[dict[str, Any]]:
-    """Loitering at sea with nobody heard, and the silent ships that could have been there.
+def rendezvous(slow: pa.Table, gaps: list[dict[str, Any]], settings: EventSettings) -> pa.Table:
+    """One-sided encounters: loitering at sea with nobody heard, and the silent ships that could have been there.
 
-    A ship counts where her gap overlaps by the encounter's least length and she could have come from her last
-    position, stayed that long, and reached her next one at the assumed speed.
+    `slow` are the rows of loitering that are long enough and met nobody, times as microseconds. A ship counts where
+    her gap overlaps by the encounter's least length and she could have come from her last position, stayed that long,
+    and reached her next one at the assumed speed.
     """
-    open_gaps = [g for g in gaps if g["kind"] != "in port"]
-    who = {g["vessel_id"]: k for k, g in enumerate(open_gaps)}
-    owner = np.array([who[g["vessel_id"]] for g in open_gaps], dtype=np.int64)
+    silent = sorted((g for g in gaps if g["kind"] != "in port"), key=lambda g: (g["start"], g["vessel_id"], g["track"]))
+    names = pa.array([g["vessel_id"] for g in silent], pa.string()).dictionary_encode()
+    own = pc.fill_null(pc.index_in(slow.column("vessel_id"), names.dictionary), -1).to_numpy().astype(np.int64)
     columns = (
-        np.array([g["start"] for g in open_gaps], dtype=np.int64), np.array([g["end"] for g in open_gaps], dtype=np.int64),
-        np.array([g["lat"] for g in open_gaps], dtype=float), np.array([g["lon"] for g in open_gaps], dtype=float),
-        np.array([g["end_lat"] if g["closed"] else np.nan for g in open_gaps], dtype=float),
-        np.array([g["end_lon"] if g["closed"] else np.nan for g in open_gaps], dtype=float),
+        np.array([g["start"] for g in silent], dtype=np.int64), np.array([g["end"] for g in silent], dtype=np.int64),
+        np.array([g["lat"] for g in silent], dtype=float), np.array([g["lon"] for g in silent], dtype=float),
+        np.array([g["end_lat"] if g["closed"] else np.nan for g in silent], dtype=float),
+        np.array([g["end_lon"] if g["closed"] else np.nan for g in silent], dtype=float),
     )  # fmt: skip
-    out = []
-    for row in loitering:
-        if row["hours"] < settings.rendezvous_h or row["loiter_id"] in met:
-            continue
-        best, fits = _silent(
-            row["start"], row["end"], row["lat"], row["lon"], who.get(row["vessel_id"], -1), owner, columns,
-            settings.hidden_kn * KNOT_MS, settings.encounter_h * 3.6e9,
-        )  # fmt: skip
-        chosen = None if best < 0 else best
-        gap = open_gaps[chosen] if chosen is not None else None
-        offshore = bool(row["gfw_rule"])
-        sure = 1 + int(offshore) + int(gap is not None and gap["kind"] == "likely switched off")
-        out.append(
-            {
-                "encounter_id": content_hash("rendezvous", row["loiter_id"]), "kind": "one-sided",
-                "vessel_id": row["vessel_id"], "track": row["track"],
-                "other_id": gap["vessel_id"] if gap else None, "other_track": gap["track"] if gap else None,
-                "start": row["start"], "end": row["end"], "hours": row["hours"], "lat": row["lat"], "lon": row["lon"],
-                "mean_m": None, "mean_kn": row["mean_kn"], "slots": None, "gap_id": gap["gap_id"] if gap else None,
-                "candidates": fits, "confidence": sure,
-            }
-        )  # fmt: skip
-    return out
+    start, end, lat, lon = (slow.column(n).to_numpy() for n in ("start", "end", "lat", "lon"))
+    lots = np.maximum.reduceat(columns[1], np.arange(0, len(silent), LOT)) if silent else np.zeros(0, np.int64)
+    best, fits = _silent(
+        start, end, lat, lon, own, names.indices.to_numpy().astype(np.int64), columns, lots, settings.hidden_kn * KNOT_MS,
+        settings.encounter_h * 3.6e9,
+    )  # fmt: skip
+    which = pa.array(best, mask=best < 0)
+    off = np.array([g["kind"] == "likely switched off" for g in silent] or [False])
+    offshore = pc.fill_null(slow.column("gfw_rule"), False).to_numpy(zero_copy_only=False)
+    sure = 1 + offshore.astype(np.int32) + ((best >= 0) & off[np.maximum(best, 0)]).astype(np.int32)
+    return pa.table(
+        {
+            "encounter_id": event_ids("rendezvous", slow.column("loiter_id")),
+            "kind": pa.repeat("one-sided", len(best)), "vessel_id": slow.column("vessel_id"), "track": slow.column("track"),
+            "other_id": names.cast(pa.string()).take(which),
+            "other_track": pa.array([g["track"] for g in silent], pa.int32()).take(which),
+            "start": start, "end": end, "hours": slow.column("hours"), "lat": lat, "lon": lon,
+            "mean_m": pa.nulls(len(best), pa.float64()), "mean_kn": slow.column("mean_kn"),
+            "slots": pa.nulls(len(best), pa.int32()),
+            "gap_id": pa.array([g["gap_id"] for g in silent], pa.string()).take(which),
+            "candidates": pa.array(fits, pa.int32()), "confidence": pa.array(sure, pa.int32()),
+        }
+    )  # fmt: skip

@@ -27,7 +27,7 @@ from tumen import engine
 from tumen.ais import anchorages, encounters, gaps, identity, places, shuffle, spoofing
 from tumen.ais import archives as sources
 from tumen.ais.anchorages import Learned
-from tumen.ais.bucket import BUCKET_VERSION, Walk, content_hash, read_tables, walk_bucket
+from tumen.ais.bucket import BUCKET_VERSION, Walk, read_tables, walk_bucket
 from tumen.ais.columns import Mapping as ColumnMapping
 from tumen.ais.places import Places
 from tumen.ais.reasons import Drops
@@ -280,10 +280,13 @@ def _join(
     slow = whole("loitering")
     put(tables.LOITERING, slow, ("vessel_id", "track", "start"))
     ports = places.with_learned(known, [(a.port, a.lat, a.lon) for a in learned if a.new])
-    met = _encounters(buckets, address, rules, ports, runner, tell) if pairs else []
-    alone = gaps.rendezvous(_long(slow, rules), _met(slow, met), silent, rules) if pairs else []
-    _place_in_ports(alone, ports, rules)
-    put(tables.ENCOUNTERS, _encounter_rows(met) + alone, ("start", "vessel_id", "track", "encounter_id"))
+    if pairs:
+        met = _encounters(buckets, address, rules, runner, tell)
+        alone = gaps.rendezvous(encounters.unmet(_long(slow, rules), met), silent, rules)
+        both = pa.concat_tables([met, alone.select(met.column_names)])
+        put(tables.ENCOUNTERS, _placed(both, ports, rules), ("start", "vessel_id", "track", "encounter_id"))
+    else:
+        made[tables.ENCOUNTERS.name] = tables.ENCOUNTERS.empty()
 
     put(tables.DRAUGHT_CHANGES, _with_visits(whole("draughts"), visits), ("vessel_id", "first_after"))
     hulls = whole("hulls").to_pylist()
@@ -331,17 +334,18 @@ def _drops(planned: sources.Plan) -> pa.Table:
     return tables.DROPS.build([row for drops in merged.values() for row in drops.listing()])
 
 
-def _long(slow: pa.Table, rules: EventSettings) -> list[dict[str, Any]]:
+def _long(slow: pa.Table, rules: EventSettings) -> pa.Table:
     """Loitering long enough for a rendezvous, times as microseconds."""
     held = slow.filter(pc.greater_equal(slow.column("hours"), rules.rendezvous_h))
     for name in ("start", "end"):
         held = held.set_column(held.column_names.index(name), name, held.column(name).cast(pa.int64()))
-    return held.to_pylist()
+    return held
 
 
 def _encounters(
-    buckets: list[dict[str, Any]], address: str, rules: EventSettings, known: Places, runner: Executor, tell: Progress
-) -> list[dict[str, Any]]:
+    buckets: list[dict[str, Any]], address: str, rules: EventSettings, runner: Executor, tell: Progress
+) -> pa.Table:
+    """Encounters of two ships that were both heard, times as microseconds."""
     files = [f"{held['file']}.slow" for held in buckets]
     held = pa.concat_tables([b["slow_tracks"] for b in buckets])
     vessel, number = held.column("vessel").to_numpy(), held.column("track").to_numpy()
@@ -352,63 +356,21 @@ def _encounters(
     done = engine.run(runner, encounters.pair_span, jobs, lambda a, b: tell("pairing", a, b))
     least = round(rules.encounter_h * 3600 / rules.slot_s)
     runs, sums = encounters.join_spans(done, vessel, number, least)
-    names = held.column("vessel_id").to_pylist()
-    rows = []
-    for (a, b, first, last, slots), (metres, lat, lon, way) in zip(runs.tolist(), sums.tolist(), strict=True):
-        speed = encounters.mean_knots(way, last - first, rules.slot_s)
-        if speed >= rules.encounter_kn:
-            continue
-        hours, mean_m = (last - first) * rules.slot_s / 3600, metres / slots
-        rows.append(
-            {
-                "vessel_id": names[a], "other_id": names[b], "track": int(number[a]), "other_track": int(number[b]),
-                "kind": "both", "start": first * rules.slot_s * 1_000_000, "end": last * rules.slot_s * 1_000_000,
-                "hours": hours, "lat": lat / slots, "lon": lon / slots, "mean_m": mean_m, "mean_kn": speed,
-                "slots": slots, "gap_id": None, "candidates": None,
-            }
-        )  # fmt: skip
-    _place_in_ports(rows, known, rules)
-    for row in rows:
-        steady = row["slots"] >= 0.8 * (row["hours"] * 3600 / rules.slot_s + 1)
-        row["confidence"] = 1 + int(row["at_sea"]) + int(row["mean_m"] < 0.5 * rules.encounter_m) + int(steady)
-    return rows
+    return encounters.listing(runs, sums, held.column("vessel_id"), number, rules)
 
 
-def _place_in_ports(rows: list[dict[str, Any]], known: Places, rules: EventSettings) -> None:
-    """Tell each encounter how far the nearest known port lies."""
-    lat, lon = np.array([r["lat"] for r in rows], dtype=float), np.array([r["lon"] for r in rows], dtype=float)
-    for row, metres in zip(rows, places.distance_to_any_m(known, lat, lon).tolist(), strict=True):
-        row["port_m"] = metres if metres <= TOLD_PORT_M else None
-        row["at_sea"] = metres > rules.encounter_port_m
-
-
-def _met(slow: pa.Table, met: list[dict[str, Any]]) -> set[str]:
-    """Loitering during which another ship was heard alongside."""
-    by_vessel: dict[str, list[tuple[int, int]]] = {}
-    for row in met:
-        by_vessel.setdefault(row["vessel_id"], []).append((row["start"], row["end"]))
-        by_vessel.setdefault(row["other_id"], []).append((row["start"], row["end"]))
-    if not by_vessel:
-        return set()
-    names, ids = slow.column("vessel_id").to_pylist(), slow.column("loiter_id").to_pylist()
-    starts, ends = (slow.column(n).cast(pa.int64()).to_pylist() for n in ("start", "end"))
-    return {
-        loiter
-        for name, loiter, start, end in zip(names, ids, starts, ends, strict=True)
-        if any(a <= end and b >= start for a, b in by_vessel.get(name, ()))
-    }
-
-
-def _encounter_rows(met: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            **row,
-            "encounter_id": content_hash(
-                "encounter", row["vessel_id"], row["track"], row["other_id"], row["other_track"], row["start"]
-            ),
-        }
-        for row in met
-    ]
+def _placed(met: pa.Table, known: Places, rules: EventSettings) -> pa.Table:
+    """Encounters with how far the nearest known port lies; those at sea are surer where both ships were heard."""
+    metres = places.distance_to_any_m(known, met.column("lat").to_numpy(), met.column("lon").to_numpy())
+    at_sea = metres > rules.encounter_port_m
+    both = pc.equal(met.column("kind"), "both").to_numpy()
+    sure = met.column("confidence").to_numpy() + (at_sea & both)
+    placed = met.set_column(met.column_names.index("confidence"), "confidence", pa.array(sure, pa.int32()))
+    placed = placed.append_column("port_m", pa.array(metres, mask=metres > TOLD_PORT_M))
+    placed = placed.append_column("at_sea", pa.array(at_sea))
+    for name in ("start", "end"):
+        placed = placed.set_column(placed.column_names.index(name), name, placed.column(name).cast(tables.TIME))
+    return placed
 
 
 def _with_visits(raw: pa.Table, visits: pa.Table) -> list[dict[str, Any]]:

@@ -18,9 +18,11 @@ from tumen.ais.columns import (
     CLASS_WORDS,
     NEEDED,
     SPEED_UNITS,
+    SPELLINGS,
     STATUS_WORDS,
     TYPE_WORDS,
     Mapping,
+    plain,
     roles_of,
 )
 from tumen.ais.compiled import kernel
@@ -354,7 +356,10 @@ def flatten(item: Any, outer: dict[str, Any] | None = None) -> Iterator[dict[str
         if "timestampExternal" in scalar:
             scalar["timestamp"] = scalar.pop("timestampExternal")
     lists = [v for v in item.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-    if lists and item.get("type") != "Feature":
+    # what has a position itself is a record, whatever else hangs on it
+    places = {plain(k) for k in scalar}
+    located = not places.isdisjoint(SPELLINGS["lat"]) and not places.isdisjoint(SPELLINGS["lon"])
+    if lists and not located and item.get("type") != "Feature":
         handed = {k: v for k, v in (here | scalar).items() if k.lower() in _HANDED}
         for part in lists:
             yield from flatten(part, handed)

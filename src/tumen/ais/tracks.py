@@ -368,11 +368,20 @@ def split(
             one = np.inf
             straight = np.inf
             if opened == 1 and not doubt[0]:
-                # the common case: one ship, a step that needs no foretelling
+                # the common case: one ship, a step that starts no doubt (all below says the same at more cost)
                 j = last[0]
                 dt = (t[i] - t[j]) * 1e-6
-                d = distance_m(lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7)
-                if d < DOUBTFUL * (SPREAD_M + SPREAD_M_S * dt) and d <= possible_ms * dt + slack_m:
+                spread = SPREAD_M + SPREAD_M_S * dt
+                quick = min(
+                    max(DOUBTFUL * spread, min(DOUBTFUL_M, TOO_FAR * spread)),
+                    _reach_m(dt, possible_ms, long_ms, slack_m),
+                )
+                # latitude and longitude together are never less than the way
+                dy, dx = abs(np.int64(lat[i]) - lat[j]), abs(np.int64(lon[i]) - lon[j])
+                plain = (dy + dx) * (1e-7 * M_PER_DEGREE) <= quick
+                if not plain and dy * (1e-7 * M_PER_DEGREE) <= quick:
+                    plain = distance_m(lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7) <= quick
+                if plain:
                     if t[j] == t[i]:
                         fate[i] = INSTANT
                         track[i] = number[0]
