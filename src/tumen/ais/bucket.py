@@ -105,7 +105,7 @@ def clean(job: Walk) -> Cleaned:
         counts[(0, reasons.MENDED)] = int(mended)
     by_time, moved = tracks.time_order(t, start)
     if moved:
-        t, lat, lon, sog, cog, row = tracks.take_rows(by_time, t, lat, lon, sog, cog, row)
+        t, lat, lon, sog, cog, row = (column[by_time] for column in (t, lat, lon, sog, cog, row))
     s = job.settings
     track, fate, made = tracks.split(t, lat, lon, sog, cog, start, s.possible_kn, s.slack_m, s.long_kn)
     for code, reason in ((tracks.DOUBLE, reasons.DUPLICATE), (tracks.INSTANT, reasons.SAME_INSTANT)):
@@ -118,7 +118,7 @@ def clean(job: Walk) -> Cleaned:
             counts[key] = counts.get(key, 0) + int(many[k])
     keep, begin, owner = tracks.track_order(track, fate, start, made)
     if len(keep) != n or (made > 1).any():
-        t, lat, lon, sog, cog, row = tracks.take_rows(keep, t, lat, lon, sog, cog, row)
+        t, lat, lon, sog, cog, row = (column[keep] for column in (t, lat, lon, sog, cog, row))
     first_of = np.searchsorted(owner, owner, side="left")
     number = np.arange(len(owner)) - first_of
     return Cleaned(t, lat, lon, sog, cog, row, begin, owner, number, vessels, counts, held, starts)

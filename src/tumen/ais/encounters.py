@@ -293,18 +293,19 @@ def _runs(
         for k in range(n):
             i = point[k]
             y, x = ys[k] * 1e-7, xs[k] * 1e-7
-            row0, row1 = np.int64((y - reach_deg + 90.0) / size_deg), np.int64((y + reach_deg + 90.0) / size_deg)
+            row0 = np.int64(max(0.0, y - reach_deg + 90.0) / size_deg)
+            row1 = np.int64((y + reach_deg + 90.0) / size_deg)
             reach_lon = reach_deg / max(0.01, cosines[np.int64((y + 90.0) / size_deg) + (1 if y > 0 else 0)])
             broad = np.int64(reach_lon * 1.001 * 1e7) + 1
             # a point near the date line is looked for on both sides of it
             turns = 3 if abs(x) + reach_lon > 180.0 else 1
             for turn in range(turns):
                 near_x = x - 360.0 if turn == 1 else x + 360.0 if turn == 2 else x
-                for r in range(max(0, row0), row1 + 1):
-                    c0 = np.int64(max(0.0, near_x - reach_lon + 180.0) / wide[r])
-                    c1 = np.int64(max(0.0, near_x + reach_lon + 180.0) / wide[r])
+                for line in range(row0, row1 + 1):
+                    c0 = np.int64(max(0.0, near_x - reach_lon + 180.0) / wide[line])
+                    c1 = np.int64(max(0.0, near_x + reach_lon + 180.0) / wide[line])
                     for c in range(c0, c1 + 1):
-                        key = (r << 24) | c
+                        key = np.int64((line << 24) | c)
                         place = _home(key, cells - 1)
                         while stamp[place] == step and key_of[place] != key:
                             place = (place + 1) & (cells - 1)
@@ -379,7 +380,8 @@ def pair_span(job: Span) -> tuple[np.ndarray, np.ndarray]:
             columns[number].append(values + np.int32(offset) if number == 1 else values)
     if not columns[0]:
         return np.zeros((0, 5), np.int64), np.zeros((0, 4))
-    return runs_of(*(np.concatenate(c) for c in columns), job.first, job.stop, job.reach_m, job.least_slots)
+    slot, track, lat, lon = (np.concatenate(c) for c in columns)
+    return runs_of(slot, track, lat, lon, job.first, job.stop, job.reach_m, job.least_slots)
 
 
 def runs_of(

@@ -116,35 +116,6 @@ def put_rows(
 
 
 @kernel
-def take_rows(
-    order: np.ndarray,
-    t: np.ndarray,
-    lat: np.ndarray,
-    lon: np.ndarray,
-    sog: np.ndarray,
-    cog: np.ndarray,
-    row: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The columns in another order."""
-    n = len(order)
-    t2 = np.empty(n, dtype=np.int64)
-    lat2 = np.empty(n, dtype=np.int32)
-    lon2 = np.empty(n, dtype=np.int32)
-    sog2 = np.empty(n, dtype=np.float32)
-    cog2 = np.empty(n, dtype=np.float32)
-    row2 = np.empty(n, dtype=np.int32)
-    for k in range(n):
-        i = order[k]
-        t2[k] = t[i]
-        lat2[k] = lat[i]
-        lon2[k] = lon[i]
-        sog2[k] = sog[i]
-        cog2[k] = cog[i]
-        row2[k] = row[i]
-    return t2, lat2, lon2, sog2, cog2, row2
-
-
-@kernel
 def mend_clocks(t: np.ndarray, lat: np.ndarray, lon: np.ndarray, start: np.ndarray) -> int:
     """Set a time that is hours out of step with its neighbours in the archive between them; how many.
 
