@@ -87,8 +87,8 @@ def _language(study: Study, folder: Path, lang: str, pdf: bool, earlier: Study |
 
 
 def _key(study: Study) -> str:
-    """Hash of all that a brief depends on: every table, the case's words, the code."""
-    words = {"settings": plain(study.case.settings), "glossary": plain(study.case.glossary)}
+    """Hash of all that a brief depends on: every table, the case's text (it names places and events), the code."""
+    words = {"settings": plain(study.case.settings), "case": study.case.fingerprint()}
     code = code_version("brief", "evidence.py", "case", "publish.py")
     return step_key("publish", f"{tumen.__version__} {code}", words, 0, str(study.case.settings.as_of), study.digests())
 

@@ -192,7 +192,7 @@ class Desk:
         """Name of a state or other party."""
         if self.words.has(f"actor.{code}"):
             return self.words.text(f"actor.{code}")
-        return self.named(self.about.actors.get(code, code))
+        return self.named(self.about.actors.get(code) or self.about.actors.get(code.lower(), code))
 
     def place(self, place: str) -> str:
         """Name of a place in the language of the brief; the name that every file uses where the case gives no other."""

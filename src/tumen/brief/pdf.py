@@ -181,7 +181,7 @@ class _Setter:
             cells = ", ".join(
                 f"card({_quoted(n)}, [{self.number(v, False)}], {_quoted(v.interval)})" for n, v, _ in block.cards
             )
-            return f"#grid(columns: (1fr, 1fr, 1fr, 1fr), column-gutter: 6mm, row-gutter: 5mm, {cells})\n"
+            return f"#block(breakable: false, grid(columns: (1fr, 1fr, 1fr, 1fr), column-gutter: 6mm, row-gutter: 5mm, {cells}))\n"
         items = "\n".join(f"- {self.spans(item)}" for item in block.items)
         return f"#notice({_quoted(block.title)}, {_quoted(block.kind)})[\n{items}\n]\n"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +32,8 @@ GREY = "#7b858e"
 # Colours that carry words; a test computes their contrast on every ground they stand on.
 TEXT_COLOURS = (INK, SOFT, BLUE, VERMILION, GREEN, PURPLE)
 GROUNDS = (PAPER, LAND, SEA, PALE)
+# A chart over fewer days names its quarters.
+SHORT_DAYS = 550
 FONT = "'Tumen Sans', Pretendard, 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 
 
@@ -228,16 +230,22 @@ def time_axis(
     end: dt.date,
     top: float,
     bottom: float,
-    label: Iterable[str] | None = None,
 ) -> None:
-    """Years and quarters under a chart whose x scale is in ordinal days."""
+    """Years and quarters under a chart whose x scale is in ordinal days; a short one names its quarters too (2025-04)."""
+    short = (end - start).days < SHORT_DAYS
     for month in months_between(start, end):
+        if month < start.replace(day=1):
+            continue
         at = x.clipped(month.toordinal())
         if month.month == 1:
             canvas.line(at, top, at, bottom + 14, RULE)
             canvas.text(at + 4, bottom + 15, month.year, 11, SOFT, class_="axis")
         elif month.month in (4, 7, 10):
             canvas.line(at, bottom, at, bottom + 4, RULE)
-    first = months_between(start, end)
-    if first and first[0].month != 1 and (13 - first[0].month) * 30 * abs(x(1) - x(0)) > 34:
-        canvas.text(x.clipped(start.toordinal()) + 2, bottom + 15, first[0].year, 11, SOFT, class_="axis")
+            if short and at + 26 < max(x.start, x.end):
+                canvas.text(at, bottom + 15, f"{month:%Y-%m}", 10, SOFT, "middle", class_="axis")
+    until = dt.date(start.year + 1, 1, 1) if start.day > 1 or start.month > 1 else start
+    if short and end < until:  # up to the first quarter that is named
+        until = next((m for m in months_between(start, end)[1:] if m.month in (4, 7, 10)), until)
+    if (until.toordinal() - start.toordinal()) * abs(x(1) - x(0)) > 34:
+        canvas.text(x.clipped(start.toordinal()) + 2, bottom + 15, start.year, 11, SOFT, class_="axis")

@@ -12,6 +12,8 @@ from tumen.brief.figures import front as drawing
 from tumen.brief.figures.canvas import BLUE, VERMILION
 
 SCENARIOS = ("with", "without")
+# The front knows its two sides by fixed words; this one is the recipient of the case, whoever that is.
+RECEIVER = "RUS"
 # What the front model is asked, in sentences: the key of each and the answers that it takes.
 SENTENCES = (
     ("share", ("share_of_russian_fire",)),
@@ -34,9 +36,9 @@ def front(desk: Desk) -> Section:
     words, about = desk.words, desk.about
     recipient = about.recipient
     series = []
-    for side in sorted({r["side"] for r in rows}, key=lambda s: s != recipient):
-        series.append(_series(desk, rows, side, "with", VERMILION if side == recipient else BLUE, False))
-    series.append(_series(desk, rows, recipient, "without", OCHRE, True))
+    for side in sorted({r["side"] for r in rows}, key=lambda s: s != RECEIVER):
+        series.append(_series(desk, rows, side, "with", VERMILION if side == RECEIVER else BLUE, False))
+    series.append(_series(desk, rows, RECEIVER, "without", OCHRE, True))
     series = [s for s in series if s is not None]
     title, alt = words.text("front.title"), words.text("front.alt")
     svg = drawing.draw("fig-front", title, alt, [s for s in series if s], words.text("front.axis"), words.lang)
@@ -126,7 +128,8 @@ def _series(
     found = sorted((r for r in rows if r["side"] == side and r["scenario"] == scenario), key=lambda r: r["week"])
     if not found:
         return None
-    label = desk.words.text(f"front.{scenario}", actor=desk.actor(side))
+    actor = desk.actor(desk.about.recipient if side == RECEIVER else side)
+    label = desk.words.text(f"front.{scenario}", actor=actor)
     why = desk.trace.make(desk.words.text("evidence.sum_fire", label=label), [found[-1]["evidence_id"]])
     desk.trace.cite(why, f"the fire of {side} {scenario}")
     last = found[-1]
