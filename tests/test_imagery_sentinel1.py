@@ -249,3 +249,114 @@ def test_tie_grid_of_the_builder_is_hilly():
     lines, pixels = tie_lines((1500, 1200))
     assert len(lines) == 6
     assert len(pixels) == 11
+
+
+def hull(power: np.ndarray, x: float, y: float, length: float, width: float, axis: float, level: float) -> None:
+    """Add a bar of this intensity, pixels."""
+    v, u = np.mgrid[0 : power.shape[0], 0 : power.shape[1]] + 0.5
+    along = (u - x) * np.cos(axis) + (v - y) * np.sin(axis)
+    across = -(u - x) * np.sin(axis) + (v - y) * np.cos(axis)
+    power[(np.abs(along) < length / 2) & (np.abs(across) < width / 2)] += level
+
+
+def test_ghosts_one_ambiguity_along_azimuth_are_marked(tmp_path):
+    """Two bright ships, their ghosts 24 dB below, and faint ships of the ghosts' brightness elsewhere."""
+    width, height = 900, 1500
+    path, _ = build(tmp_path, size=(width, height))
+    shift = open_scene(path).annotation.azimuth_ambiguity_px
+    assert 300 < shift < 600  # 4 to 5 km in IW
+    rng = np.random.default_rng(4)
+    power = np.zeros((height, width))
+    ghosts, plain = [], [(700.0, 200.0), (200.0, 1300.0), (650.0, 1250.0)]
+    for x, y in ((250.0, 620.0), (500.0, 800.0)):
+        hull(power, x, y, 24, 4, 0.8, 3000)
+        for side in (-1, 1):
+            ghosts.append((x + 3, y + side * shift))
+            hull(power, *ghosts[-1], 24, 4, 0.8, 12)
+    for x, y in plain:
+        hull(power, x, y, 24, 4, 0.8, 12)
+    images = {"VV": sea(rng, 8000 * (1 + power), 4.4), "VH": sea(rng, 1600 * (1 + power), 4.4)}
+    path, _ = build(tmp_path / "ships", size=(width, height), images=images)
+    settings = DetectSettings(chips=False, min_probability=0.0)
+    rows = detect([str(path)], land=NO_LAND, settings=settings)["detections"].to_pylist()
+
+    def at(x: float, y: float) -> dict:
+        return min(rows, key=lambda r: np.hypot(r["x"] - x, r["y"] - y))
+
+    for x, y in ghosts:
+        assert np.hypot(at(x, y)["x"] - x, at(x, y)["y"] - y) < 8
+        assert "azimuth_ambiguity" in at(x, y)["flags"]
+    for x, y in plain:
+        assert "azimuth_ambiguity" not in at(x, y)["flags"]
+        assert at(x, y)["probability"] > 2 * max(at(*g)["probability"] for g in ghosts)
+
+
+def test_a_ship_at_a_pier_is_not_swallowed_by_the_coast(tmp_path):
+    """Land and a pier out of a GeoJSON, a ship on each side of the pier, touching it; the pier itself is no ship."""
+    import json
+
+    side = 700
+    path, _ = build(tmp_path / "bare", size=(side, side), hills_m=600.0)
+    geo = open_scene(path).geo
+    rng = np.random.default_rng(8)
+    power = np.zeros((side, side))
+    land = np.zeros((side, side), bool)
+    land[450:] = True
+    land[330:450, 300:306] = True  # the pier: 1,200 m long, 60 m wide
+    power[land] = 6 * rng.gamma(1.0, 1.0, int(land.sum()))
+    hull(power, 298.0, 380.0, 20, 4, np.pi / 2, 60)
+    hull(power, 308.0, 400.0, 16, 4, np.pi / 2, 60)
+    images = {"VV": sea(rng, 8000 * (1 + power), 4.4), "VH": sea(rng, 1600 * (1 + power), 4.4)}
+    path, _ = build(tmp_path / "port", size=(side, side), hills_m=600.0, images=images)
+
+    def ring(x0: float, y0: float, x1: float, y1: float) -> list:
+        lon, lat = geo.lonlat([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0])
+        return [[float(a), float(b)] for a, b in zip(lon, lat, strict=True)]
+
+    def file(name: str, *features: tuple[list, dict]) -> str:
+        made = [
+            {"type": "Feature", "properties": p, "geometry": {"type": "Polygon", "coordinates": [r]}} for r, p in features
+        ]
+        (tmp_path / name).write_text(json.dumps({"type": "FeatureCollection", "features": made}))
+        return str(tmp_path / name)
+
+    coast = file("coast.geojson", (ring(0, 450, side, side), {}), (ring(300, 330, 306, 452), {}))
+    rows = detect([str(path)], land=Land(osm=False, files=(coast,)), settings=PLAIN)["detections"].to_pylist()
+    assert len(rows) == 2
+    for x, y in ((298.0, 380.0), (308.0, 400.0)):
+        assert any(np.hypot(r["x"] - x, r["y"] - y) < 5 and r["alongside"] for r in rows)
+    # A coastline that draws the pier 150 m too wide hides both; a feature of water gives the berths back.
+    wide = file("wide.geojson", (ring(0, 450, side, side), {}), (ring(285, 330, 321, 452), {}))
+    rows = detect([str(path)], land=Land(osm=False, files=(wide,)), settings=PLAIN)["detections"].to_pylist()
+    assert len(rows) < 2
+    berths = file(
+        "berths.geojson", (ring(280, 330, 300, 449), {"water": True}), (ring(306, 330, 325, 449), {"water": True})
+    )
+    rows = detect([str(path)], land=Land(osm=False, files=(wide, berths)), settings=PLAIN)["detections"].to_pylist()
+    assert len(rows) == 2
+
+
+def test_two_polarisations_in_files_of_their_own_are_one_scene(tmp_path):
+    """A folder with nothing but VV and VH, as windows of a public archive are kept."""
+    folder = tmp_path / "S1A_IW_20250301T093012"
+    folder.mkdir()
+    rng = np.random.default_rng(8)
+    for pol, level in (("vv", 8000.0), ("vh", 1600.0)):
+        power = np.zeros((400, 500))
+        hull(power, 250, 200, 20, 4, 0.4, 50)
+        with rasterio.open(
+            folder / f"s1a-iw-{pol}.tif", "w", driver="COG", width=500, height=400, count=1, dtype="uint16",
+            crs="EPSG:32652", transform=rasterio.Affine(10, 0, 500_000, 0, -10, 4_700_000),
+        ) as out:  # fmt: skip
+            out.write(sea(rng, level * (1 + power), 4.4), 1)
+    out = detect([str(folder)], land=NO_LAND, settings=PLAIN)
+    scene = out["scenes"].to_pylist()[0]
+    assert not scene["fault"]
+    assert set(scene["bands"]) == {"VV", "VH"}
+    assert scene["sensor"] == "Sentinel-1"
+    assert scene["start"] is not None
+    assert out["detections"].num_rows == 1
+    (folder / "s1a-iw-vh.tif").write_bytes((folder / "s1a-iw-vv.tif").read_bytes()[:5000])
+    row = detect([str(folder)], land=NO_LAND, settings=PLAIN)["scenes"].to_pylist()[0]
+    assert row["fault"]
+    assert "\n" not in row["fault"]

@@ -192,7 +192,7 @@ def open_scene(path: str | Path, sensor: Kind | None = None, pixel_m: float | No
         if safe.is_safe(Path(name)):
             return safe.open_safe(Path(name))
         if os.path.isdir(name):
-            raise SceneFault(name, "a folder without manifest.safe", "a SAFE product or a raster file")
+            return _open_folder(name, pixel_m)
     elif "://" in name and not name.startswith("/vsi"):
         name = "/vsicurl/" + name
     return open_plain(name, sensor, pixel_m)
@@ -233,6 +233,43 @@ def open_plain(path: str, sensor: Kind | None = None, pixel_m: float | None = No
     )
     data.close()
     return made
+
+
+def _open_folder(path: str, pixel_m: float | None) -> Scene:
+    """Radar polarisations in files of their own, as windows of public archives are kept: one scene."""
+    found: dict[str, Path] = {}
+    for file in sorted(Path(path).iterdir()):
+        named = re.findall(r"(?:^|[^a-z])(vv|vh|hh|hv)(?:[^a-z]|$)", file.stem.lower())
+        if file.suffix.lower() not in (".tif", ".tiff") or len(named) != 1:
+            continue
+        pol = named[0].upper()
+        if pol in found:
+            raise SceneFault(path, f"{found[pol].name} and {file.name} are both {pol}", "one file a polarisation")
+        found[pol] = file
+    if not found:
+        raise SceneFault(path, "a folder without manifest.safe", "a SAFE product or a raster file")
+    scenes = {pol: open_plain(str(file), "sar", pixel_m) for pol, file in found.items()}
+    order = [p for p in ("VV", "HH", "VH", "HV") if p in scenes]
+    first = scenes[order[0]]
+    for pol in order[1:]:
+        other = scenes[pol]
+        if (other.width, other.height) != (first.width, first.height):
+            raise SceneFault(
+                path,
+                f"{found[pol].name} has {other.width} x {other.height} pixels",
+                f"{first.width} x {first.height}, as {found[order[0]].name} has",
+            )
+    when = first.start or _time(path, {})
+    return replace(
+        first,
+        scene_id=Path(path).name,
+        start=when,
+        end=when,
+        path=path,
+        bands={p: Band(str(found[p])) for p in order},
+        simulated=any(s.simulated for s in scenes.values()),
+        _open={},
+    )
 
 
 def check_size(path: str, data: Any) -> None:
