@@ -4,7 +4,8 @@
 
 With --networks (made by bench/imagery_train.py --folds) each port is searched by a network that never saw it. The
 probability is a logistic of an object's features; it too is fitted on the objects of the other ports, so the figures
-are leave-one-port-out as a whole. --fit prints the coefficients fitted on all six ports, which are the ones shipped.
+are leave-one-port-out as a whole (the networks leave out two ports each). --fit prints the coefficients
+fitted on all six ports.
 Without --networks the shipped network and logistic are used, which have seen these ports.
 
 A label counts as found when a detection's centre lies within half the label's length, or 50 m, of the label's centre,
@@ -60,6 +61,8 @@ def search(path: Path, network: str | None) -> dict:
     return {
         "port": path.stem.split("_")[0],
         "lengths": np.array([r["properties"]["mask_length_m"] for r in rows]),
+        "path": path,
+        "boxes": boxes,
         "labels": boxes[:, :2] + boxes[:, 2:] / 2,
         "ships": seen.ships,
         "water_km2": seen.water_px * size**2 / 1e6,
@@ -110,6 +113,20 @@ def fit(results: list[dict]) -> tuple[float, dict[str, float]]:
     return float(w[0] - (weights * middle).sum()), dict(zip(names, weights.tolist(), strict=True))
 
 
+def searched(folder: Path, networks: Path) -> list[dict]:
+    """Every port by a network and a probability that never saw it; ports without such a network are left out."""
+    results = []
+    for path in sorted(folder.glob("*.tif")):
+        network = networks / f"ships-without-{path.stem.split('_')[0]}.onnx"
+        if network.exists():
+            results.append(search(path, str(network)))
+    for r in results:
+        intercept, weights = fit([o for o in results if o is not r])
+        for ship in r["ships"]:
+            ship.probability = optical.logistic(ship.features, r["size"], intercept, weights)
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT)
@@ -120,25 +137,48 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help="print the coefficients fitted on all ports")
     parser.add_argument("--misses", action="store_true", help="print the labels that were not found")
     args = parser.parse_args()
-    results = []
-    for path in sorted(args.folder.glob("*.tif")):
-        network = None if args.contrast else "builtin"
-        if args.networks:
-            network = str(args.networks / f"ships-without-{path.stem.split('_')[0]}.onnx")
-            if not Path(network).exists():
-                continue
-        results.append(search(path, network))
     if args.networks:
-        for r in results:
-            intercept, weights = fit([o for o in results if o is not r])
-            for ship in r["ships"]:
-                ship.probability = optical.logistic(ship.features, r["size"], intercept, weights)
+        results = searched(args.folder, args.networks)
+    else:
+        network = None if args.contrast else "builtin"
+        results = [search(path, network) for path in sorted(args.folder.glob("*.tif"))]
     if args.fit:
         intercept, weights = fit(results)
         print(f"INTERCEPT = {intercept:.3f}")
         print("WEIGHTS = {" + ", ".join(f'"{k}": {v:.3f}' for k, v in weights.items()) + "}")
     for floor in [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7] if args.curve else [args.floor]:
         report(results, floor, not args.curve, args.misses)
+    for budget in (1.0, 2.0, 4.0):
+        at_budget(results, budget)
+
+
+def at_budget(results: list[dict], budget: float) -> None:
+    """Recall at the floor that leaves `budget` candidates per 2 km2: of all beyond the labels, and of those read false.
+
+    The floor is chosen on these ports, so that it flatters by a little.
+    """
+    allowed = budget * sum(r["water_km2"] for r in results) / 2
+    read_at = []
+    for floor in np.unique([round(s.probability, 3) for r in results for s in r["ships"]]):
+        hits, beyond, false = [0, 0], 0, 0
+        for r in results:
+            ships = [s for s in r["ships"] if s.probability >= floor]
+            pairs, kind = read(r, ships)
+            found = r["lengths"][[i for i, _ in pairs]]
+            hits = [hits[0] + (found >= 60).sum(), hits[1] + ((found >= 30) & (found < 60)).sum()]
+            false += kind.count(FALSE)
+            beyond += len(kind) - kind.count(LABELLED)
+        read_at.append((floor, beyond, false, hits))
+    big = sum((r["lengths"] >= 60).sum() for r in results)
+    mid = sum(((r["lengths"] >= 30) & (r["lengths"] < 60)).sum() for r in results)
+    for which, name in ((1, "beyond the labels"), (2, "false by our reading")):
+        fit_in = [row for row in read_at if row[which] <= allowed]
+        if fit_in:
+            floor, beyond, false, hits = fit_in[0]
+            print(
+                f"at most {budget:g} {name} per 2 km2 (floor {floor:.3f}): recall >= 60 m {hits[0] / max(big, 1):.3f} "
+                f"({hits[0]}/{big}), 30-60 m {hits[1]}/{mid}; beyond {beyond}, false {false} in all"
+            )
 
 
 def report(results: list[dict], floor: float, verbose: bool, misses: bool) -> None:

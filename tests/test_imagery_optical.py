@@ -298,3 +298,81 @@ def test_what_stands_in_a_berth_on_every_date_is_no_ship():
     assert found[2].length_m == pytest.approx(160, abs=30)
     assert max(c.share for i, c in enumerate(found) if i != 2) < 0.02
     assert changes(windows[:3]) == [None, None, None]
+
+
+def coast(path) -> Land:
+    """The simulated port's quay as land of the case's own."""
+    scene = open_scene(str(path))
+    c, s = np.cos(QUAY_TURN), np.sin(QUAY_TURN)
+    ends = [
+        (along * c - inland * s, along * s + inland * c)
+        for along, inland in ((-900, 0), (900, 0), (900, 900), (-900, 900))
+    ]
+    size = scene.mean_pixel_m
+    lon, lat = scene.geo.lonlat(
+        [(SIZE[0] / 2 + x) / size for x, _ in ends], [(SIZE[1] / 2 + y) / size for _, y in ends]
+    )
+    ring = [[float(a), float(b)] for a, b in zip(lon, lat, strict=True)]
+    file = path.with_suffix(".geojson")
+    file.write_text(
+        json.dumps(
+            {
+                "type": "FeatureCollection",
+                "features": [
+                    {
+                        "type": "Feature",
+                        "properties": {},
+                        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+                    }
+                ],
+            }
+        )
+    )
+    return Land(osm=False, files=(str(file),))
+
+
+def rewritten(path, change, name):
+    """A copy of a raster with its numbers changed and all else kept."""
+    import rasterio
+
+    with rasterio.open(path) as data:
+        raw, profile, tags, names = data.read(), data.profile, data.tags(), data.descriptions
+    out = path.with_name(name)
+    with rasterio.open(out, "w", **profile) as made:
+        made.write(change(raw))
+        made.update_tags(**tags)
+        for i, text in enumerate(names, 1):
+            made.set_band_description(i, text)
+    return out
+
+
+def test_swapped_bands_are_named(tmp_path):
+    path = tmp_path / "S2_20240101T020000.tif"
+    write_port(path, np.random.default_rng(3), corner=CORNER, size_m=SIZE, pixel_m=5.0)
+    land = coast(path)
+    assert detect([str(path)], land=land)["scenes"].to_pylist()[0]["fault"] is None
+    swapped = rewritten(path, lambda raw: raw[[4, 3, 2, 1, 0]], "S2_20240102T020000.tif")
+    row = detect([str(swapped)], land=land)["scenes"].to_pylist()[0]
+    assert "bands are swapped" in row["fault"]
+
+
+def test_lines_without_data_are_told_and_not_usable(tmp_path):
+    path = tmp_path / "S2_20240101T020000.tif"
+    write_port(path, np.random.default_rng(3), corner=CORNER, size_m=SIZE)
+
+    def blank(raw):
+        raw[:, 20:60] = 0
+        return raw
+
+    row = detect([str(rewritten(path, blank, "S2_20240102T020000.tif"))], land=NO_LAND)["scenes"].to_pylist()[0]
+    assert "lines 20 to 59 hold no data in part or in all" in row["notes"]
+    assert row["usable_share"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_areas_in_degrees_need_a_georeference(tmp_path):
+    path = tmp_path / "picture_20240101.tif"
+    write_port(path, np.random.default_rng(3), corner=None, size_m=SIZE)
+    row = detect([str(path)], areas=areas(), land=NO_LAND)["scenes"].to_pylist()[0]
+    assert row["fault"].endswith(
+        'has no georeference, and the areas are in degrees, expected areas in pixels ("pixels": true)'
+    )

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from tumen.imagery.faults import SceneFault
 from tumen.imagery.geolocation import AffineMap
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import OPTICAL, Scene
 from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
-from tumen.imagery.water import Water, align, layers, water
+from tumen.imagery.water import FLOOR, Water, align, layers, water
 
 TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
 NETWORK_TILE, NETWORK_MARGIN = 384, 32
@@ -41,6 +42,7 @@ WEIGHTS = {
     "has_core": -0.944,
 }
 DISPLAY_SCALE = 1 / 255  # of an 8-bit picture
+ENOUGH = 2000  # pixels of land, and of sea, before the order of the bands is judged
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
 WORKING_M = 7.0  # to which finer pixels are brought
 NETWORK_PIXEL_M = (5.0, 16.0)  # ground sizes of pixels for which the network holds (trained on 6 to 12 m)
@@ -73,6 +75,7 @@ def search(
     ships: list[Ship] = []
     usable = np.zeros((-(-scene.height // 8), -(-scene.width // 8)), np.float32)
     water_px, shift, notes = 0.0, (0, 0), []
+    blank: list[int] = []
     runner = _session(network) if network else None
     if size is not None and not NETWORK_PIXEL_M[0] <= size <= NETWORK_PIXEL_M[1]:
         runner = None
@@ -88,11 +91,14 @@ def search(
                 x < a + c and a < x + w and y < b + d and b < y + h for a, b, c, d in windows
             ):
                 continue
-            found, cells, wet, moved = _tile(scene, land, runner, x, y, w, h)
+            found, cells, wet, moved, empty = _tile(scene, land, runner, x, y, w, h)
+            blank += [y + int(row) for row in empty]
             usable[y // 8 : -(-(y + h) // 8), x // 8 : -(-(x + w) // 8)] = cells
             water_px += wet
             shift = moved if moved != (0, 0) else shift
             ships += found
+    if blank:
+        notes.append(f"lines {min(blank)} to {max(blank)} hold no data in part or in all")
     return Seen(_drop_doubles(ships), usable, water_px, shift, tuple(notes))
 
 
@@ -159,16 +165,19 @@ def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: in
     x1, y1 = min(scene.width, x + w + MARGIN), min(scene.height, y + h + MARGIN)
     bands, valid = read_bands(scene, x0, y0, x1 - x0, y1 - y0)
     inner = (slice(y - y0, y - y0 + h), slice(x - x0, x - x0 + w))
+    # A line is told as empty where it holds nothing from edge to edge of the tile.
+    empty = np.flatnonzero(~valid[inner].any(1))
     share = land_share(land, scene.geo, x0, y0, x1 - x0, y1 - y0)
     clear = valid & ~clouds(scene, bands, x0, y0, x1 - x0, y1 - y0, share)
     moved = (0, 0)
     if share is not None and "B08" in bands and "B03" in bands:
         moved = align(share, (bands["B03"] > bands["B08"]) & valid)
         share = np.roll(share, moved, (0, 1))
+        check_order(scene, bands, share, clear)
     cells = _cells(clear[inner])
     sea = water(bands, share, clear)
     if sea is None:
-        return [], cells, 0.0, moved
+        return [], cells, 0.0, moved, empty
     sea_px = (
         float(((share[inner] < 0.5) & clear[inner]).sum())
         if share is not None
@@ -192,7 +201,7 @@ def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: in
             if min(ship.x, ship.y, scene.width - ship.x, scene.height - ship.y) < ship.length_px / 2 + 1:
                 ship.flags.append("cut_by_edge")
             out.append(ship)
-    return out, cells, sea_px, moved
+    return out, cells, sea_px, moved, empty
 
 
 def read_bands(scene: Scene, x: int, y: int, w: int, h: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -211,6 +220,26 @@ def read_bands(scene: Scene, x: int, y: int, w: int, h: int) -> tuple[dict[str, 
         # Exports without a no-data value fill with zeros: no pixel is black in every band at once.
         valid &= np.max(np.stack(list(bands.values())), 0) > 0
     return bands, valid
+
+
+def check_order(scene: Scene, bands: dict[str, np.ndarray], land: np.ndarray, clear: np.ndarray) -> None:
+    """Raise `SceneFault` where the bands cannot be what their names say.
+
+    Water is far darker than land in the infrared, and little darker in blue: where the coastline shows both, an
+    infrared band that parts them less than the blue one is none.
+    """
+    infrared = bands.get("B11", bands.get("B08"))
+    blue = bands.get("B02")
+    sea, ground = clear & (land < 0.01), clear & (land > 0.99)
+    if infrared is None or blue is None or sea.sum() < ENOUGH or ground.sum() < ENOUGH:
+        return
+    parted = [float(np.median(b[ground]) + FLOOR) / float(max(np.median(b[sea]), 0) + FLOOR) for b in (infrared, blue)]
+    if parted[0] < 0.7 * parted[1]:
+        raise SceneFault(
+            scene.path,
+            f"infrared parts land from water by a factor of {parted[0]:.1f} and blue by {parted[1]:.1f}: bands are swapped",
+            "bands in the order that their names say",
+        )
 
 
 def clouds(
