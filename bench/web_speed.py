@@ -26,18 +26,21 @@ from pathlib import Path
 from typing import Any
 
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-# Slides one slider over its range a step a frame, and keeps how long each frame took and each redraw ran.
+# Slides one slider over its range a step a frame; keeps how long each frame took, and how long our own code ran for a step.
 SLIDE = """async () => {
-  const to = document.querySelector('#to'), frames = [], work = [];
+  const to = document.querySelector('#to'), frames = [];
+  performance.clearMeasures();
   let last = performance.now();
   for (let i = 0; i < 90; i++) {
     to.value = Math.round(to.max * (0.1 + 0.9 * i / 90));
     to.dispatchEvent(new Event('input'));
-    await new Promise((done) => requestAnimationFrame(() => { const a = performance.now(); setTimeout(() => { work.push(performance.now() - a); done(); }, 0); }));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
     const now = performance.now(); frames.push(now - last); last = now;
   }
-  return { frames, work };
+  return { frames, steps: performance.getEntriesByName('step', 'measure').map((m) => m.duration) };
 }"""
+# Drags the map across its own width and back, as a hand would.
+STEPS = 60
 
 
 def main() -> None:
@@ -82,19 +85,25 @@ def started(case: Path, store: Path | None, chromium: str | None) -> None:
 
 
 def seen(base: str, chromium: str) -> None:
-    """First paint and bytes of pages in the browser, its cache empty."""
+    """First paint and bytes of pages in the browser, its cache empty; a bare answer of the server for comparison."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for path in ("/", "/map", "/timeline", "/trades", "/network"):
-            page = browser.new_context().new_page()
-            sizes: list[int] = []
-            page.on("requestfinished", lambda r, sizes=sizes: sizes.append(r.sizes()["responseBodySize"]))
-            page.goto(base + path, wait_until="load")
-            page.wait_for_timeout(3000)
-            paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1")
-            print(f"  {path:12} first paint {paint:6.0f} ms, weight {sum(sizes) / 1e6:6.2f} MB")
+        for path in ("/version.json", "/", "/map", "/timeline", "/trades", "/network", "/redlines"):
+            paints, sizes = [], []
+            for first in (True, False, False, False, False):
+                page = browser.new_context().new_page()
+                if first:
+                    page.on("requestfinished", lambda r, sizes=sizes: sizes.append(r.sizes()["responseBodySize"]))
+                page.goto(base + path, wait_until="load")
+                page.wait_for_timeout(3000 if first else 700)
+                paints.append(
+                    page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
+                )
+                page.context.close()
+            told = f"{paints[0]:6.0f} ms, then {statistics.median(paints[1:]):6.0f} ms"
+            print(f"  {path:13} first paint, nothing kept by the browser {told}, weight {sum(sizes) / 1e6:6.2f} MB")
         browser.close()
 
 
@@ -143,32 +152,49 @@ def crowded(case: Path, store: Path | None, number: int, chromium: str) -> None:
     data = map_page.data(live.state, "", {})
     print(f"map of {number:,} simulated sightings: data made in {time.perf_counter() - begin:.2f} s")
     print(f"  as JSON {len(json.dumps(data)) / 1e6:.1f} MB")
-    server = uvicorn.Server(uvicorn.Config(create_app(live), port=_free_port(), log_level="error"))
+    app = create_app(live)
+    server = uvicorn.Server(uvicorn.Config(app, port=_free_port(), log_level="error"))
     threading.Thread(target=server.run, daemon=True).start()
     _until(lambda: server.started)
     base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    begin = time.perf_counter()
+    app.state.bench.warm(live.state)
+    print(f"  drawn by the server, as after each answer before anybody asks  {time.perf_counter() - begin:8.2f} s")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         begin = time.perf_counter()
         page.goto(f"{base}/map")
+        page.wait_for_selector("#map[data-bins]", timeout=120_000)
+        print(f"  from the click until the sightings stand    {time.perf_counter() - begin:8.2f} s")
         page.wait_for_selector("#map[data-ready]", timeout=120_000)
-        print(
-            f"  from the click until it stands  {time.perf_counter() - begin:8.2f} s (no graphics card: drawn in software)"
-        )
+        print(f"  from the click until all is drawn, land too {time.perf_counter() - begin:8.2f} s")
         told = page.evaluate(SLIDE)
-        for name, words in (
-            ("work", "script for one step of the slider"),
-            ("frames", "whole frame, drawn in software"),
-        ):
+        print("  no graphics card: drawn in software")
+        for name, words in (("steps", "script for one step of the slider"), ("frames", "whole frame while it slides")):
             values = sorted(told[name])
-            if name == "frames":
-                print(f"  frames a second while it slides     {1000 * len(values) / sum(values):8.1f}")
             print(
                 f"  {words:36} {statistics.median(values):6.1f} ms median, {values[int(0.95 * len(values))]:6.1f} ms at 95 %"
             )
+        print(f"  frames a second while it slides      {1000 * len(told['frames']) / sum(told['frames']):6.1f}")
+        print(f"  frames a second while the map is dragged {dragged(page):6.1f}")
         browser.close()
     server.should_exit = True
+
+
+def dragged(page: Any) -> float:
+    """Frames a second while the map follows the pointer."""
+    box = page.locator("#map").bounding_box()
+    page.evaluate("() => { window.frames_ = 0; (function one() { window.frames_++; requestAnimationFrame(one); })(); }")
+    page.mouse.move(box["x"] + 500, box["y"] + 300)
+    page.mouse.down()
+    before, begin = page.evaluate("window.frames_"), time.perf_counter()
+    for i in range(STEPS):
+        page.mouse.move(box["x"] + 500 - 5 * min(i, STEPS - i), box["y"] + 300)
+        page.wait_for_timeout(10)
+    rate = (page.evaluate("window.frames_") - before) / (time.perf_counter() - begin)
+    page.mouse.up()
+    return float(rate)
 
 
 def _get(url: str) -> bytes | None:

@@ -7,14 +7,16 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 pytest.importorskip("starlette", reason="needs the web extra")
 
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tumen.web import people
+from tumen.web import comments, people
 from tumen.web.app import COOKIE, create_app
 from tumen.web.database import Database
 from tumen.web.live import Live
@@ -73,7 +75,7 @@ def test_every_page_answers_and_fetches_nothing_from_elsewhere(client: TestClien
     assert "<h1" in answer.text
     loads = re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]+)"', answer.text)
     assert loads
-    assert all(url.startswith(("/static/", "data:")) for url in loads)
+    assert all(url.startswith(("/", "data:")) and not url.startswith("//") for url in loads)
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if p != "/"])
@@ -144,6 +146,29 @@ def test_no_listed_static_file_is_missing(client: TestClient) -> None:
             assert client.get(url).status_code == 200, url
 
 
+def test_a_file_named_with_its_state_is_kept_and_others_are_asked_for_again(client: TestClient) -> None:
+    named = re.findall(r"/static/[a-z./A-Z-]+[?]v=[0-9a-f]+", client.get("/map").text)
+    assert named
+    for path in named:
+        assert "immutable" in client.get(path).headers["cache-control"]
+        assert client.get(path.partition("?")[0]).headers["cache-control"] == "no-cache"
+
+
+def test_every_operation_is_described(client: TestClient) -> None:
+    told = client.get("/openapi.json").json()["paths"]
+    for route in client.app.routes:  # type: ignore[attr-defined]
+        path = re.sub(r":[a-z]+}", "}", getattr(route, "path_format", ""))
+        if (
+            not isinstance(route, Route)
+            or path.startswith(("/{name}", "/sign-in", "/audit", "/whatif/take"))
+            or path in ("/", "/whatif/job/{number}")
+        ):
+            continue  # pages, described as their twins
+        for method in route.methods - {"HEAD"}:
+            if method == "POST" or path.endswith((".json", ".csv", ".png")):
+                assert method.lower() in told[path], (method, path)
+
+
 def test_search_finds_a_ship(client: TestClient) -> None:
     hits = client.get("/search.json?q=lady+r").json()["hits"]
     assert hits
@@ -192,6 +217,23 @@ def test_headers_forbid_what_pages_do_not_need(client: TestClient) -> None:
 
 def test_another_host_name_is_refused(client: TestClient) -> None:
     assert client.get("/", headers={"host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["[::1", "x@127.0.0.1", "127.0.0.1/x", "127.0.0.1.evil.example", "\xff"])
+def test_a_host_that_is_none_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/", headers=[(b"host", host.encode("latin-1"))]).status_code == 421
+    assert client.post("/knobs", headers={"origin": f"http://{quote(host)}["}).status_code == 403
+
+
+@pytest.mark.parametrize("number", ["\N{SUPERSCRIPT TWO}", "9" * 40, "9" * 5000, "-1", "1e3"])
+def test_a_number_that_is_none_breaks_nothing(several: TestClient, number: str) -> None:
+    token = enter(several, "mina")
+    for path in (f"/comments/{number}/history", f"/scene/x/{number}/0_0.png", f"/scene/x/8/{number}_0.png"):
+        assert several.get(path).status_code == 404, path
+    assert several.get("/table/balance", params={"offset": number}).status_code == 404
+    place = {"anchor": "figure:rounds", "csrf": token, "body": "hello"}
+    assert several.post("/comments", data=place | {"reply_to": number}).status_code in (200, 422)
+    assert several.post("/comments/1", data=place | {"action": "edit", "version": number}).status_code in (400, 422)
 
 
 def test_forms_from_elsewhere_are_refused(client: TestClient) -> None:
@@ -476,6 +518,20 @@ def test_readers_read_and_commenters_do_not_write_the_case(several: TestClient) 
     assert several.get("/add/sighting").status_code == 403
     enter(several, "joon")
     assert several.get("/add/sighting").status_code == 403
+
+
+def test_a_moderator_of_any_role_moderates_and_reads_the_log(several: TestClient) -> None:
+    database = several.app.state.bench.database  # type: ignore[attr-defined]
+    people.add_person(database, "noor", GOOD, "reader", moderator=True)
+    place = {"anchor": "figure:rounds", "body": "hello", "csrf": enter(several, "joon")}
+    assert several.post("/comments", data=place).status_code == 200
+    number = comments.listing(database)[-1]["id"]
+    ours = place | {"csrf": enter(several, "noor"), "version": "1"}
+    assert several.post(f"/comments/{number}", data=ours | {"action": "edit"}).status_code == 403
+    hide = ours | {"action": "hide", "rule": next(iter(comments.STANDARD))}
+    assert "Hidden under the standard" in several.post(f"/comments/{number}", data=hide).text
+    assert several.get("/audit").status_code == 200
+    assert several.get("/comments.json").status_code == 200
 
 
 def test_a_token_of_one_session_does_not_serve_another(several: TestClient) -> None:

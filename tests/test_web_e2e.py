@@ -28,6 +28,7 @@ from tumen.web.app import create_app
 from tumen.web.database import Database
 from tumen.web.live import Live
 from tumen.web.pages import PAGES
+from web_world import case_with_scene
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -110,6 +111,26 @@ def page(browser: Any) -> Iterator[Any]:
     assert wrong == []
 
 
+def serious(page: Any) -> list[tuple[str, str]]:
+    """What axe-core finds on the page as it stands that is serious or critical."""
+    result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        (v["id"], v["nodes"][0]["html"][:160]) for v in result["violations"] if v["impact"] in ("serious", "critical")
+    ]
+
+
+def holds(page: Any) -> None:
+    """A page as it stands has nothing serious, and fits, on a desk and on a phone."""
+    before = page.viewport_size
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert serious(page) == [], (page.url, width)
+        assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"), (
+            page.url
+        )
+    page.set_viewport_size(before)
+
+
 def test_a_days_work(page: Any, served: Served, live: Live) -> None:
     expect = sync_api.expect
     page.goto(served.url)
@@ -148,6 +169,7 @@ def test_a_days_work(page: Any, served: Served, live: Live) -> None:
     page.fill("form.stack [name=source]", "invented-survey")
     page.click("text=Check and show the change")
     expect(page.locator("[role=alert]")).to_contain_text("sightings.csv:")
+    holds(page)
     page.select_option("form.stack [name=named]", "named")
     page.click("text=Check and show the change")
     assert "+e2e-1" in page.inner_text("pre.diff")
@@ -170,6 +192,7 @@ def test_a_days_work(page: Any, served: Served, live: Live) -> None:
     expect(page.locator(".knobs output.moved")).to_have_count(1)
     page.click("text=Compare")
     page.wait_for_selector("#turned table")
+    holds(page)
     rounds = page.locator("#turned tr", has_text=re.compile("^rounds")).first.locator("td")
     assert rounds.nth(0).inner_text() != rounds.nth(1).inner_text()
     page.click("text=Save to the case")
@@ -187,12 +210,7 @@ def test_pages_hold_on_desktop_and_phone(page: Any, served: Served, width: int) 
         page.wait_for_load_state("load")
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             wide.append(path)
-        result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        found += [
-            (path, v["id"], v["nodes"][0]["html"][:120])
-            for v in result["violations"]
-            if v["impact"] in ("serious", "critical")
-        ]
+        found += [(path, *one) for one in serious(page)]
     assert found == []
     assert wide == []
 
@@ -204,6 +222,7 @@ def test_people_talk_about_a_figure(page: Any, live: Live, tmp_path: Path) -> No
     served = Served(create_app(live, database=database))
     try:
         page.goto(served.url)
+        holds(page)
         page.fill("[name=name]", "mina")
         page.fill("[name=password]", "wrong-wrong-wrong")
         page.press("[name=password]", "Enter")
@@ -227,8 +246,11 @@ def test_people_talk_about_a_figure(page: Any, live: Live, tmp_path: Path) -> No
         talk.locator("text=Post").click()
         expect(talk.locator("[role=alert]")).to_contain_text("300 characters")
         talk.locator("summary", has_text="Moderate").click()
+        holds(page)
         talk.locator("text=Hide").last.click()
         expect(talk).to_contain_text("Hidden under the standard")
+        page.goto(f"{served.url}/audit")
+        holds(page)
         page.goto("about:blank")
     finally:
         served.stop()
@@ -250,6 +272,7 @@ def test_a_what_if_from_a_row_to_its_answer(page: Any, served: Served, live: Liv
     expect(page.locator(".supposed li")).to_have_count(2)
     page.locator("button", has_text="Compute the answer").click()
     page.wait_for_selector("section.answer table")
+    holds(page)
     cells = page.locator("section.answer tr", has_text=re.compile("^containers")).first.locator("td")
     assert cells.nth(0).inner_text() != cells.nth(1).inner_text()
     page.go_back()
@@ -282,6 +305,7 @@ def test_two_browsers_change_one_row_and_both_pages_follow(browser: Any, page: A
             "yours is 'said by me', now it stands as 'said by the other'"
         )
         assert page.input_value("[name=note]") == "said by me"
+        holds(page)
         page.fill("[name=note]", "said by both")
         page.click("text=Check and show the change")
         page.click("text=Write it to the case")
@@ -298,6 +322,50 @@ def test_two_browsers_change_one_row_and_both_pages_follow(browser: Any, page: A
         path.write_text(before, encoding="utf-8")
         while live.state.study.case.claims[0].note == "said by both":  # type: ignore[union-attr]
             time.sleep(0.1)
+
+
+@pytest.fixture
+def imaged(_starter: Path, tmp_path: Path) -> Iterator[Served]:
+    """A served case with a scene of its own."""
+    pytest.importorskip("rasterio", reason="needs the imagery extra")
+    case_with_scene(_starter, tmp_path / "case")
+    live = Live(tmp_path / "case")
+    assert live.compute().faults == ()
+    made = Served(create_app(live))
+    yield made
+    made.stop()
+
+
+def test_looking_into_an_image_with_and_without_a_mouse(page: Any, imaged: Served) -> None:
+    page.goto(f"{imaged.url}/images")
+    holds(page)
+    page.locator(".chips a").first.click()
+    page.wait_for_selector("#viewer[data-ready]")
+    holds(page)
+    page.locator("#measure").focus()
+    page.keyboard.press("Enter")
+    page.locator(".over-image").focus()
+    for key in ("Shift+ArrowRight", "Shift+ArrowRight", "Space", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert re.search(r"about [0-9]+ m", page.inner_text("#told"))
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#as-sighting")
+    by_keys = page.inner_text("#told")
+    box = page.locator("#viewer").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 420, box["y"] + 240)
+    page.mouse.up()
+    page.wait_for_function(
+        "(was) => !!document.querySelector('#as-sighting') && document.querySelector('#told').innerText !== was",
+        arg=by_keys,
+    )
+    page.locator("#as-sighting").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/add/sighting?*")
+    assert page.input_value("[name=date]")
+    holds(page)
+    page.goto("about:blank")
 
 
 def test_a_day_without_a_mouse(page: Any, served: Served) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
-import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,27 +18,17 @@ pytest.importorskip("shapely", reason="needs the imagery extra")
 from PIL import Image
 from starlette.testclient import TestClient
 
-from tumen.simulate.imagery import TrueShip, write_scene
+from tumen.simulate.imagery import TrueShip
 from tumen.web.app import create_app
 from tumen.web.live import Live
-
-CORNER, SIDE = (149.98, 30.02), 400
+from web_world import case_with_scene
 
 
 @pytest.fixture(scope="module")
 def world(_starter: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Live, list[TrueShip]]:
     """The starter case with a berth and one simulated scene over it."""
     folder = tmp_path_factory.mktemp("scene") / "case"
-    shutil.copytree(_starter, folder)
-    path = folder / "places.geojson"
-    places = json.loads(path.read_text(encoding="utf-8"))
-    ring = [[149.99, 29.99], [150.01, 29.99], [150.01, 30.01], [149.99, 30.01], [149.99, 29.99]]
-    about = {"kind": "berth", "part_of": "Port Alpha", "role": "origin", "country": "XA", "utc_offset_hours": 9, "position_quality": "invented", "source": ["invented-map"]}  # fmt: skip
-    places["features"].append({"type": "Feature", "properties": {"place": "Berth 1", **about}, "geometry": {"type": "Polygon", "coordinates": [ring]}})  # fmt: skip
-    path.write_text(json.dumps(places), encoding="utf-8")
-    (folder / "scenes").mkdir()
-    when = dt.datetime(2025, 1, 20, 20, 0, tzinfo=dt.UTC)
-    truth = write_scene(folder / "scenes" / "SIMULATED-A.tif", np.random.default_rng(5), SIDE, SIDE, ships=3, when=when, corner=CORNER)  # fmt: skip
+    truth = case_with_scene(_starter, folder)
     live = Live(folder)
     assert live.compute().faults == ()
     return live, truth

@@ -8,13 +8,16 @@ data and `/NAME.json` gives the same data as JSON.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -25,12 +28,14 @@ from starlette.staticfiles import StaticFiles
 from tumen.web import asking, audit, comments, looking, people, writing
 from tumen.web.database import Database
 from tumen.web.live import Live, State
-from tumen.web.pages import PAGES, Page, PageError, as_csv, coast
+from tumen.web.pages import PAGES, Page, PageError, as_csv
 from tumen.web.people import Person
 from tumen.web.request import (
     COOKIE,
     LOOPBACK,
+    Drawn,
     Workbench,
+    about,
     bench_of,
     form_of,
     html,
@@ -39,6 +44,7 @@ from tumen.web.request import (
     people_of,
     ready,
     who_of,
+    whole,
 )  # fmt: skip
 from tumen.web.scenes import Scenes
 from tumen.web.security import Guard, Packed
@@ -47,6 +53,29 @@ from tumen.web.words import FILTERS
 # A silent stream is told so, that a dead connection is noticed and an ended session ends it.
 BEAT_SECONDS = 15.0
 STATIC = Path(__file__).parent / "static"
+
+
+@cache
+def file(name: str) -> str:
+    """The address of a static file, with a mark of its contents, so that a browser may keep it."""
+    return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"
+
+
+class Whole(Convertor[int]):
+    """A whole number in an address, of a length that can be a number of anything here."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """Its digits."""
+        return str(value)
+
+
+register_url_convertor("whole", Whole())
 
 
 def create_app(
@@ -72,6 +101,7 @@ def create_app(
         lstrip_blocks=True,
     )
     templates.filters |= FILTERS
+    templates.globals["file"] = file
     bench = Workbench(
         live,
         database,
@@ -91,7 +121,7 @@ def create_app(
             Route("/chip/{name}.png", looking.chip),
             Route("/scene/{scene}/outlines.json", looking.outlines),
             Route("/scene/{scene}/line.json", looking.line),
-            Route("/scene/{scene}/{level:int}/{x:int}_{y:int}.png", looking.tile),
+            Route("/scene/{scene}/{level:whole}/{x:whole}_{y:whole}.png", looking.tile),
             Route("/events", events),
             Route("/sign-in", sign_in_form, methods=["GET"]),
             Route("/sign-in", sign_in, methods=["POST"]),
@@ -99,8 +129,8 @@ def create_app(
             Route("/comments", list_comments, methods=["GET"]),
             Route("/comments", add_comment, methods=["POST"]),
             Route("/comments/counts.json", count_comments),
-            Route("/comments/{number:int}/history", comment_history),
-            Route("/comments/{number:int}", change_comment, methods=["POST"]),
+            Route("/comments/{number:whole}/history", comment_history),
+            Route("/comments/{number:whole}", change_comment, methods=["POST"]),
             Route("/comments.json", export_comments),
             Route("/audit", audit_page),
             Route("/audit.json", audit_page),
@@ -153,33 +183,47 @@ async def _page(request: Request, name: str, item: str) -> Response:
     if who is None:
         return RedirectResponse("/sign-in", 303)
     if item.endswith(".json"):
-        return JSONResponse(await _data(request, name, item.removesuffix(".json")))
+        return await _twin(request, name, item.removesuffix(".json"))
     spec = _spec(bench, name)
-    data = await _data(request, name, item)
-    return html(request, spec.template, who, spec=spec, data=data, item=item)
+    drawn = await _drawn(request, spec, item)
+    data = drawn.data | about(bench.live.state) if drawn else {}
+    return html(request, spec.template, who, spec=spec, data=data, item=item, ready=drawn is not None)
 
 
 async def twin(request: Request) -> Response:
     """The JSON twin of a page."""
     if who_of(request) is None:
         raise HTTPException(401, "sign in first")
-    return JSONResponse(await _data(request, request.path_params["name"], ""))
+    return await _twin(request, request.path_params["name"], "")
 
 
-async def _data(request: Request, name: str, item: str) -> dict[str, Any]:
+async def _twin(request: Request, name: str, item: str) -> Response:
+    drawn, state = await _drawn(request, _spec(bench_of(request), name), item), bench_of(request).live.state
+    if drawn is None:
+        return JSONResponse({"waiting": not state.faults, "faults": list(state.faults), "version": state.version})
+    return await _sent(request, drawn, about(state))
+
+
+async def _sent(request: Request, drawn: Drawn, more: dict[str, Any]) -> Response:
+    """Data as JSON, packed once for all who take it so."""
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return JSONResponse(drawn.data | more)
+    packed = await asyncio.to_thread(drawn.packed, more)
+    headers = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+    return Response(packed, media_type="application/json", headers=headers)
+
+
+async def _drawn(request: Request, spec: Page, item: str) -> Drawn | None:
+    """The data of a page; None while there is no answer."""
     bench = bench_of(request)
-    spec = _spec(bench, name)
     state = bench.live.state
     if state.study is None:
-        return {"waiting": not state.faults, "faults": list(state.faults), "version": state.version}
+        return None
     query = {k: "\n".join(request.query_params.getlist(k)) for k in spec.asks if k in request.query_params}
     try:
-        plain = await asyncio.to_thread(bench.drawn, state, spec, item, query)
+        return await asyncio.to_thread(bench.drawn, state, spec, item, query)
     except PageError as error:
         raise HTTPException(404, str(error)) from error
-    settings = state.study.case.settings
-    about = {"version": state.version, "as_of": settings.as_of.isoformat(), "simulated": settings.simulated}
-    return plain | about | {"faults": list(state.faults)}
 
 
 def _spec(bench: Workbench, name: str) -> Page:
@@ -227,9 +271,7 @@ async def land(request: Request) -> Response:
     if who_of(request) is None:
         raise HTTPException(401, "sign in first")
     bench, state = bench_of(request), ready(request)
-    if bench.land is None or bench.land[0] is not state.study:
-        bench.land = (state.study, await asyncio.to_thread(coast, state))
-    return JSONResponse(bench.land[1])
+    return await _sent(request, await asyncio.to_thread(bench.land, state), {})
 
 
 def _told(state: State) -> dict[str, Any]:
@@ -293,7 +335,7 @@ async def sign_out(request: Request) -> Response:
 
 async def audit_page(request: Request) -> Response:
     """The log of what was done by whom, and whether its chain is whole."""
-    who, database = needed(request, "analyst"), people_of(request)
+    who, database = needed(request, "reader"), people_of(request)
     if not who.moderator:
         raise HTTPException(403, "only a moderator may read the log")
     data = {"lines": audit.lines(database), "broken_at": audit.verify(database), "head": audit.head(database)}
@@ -324,9 +366,7 @@ async def add_comment(request: Request) -> Response:
     form = await own_form(request)
     reply = form.get("reply_to", "")
     try:
-        comments.add(
-            database, who, form.get("anchor", ""), form.get("body", ""), int(reply) if reply.isdigit() else None
-        )
+        comments.add(database, who, form.get("anchor", ""), form.get("body", ""), whole(reply))
     except comments.CommentError as error:
         return _comments(request, who, form.get("anchor", ""), str(error), 422)
     return _comments(request, who, form.get("anchor", ""))
@@ -343,12 +383,14 @@ async def comment_history(request: Request) -> Response:
 
 async def change_comment(request: Request) -> Response:
     """Edit, withdraw, hide or show a comment."""
-    who, database = needed(request, "commenter"), people_of(request)
+    who, database = needed(request, "reader"), people_of(request)
     form, number = await own_form(request), request.path_params["number"]
-    given = form.get("version", "")
-    if not given.isdigit():
+    if form.get("action") not in ("hide", "show"):
+        needed(request, "commenter")
+    version = whole(form.get("version", ""))
+    if version is None:
         raise HTTPException(400, "version: expected the number of the version that was read")
-    version, action, message, status = int(given), form.get("action", ""), "", 200
+    action, message, status = form.get("action", ""), "", 200
     try:
         if action == "edit":
             comments.edit(database, who, number, version, form.get("body", ""))
@@ -382,7 +424,7 @@ def _comments(request: Request, who: Person, anchor: str, message: str = "", sta
 
 async def export_comments(request: Request) -> Response:
     """Every comment with its history, for keeping."""
-    who = needed(request, "analyst")
+    who = needed(request, "reader")
     if not who.moderator:
         raise HTTPException(403, "only a moderator may export")
     return JSONResponse(comments.export(people_of(request)))

@@ -13,8 +13,14 @@ from tumen.case import Case
 from tumen.case.loading import Prior
 from tumen.case.record import Record
 from tumen.web.whatif import Item
+from tumen.web.words import say
 
 FILE = "loading.toml"
+# Parts of loading.toml, as a reader should see them.
+GROUPS = {
+    "load": "What a ship loads", "stack": "Stacks ashore", "rail": "By rail", "box": "What a box holds", "munition": "Munitions, of boxes with arms",
+    "use": "What can be used", "claims": "Published claims",
+}  # fmt: skip
 
 
 class KnobError(ValueError):
@@ -28,12 +34,19 @@ def knobs(case: Case) -> list[dict[str, Any]]:
         low, high = (0.01, 0.99) if prior.unit == "share" else (prior.low / 1.5, prior.high * 1.5)
         out.append(
             {
-                "path": path, "label": path.replace("_", " ").replace(".", ": "), "value": prior.median,
+                "path": path, **_named(path), "value": prior.median,
                 "min": _round(low), "max": _round(high), "step": _round((high - low) / 100), "unit": prior.unit,
                 "low": prior.low, "high": prior.high, "why": prior.reason,
             }
         )  # fmt: skip
     return out
+
+
+def _named(path: str) -> dict[str, Any]:
+    """Heading and name of a prior for a reader, and the heading's place."""
+    first, *rest = path.split(".")
+    words = [say(w) for w in rest if w != "kind"] or [say(first)]
+    return {"group": GROUPS.get(first, say(first)), "place": [*GROUPS, first].index(first), "label": ": ".join(words)}
 
 
 def items(case: Case, turned: dict[str, str]) -> list[Item]:

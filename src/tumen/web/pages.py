@@ -7,11 +7,13 @@ from the current state, the item in the path and the query to a dict.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tumen.draws import matrix, summary
@@ -20,16 +22,21 @@ from tumen.show import WORDS, summarised, tree_data
 from tumen.study import Study
 from tumen.tables import TABLES
 from tumen.web.live import State
-from tumen.web.words import say
+from tumen.web.words import NAMES, say
 
 Row = dict[str, Any]
 Query = dict[str, str]
+# All streams of cargo together.
+ALL = "all"
 # A page lists at most this many rows of a table at once; the rest is behind 'next'.
 ROWS = 200
 # Search stops here: who needs more asks more narrowly.
 HITS = 60
 # Beyond this many sightings the map leaves their texts out; each is a click away under its evidence.
 MAP_TEXTS = 3000
+# Beyond this many events of a kind the timeline shows days with their number instead.
+TICKS = 3000
+DAY_US = 86_400_000_000
 # Of each trade the page shows this many drivers and turning points; the whole table is linked.
 DRIVERS, TURNS = 3, 2
 # What a judged hypothesis is, as `trades.kind` names it.
@@ -104,7 +111,7 @@ def map_page(state: State, item: str, query: Query) -> Row:
     start, end = study.case.settings.period
     places = {p["place"]: p for p in _rows(study, "places") if p["lat"] is not None}
     table = study.table("sightings")
-    columns, texts, unplaced = sighting_columns(table, places, start, local_days(study))
+    columns, texts, unplaced = sighting_columns(table, places, start, local_hours(study))
     days = (end - start).days
     seen = Counter(columns["place"]["words"][c] for c in columns["place"]["codes"])
     voyages = []
@@ -135,9 +142,14 @@ def map_page(state: State, item: str, query: Query) -> Row:
     }  # fmt: skip
 
 
+def local_hours(study: Study) -> dict[str, float]:
+    """Hours that local time is ahead of UTC, by place."""
+    return {p.place: p.utc_offset_hours or 0.0 for p in study.case.places}
+
+
 def local_days(study: Study) -> Callable[[str | None, dt.datetime], dt.date]:
     """The day of an instant where it was seen: a local day of the case begins on the day before in UTC."""
-    hours = {p.place: p.utc_offset_hours or 0.0 for p in study.case.places}
+    hours = local_hours(study)
 
     def day(place: str | None, at: dt.datetime) -> dt.date:
         return (at + dt.timedelta(hours=hours.get(place or "", 0.0))).date()
@@ -146,40 +158,47 @@ def local_days(study: Study) -> Callable[[str | None, dt.datetime], dt.date]:
 
 
 def sighting_columns(
-    table: pa.Table, places: dict[str, Row], start: dt.date, day: Callable[[str | None, dt.datetime], dt.date]
+    table: pa.Table, places: dict[str, Row], start: dt.date, hours: dict[str, float]
 ) -> tuple[Row, dict[str, str], int]:
     """Sightings as columns for the map; their texts where they are few; how many have no position.
 
-    A sighting without a position of its own stands at its place. Columns, not one object a row:
-    100,000 sightings travel in a tenth of the bytes.
+    A sighting without a position of its own stands at its place; `hours` are the offsets of local time from UTC by
+    place. Columns, not one object a row: 100,000 sightings travel in a tenth of the bytes.
     """
-    names = ("lon", "lat", "start", "what", "place", "vessel", "evidence_id", "text")
-    rows = {n: table[n].to_pylist() for n in names}
-    kept, lon, lat = [], [], []
-    for i, place in enumerate(rows["place"]):
-        home = places.get(place, {})
-        a = rows["lon"][i] if rows["lon"][i] is not None else home.get("lon")
-        b = rows["lat"][i] if rows["lat"][i] is not None else home.get("lat")
-        if a is not None and b is not None:
-            kept.append(i)
-            lon.append(round(a, 5))
-            lat.append(round(b, 5))
-    first = start.toordinal()
-    columns = {
-        "lon": lon,
-        "lat": lat,
-        "day": [day(rows["place"][i], rows["start"][i]).toordinal() - first for i in kept],
-        "why": [rows["evidence_id"][i] for i in kept],
-        **{n: _coded([rows[n][i] or "" for i in kept]) for n in ("what", "place", "vessel")},
+    codes = {n: table[n].combine_chunks().cast(pa.string()).fill_null("").dictionary_encode() for n in ("what", "place", "vessel")}  # fmt: skip
+    words = {n: c.dictionary.to_pylist() for n, c in codes.items()}
+    index = {n: c.indices.to_numpy(zero_copy_only=False) for n, c in codes.items()}
+
+    def placed(name: str) -> np.ndarray:
+        own = table[name].to_numpy().astype(float)
+        home = np.array([places.get(w, {}).get(name, math.nan) for w in words["place"]], dtype=float)
+        return np.round(np.where(np.isnan(own), home[index["place"]] if len(home) else own, own), 5)
+
+    lon, lat = placed("lon"), placed("lat")
+    kept = np.flatnonzero(np.isfinite(lon) & np.isfinite(lat))
+    local = day_numbers(table, start, hours)
+    why = table["evidence_id"].to_numpy()[kept].tolist()
+    columns: Row = {
+        "lon": lon[kept].tolist(),
+        "lat": lat[kept].tolist(),
+        "day": local[kept].tolist(),
+        "why": why,
+        **{n: {"words": words[n], "codes": index[n][kept].tolist()} for n in codes},
     }
-    texts = {rows["evidence_id"][i]: rows["text"][i] for i in kept if rows["text"][i]} if len(kept) <= MAP_TEXTS else {}
+    texts = {}
+    if len(kept) <= MAP_TEXTS:
+        said = table["text"].to_pylist()
+        texts = {w: said[i] for w, i in zip(why, kept, strict=True) if said[i]}
     return columns, texts, table.num_rows - len(kept)
 
 
-def _coded(values: list[str]) -> Row:
-    words = list(dict.fromkeys(values))
-    at = {w: i for i, w in enumerate(words)}
-    return {"words": words, "codes": [at[v] for v in values]}
+def day_numbers(table: pa.Table, start: dt.date, hours: dict[str, float]) -> np.ndarray:
+    """The local day of each row's `start` at its `place`, as days since `start`."""
+    place = table["place"].combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
+    offset = np.array([hours.get(w, 0.0) * 3600e6 for w in place.dictionary.to_pylist()] or [0.0]).astype(np.int64)
+    at = table["start"].cast(pa.int64()).to_numpy()
+    days: np.ndarray = (at + offset[place.indices.to_numpy()]) // DAY_US - (start - dt.date(1970, 1, 1)).days
+    return days
 
 
 def coast(state: State) -> Row:
@@ -270,15 +289,24 @@ def timeline(state: State, item: str, query: Query) -> Row:
 def _events(study: Study) -> list[Row]:
     """Sightings, publications of claims and indicators by day: what else the timeline shows."""
     said = {c.id: f"{c.origin_group}: {c.label}" for c in study.case.claims}
-    found = [
-        ("sighting", local_days(study)(r["place"], r["start"]), r["text"], r["evidence_id"])
-        for r in _rows(study, "sightings")
-    ]
+    found = _sighted(study)
     for r in _rows(study, "claims"):
         if r["published"] is not None:
-            found.append(("claim", r["published"], said.get(r["claim_id"], r["origin_group"]), r["evidence_id"]))  # fmt: skip
+            found.append(("claim", r["published"], str(said.get(r["claim_id"], r["origin_group"])), r["evidence_id"]))  # fmt: skip
     found += [("indicator", r["event_date"], r["text"], r["evidence_id"]) for r in _rows(study, "indicators")]
     return [{"kind": k, "date": d.isoformat(), "text": t, "why": w} for k, d, t, w in sorted(found, key=lambda f: f[1])]
+
+
+def _sighted(study: Study) -> list[tuple[str, dt.date, str, str | None]]:
+    """Sightings by local day; where they are too many to tell apart, the number of each day."""
+    table, day = study.table("sightings"), local_days(study)
+    names = ("place", "start", "text", "evidence_id")
+    if table.num_rows <= TICKS:
+        rows = zip(*(table[n].to_pylist() for n in names), strict=True)
+        return [("sighting", day(place, at), text, why) for place, at, text, why in rows]
+    days, numbers = np.unique(day_numbers(table, dt.date(1970, 1, 1), local_hours(study)), return_counts=True)
+    first = dt.date(1970, 1, 1)
+    return [("sighting", first + dt.timedelta(days=int(d)), f"{n} sightings", None) for d, n in zip(days, numbers, strict=True)]  # fmt: skip
 
 
 def _visits_by_month(study: Study) -> list[Row]:
@@ -365,21 +393,30 @@ def cargo(state: State, item: str, query: Query) -> Row:
     from tumen.web.knobs import knobs
 
     study = _study(state)
+    totals = _cargo_totals(study)
     return {
         "loads": _rows(study, "loads"),
         "boxes": _rows(study, "box_rounds"),
         "sensitivity": _rows(study, "sensitivity"),
-        "totals": _cargo_totals(study),
+        "streams": [ALL, *sorted({r["stream"] for r in totals} - {ALL}, reverse=True)],
+        "totals": totals,
         "knobs": knobs(study.case),
     }
 
 
 def _cargo_totals(study: Study) -> list[Row]:
+    """What left of each commodity, by stream and together; `place` orders them for a reader."""
     array, groups = matrix(study.table("cargo"), "quantity", ["commodity", "stream"])
     why = study.computation_of("cargo")
+    columns: dict[tuple[str, str], np.ndarray] = {}
+    for g, (commodity, stream) in enumerate(groups):
+        columns[str(commodity), str(stream)] = array[:, g]
+        together = columns.get((str(commodity), ALL), 0.0)
+        columns[str(commodity), ALL] = together + array[:, g]
+    known = [*(c for c in NAMES if any(c == k for k, _ in columns)), *sorted({k for k, _ in columns} - set(NAMES))]
     return [
-        {"commodity": str(c), "stream": str(s), **summary(array[:, g])._asdict(), "why": why}
-        for g, (c, s) in enumerate(groups)
+        {"commodity": c, "stream": s, "place": known.index(c), **summary(values)._asdict(), "why": why}
+        for (c, s), values in sorted(columns.items(), key=lambda one: (known.index(one[0][0]), one[0][1] != ALL))
     ]
 
 
@@ -425,6 +462,7 @@ def trades(state: State, item: str, query: Query) -> Row:
         "turns": turns,
         "matrix": _matrix(_rows(study, "ach"), {r["indicator_id"]: r["text"] for r in _rows(study, "drivers")}, labels),
         "collect": _rows(study, "collect"),
+        "names": labels,
     }
 
 
@@ -460,8 +498,12 @@ def _matrix(rows: list[Row], texts: dict[str, str], labels: dict[str, str]) -> R
 def redlines(state: State, item: str, query: Query) -> Row:
     """Redlines, cards, packages, and which trade no card answers."""
     study = _study(state)
-    names = ("redlines", "options", "packages", "coverage", "collect")
-    return {n: _rows(study, n) for n in names if n in study.names()}
+    names = ("redlines", "options", "packages", "frontier", "coverage", "collect")
+    made: Row = {n: _rows(study, n) for n in names if n in study.names()}
+    labels = {r["trade"]: r["label"] for r in _rows(study, "trades")} | {
+        r["option"]: r["label"] for r in made["options"]
+    }
+    return made | {"names": labels | {r["package"]: r["label"] for r in made.get("packages", [])}}
 
 
 def whatif(state: State, item: str, query: Query) -> Row:
@@ -644,7 +686,7 @@ def _rows(study: Study, name: str) -> list[Row]:
 
 
 def _number(text: str, most: int) -> int:
-    if not text.isdigit() or len(text) > 9:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
         raise PageError("offset: expected a whole number")
     return min(int(text), max(most - 1, 0))
 

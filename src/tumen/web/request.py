@@ -7,6 +7,7 @@ token was checked, and a page drawn from its template.
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from tumen.web.database import Database
 from tumen.web.edit import Editor
 from tumen.web.jobs import Jobs
 from tumen.web.live import Live, State
-from tumen.web.pages import PAGES, Page
+from tumen.web.pages import PAGES, Page, coast
 from tumen.web.people import Person
 from tumen.web.scenes import Scenes
 from tumen.web.security import same
@@ -32,6 +33,22 @@ OWNER = Person("owner", "analyst", True, "")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Pages of one answer that are kept drawn; searches and trees beyond these are drawn again.
 KEPT_PAGES = 300
+
+
+class Drawn:
+    """The data of a page as plain JSON, and packed for the wire once it was asked for."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self._packed: tuple[str, bytes] | None = None
+
+    def packed(self, about: dict[str, Any]) -> bytes:
+        """Data with what every twin carries, as gzipped JSON."""
+        key = json.dumps(about)
+        if self._packed is None or self._packed[0] != key:
+            text = json.dumps(self.data | about, ensure_ascii=False, separators=(",", ":"))
+            self._packed = key, gzip.compress(text.encode(), 4)
+        return self._packed[1]
 
 
 @dataclass
@@ -48,20 +65,19 @@ class Workbench:
     scenes: Scenes
 
     def __post_init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._kept: dict[tuple[str, str, str], Drawn] = {}
         self._of: Any = None
-        self.land: tuple[Any, dict[str, Any]] | None = None
+        self._land: tuple[list[Any], Drawn] | None = None
 
-    def drawn(self, state: State, spec: Page, item: str, query: dict[str, str]) -> dict[str, Any]:
+    def drawn(self, state: State, spec: Page, item: str, query: dict[str, str]) -> Drawn:
         """The data of a page as plain JSON; kept until the next answer. Raises `PageError`."""
         if self._of is not state.study:
             self._kept, self._of = {}, state.study
         kept, key = self._kept, (spec.name, item, json.dumps(query, sort_keys=True))
         if key not in kept:
-            made: dict[str, Any] = json.loads(
-                json.dumps(spec.data(state, item, query), default=plain),
-                parse_constant=lambda _: None,  # what is no number in JSON is nothing
-            )
+            # What is no number in JSON is nothing.
+            text = json.dumps(spec.data(state, item, query), default=plain)
+            made = Drawn(json.loads(text, parse_constant=lambda _: None))
             if len(kept) >= KEPT_PAGES or not spec.kept:
                 return made
             kept[key] = made
@@ -71,12 +87,31 @@ class Workbench:
         """Draw every page of a new answer once, so that the first reader need not wait."""
         for spec in self.pages.values():
             if state.study is not None and not spec.needs_item and self.live.state.study is state.study:
-                self.drawn(state, spec, "", {})
+                self.drawn(state, spec, "", {}).packed(about(state))
+
+        if state.study is not None and self.live.state.study is state.study:
+            self.land(state).packed({})
+
+    def land(self, state: State) -> Drawn:
+        """The coast around the places of the case; kept while the places stand where they do."""
+        assert state.study is not None
+        key = [(p.position, p.kind) for p in state.study.case.places]
+        if self._land is None or self._land[0] != key:
+            self._land = key, Drawn(coast(state))
+        return self._land[1]
 
     @property
     def shared(self) -> bool:
         """Whether people sign in."""
         return self.database is not None
+
+
+def about(state: State) -> dict[str, Any]:
+    """What every twin carries beside its own."""
+    assert state.study is not None
+    settings = state.study.case.settings
+    told = {"version": state.version, "as_of": settings.as_of.isoformat(), "simulated": settings.simulated}
+    return told | {"faults": list(state.faults)}
 
 
 def bench_of(request: Request) -> Workbench:
@@ -161,6 +196,15 @@ async def own_form(request: Request) -> dict[str, str]:
 async def many(request: Request, name: str) -> list[str]:
     """Every value of one field of a form, in order."""
     return [v for v in (await request.form(max_files=0, max_fields=400)).getlist(name) if isinstance(v, str)]
+
+
+def whole(text: str) -> int | None:
+    """A whole number of at most nine digits, or None.
+
+    >>> whole("12"), whole("²"), whole("9" * 40), whole("-1")
+    (12, None, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def token_of(request: Request, who: Person | None) -> str:

@@ -73,16 +73,16 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         # A page elsewhere may resolve its own name to this machine (DNS rebinding): the name must be ours.
-        if urlsplit("//" + headers.get("host", "")).hostname not in self.hosts:
+        if _name(headers.get("host", "")) not in self.hosts:
             return 421, "this host name is not served here"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > MAX_BODY:
             return 413, f"too large; expected at most {MAX_BODY // 1024} kB"
         if scope["method"] not in SAFE_METHODS:
             if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
                 return 403, "refused: the request comes from another site"
             origin = headers.get("origin")
-            if origin not in (None, "null") and urlsplit(origin or "").netloc != headers.get("host"):
+            if origin not in (None, "null") and (origin or "").partition("://")[2] != headers.get("host"):
                 return 403, "refused: the request comes from another site"
         return None
 
@@ -90,7 +90,10 @@ class Guard:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = list(self.headers)
-                kept = b"no-cache" if scope["path"].startswith("/static/") else b"no-store"
+                kept = b"no-store"
+                if scope["path"].startswith("/static/"):  # an address that names the file's state never changes
+                    stated = scope.get("query_string", b"").startswith(b"v=")
+                    kept = b"public, max-age=31536000, immutable" if stated else b"no-cache"
                 extra.append((b"cache-control", kept))
                 message["headers"] = [*message.get("headers", []), *extra]
             await send(message)
@@ -102,6 +105,19 @@ class Guard:
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.headers]})
         await send({"type": "http.response.body", "body": body})
+
+
+def _name(host: str) -> str | None:
+    """The name in a Host header; None where it is none.
+
+    >>> _name("127.0.0.1:8000"), _name("[::1]:80"), _name("[::1"), _name("other@127.0.0.1")
+    ('127.0.0.1', '::1', None, None)
+    """
+    try:
+        parts = urlsplit(f"//{host}")
+        return None if parts.path or parts.query or "@" in host else parts.hostname
+    except ValueError:
+        return None
 
 
 class _Bounded:

@@ -41,6 +41,8 @@ NAMES = {
 
 HEADS = {
     "acts_on": "acts on",
+    "added": "adds",
+    "dropped": "drops",
     "agreed": "chance of agreement",
     "bayes_factor": "Bayes factor",
     "claimed": "published",
@@ -112,7 +114,7 @@ def usd(value: Any) -> str:
         return ""
     for size, word in ((1e9, "bn"), (1e6, "m")):
         if abs(value) >= size:
-            return f"${value / size:,.3g} {word}"
+            return f"${value / size:,.3g}\N{NO-BREAK SPACE}{word}"
     return f"${value:,.0f}"
 
 
@@ -120,7 +122,7 @@ def measure(value: Any, limit: Any = None) -> str:
     """A redline's value, as its limit is meant: a probability, dollars, or a count.
 
     >>> measure(0.5, 0.8), measure(1, 2), measure(9.4e9, 5e9)
-    ('50%', '1', '$9.4 bn')
+    ('50%', '1', '$9.4\xa0bn')
     """
     if value is None:
         return ""

@@ -1,23 +1,29 @@
 // The map: land, places, sightings and voyages of the case, with two sliders for time.
 //
-// Sightings come as columns. Each redraw bins those in the window of time and in view into cells of
-// the screen, so that 100,000 draw as fast as 100 and none lies hidden under another. Words on the
-// map are drawn as images: no font is fetched.
+// MapLibre draws the land and moves it. All that time changes lies on a canvas above it, so that a step of the
+// slider neither sends data to a worker nor draws the land anew. Sightings come as columns and are sorted by day once;
+// each is given its cell of the screen when the map comes to rest; a step then only counts the rows between two days.
+// So 100,000 count as fast as they are read, and none lies hidden under another.
 import { Map as Chart, NavigationControl, ScaleControl, setWorkerUrl } from "/static/vendor/maplibre-gl.mjs";
 
 setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
 
 const CELL = 54; // pixels, wide enough for the largest circle
-const LISTED = 60;
+const LISTED = 60, NAMED = 80;
 const COLOURS = { vessel: "#0a4f8c", stack: "#a34400", railcars: "#0b6b50", nothing: "#ffffff" };
-const OTHER = "#6b5b00";
+const OTHER = "#6b5b00", INK = "#1a2027", VOYAGE = "#7a3b73";
 const WORDS = { vessel: "ship", stack: "stack of containers", railcars: "rail wagons", nothing: "nothing there" };
+const FONT = '600 12px "Inter","Noto Sans KR","Noto Sans CJK KR",system-ui,sans-serif';
 
 const box = document.querySelector("#map");
 if (box) start();
 
 const colour = (what) => COLOURS[what] ?? OTHER;
 const word = (what) => WORDS[what] ?? what.replaceAll("_", " ");
+const radius = (number) => (number > 0 ? Math.min(6 + 3.2 * Math.sqrt(number), 25) : 5);
+// Mercator units 0..1, as the map counts them, so that a cell is a share of the world.
+const across = (lon) => (lon + 180) / 360;
+const down = (lat) => 0.5 - Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) / (2 * Math.PI);
 
 function element(tag, text, attributes = {}) {
   const made = document.createElement(tag);
@@ -26,170 +32,259 @@ function element(tag, text, attributes = {}) {
   return made;
 }
 
-// A word as an image, so that no glyphs are needed.
-function drawn(text, { size, ink, halo }) {
-  const ratio = 2, canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-  const font = `600 ${size * ratio}px "Inter","Noto Sans KR","Noto Sans CJK KR",system-ui,sans-serif`;
-  pen.font = font;
-  canvas.width = Math.ceil(pen.measureText(text).width) + 10 * ratio;
-  canvas.height = Math.ceil(size * 1.5 * ratio);
-  pen.font = font;
-  pen.textBaseline = "middle";
-  pen.textAlign = "center";
-  if (halo) { pen.lineWidth = 4 * ratio; pen.lineJoin = "round"; pen.strokeStyle = halo; pen.strokeText(text, canvas.width / 2, canvas.height / 2); }
-  pen.fillStyle = ink;
-  pen.fillText(text, canvas.width / 2, canvas.height / 2);
-  return pen.getImageData(0, 0, canvas.width, canvas.height);
-}
-
-const empty = { type: "FeatureCollection", features: [] };
-const point = (lon, lat, properties) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties });
-
 async function start() {
-  const [data, land] = await Promise.all([box.dataset.source, "/land.json"].map(async (source) => (await fetch(source)).json()));
-  document.querySelector("#credit").textContent = land.credit;
-  const { lon, lat, day, what, place, why } = data.sightings, count = lon.length;
-  // Mercator units 0..1, as the map counts them, so that a cell is a share of the world.
-  const x = Float64Array.from(lon, (v) => (v + 180) / 360);
-  const y = Float64Array.from(lat, (v) => 0.5 - Math.log(Math.tan(Math.PI / 4 + (v * Math.PI) / 360)) / (2 * Math.PI));
-  const spots = data.places.map((p) => [p.lon, p.lat]);
-  if (!spots.length) for (let i = 0; i < count; i++) spots.push([lon[i], lat[i]]);
-  // Open on the places with most to show; far places are reached through the list.
-  const busy = data.places.filter((p) => p.sightings > 0 || p.voyages > 0).map((p) => [p.lon, p.lat]);
-  const middle = median(busy.length ? busy : spots);
-  const near = (busy.length ? busy : spots).filter(([a, b]) => Math.hypot(a - middle[0], b - middle[1]) < 12);
-  const west = near.map((p) => p[0]), south = near.map((p) => p[1]);
-  const bounds = near.length ? [[least(west) - 0.3, least(south) - 0.2], [most(west) + 0.5, most(south) + 0.2]] : [[-180, -80], [180, 80]];
+  // The map's own style is not needed for the first paint of the page.
+  const style = element("link", "", { rel: "stylesheet", href: box.dataset.style }), styled = new Promise((done) => { style.onload = style.onerror = done; });
+  document.head.append(style);
+  // The land is large and not needed to begin: the map stands with its places and sightings while it comes.
+  const land = fetch("/land.json").then((answer) => answer.json());
+  const data = await (await fetch(box.dataset.source)).json();
+  const all = data.sightings, count = all.lon.length, kinds = all.what.words, K = Math.max(1, kinds.length);
+  // Rows by day, so that a window of time is a run of rows.
+  const order = Uint32Array.from(all.day.keys()).sort((i, j) => all.day[i] - all.day[j]);
+  const sorted = (Kind, take) => Kind.from(order, take);
+  const day = sorted(Int32Array, (i) => all.day[i]), x = sorted(Float64Array, (i) => across(all.lon[i])), y = sorted(Float64Array, (i) => down(all.lat[i]));
+  const kind = sorted(Uint16Array, (i) => all.what.codes[i]), place = sorted(Uint32Array, (i) => all.place.codes[i]);
+  const spots = data.places.map((p) => ({ ...p, x: across(p.lon), y: down(p.lat), code: all.place.words.indexOf(p.place) }));
+  const named = new Map(spots.map((p) => [p.place, p]));
+  for (const v of data.voyages) v.ends = v.line.map(([lon, lat]) => [across(lon), down(lat)]);
+
+  await styled;
   const map = new Chart({
-    container: box, bounds, fitBoundsOptions: { padding: 40, maxZoom: 11 }, attributionControl: false, fadeDuration: 0,
-    dragRotate: false, pitchWithRotate: false,
-    style: {
-      version: 8,
-      sources: {
-        land: { type: "geojson", data: land, tolerance: 0.1, maxzoom: 15 },
-        voyages: { type: "geojson", data: empty },
-        bins: { type: "geojson", data: empty },
-        places: { type: "geojson", data: { type: "FeatureCollection", features: data.places.map((p) => point(p.lon, p.lat, { name: p.place, image: `name:${p.place}`, rank: -p.sightings, offset: [Math.min(6 + 3.2 * Math.sqrt(p.sightings), 25) + 8, 0] })) } },
-      },
-      layers: [
-        { id: "sea", type: "background", paint: { "background-color": "#dfe9f0" } },
-        { id: "land", type: "fill", source: "land", filter: ["==", ["get", "part"], "land"], paint: { "fill-color": "#f6f3ec", "fill-outline-color": "#8795a1" } },
-        { id: "window", type: "fill", source: "land", minzoom: 7, filter: ["==", ["get", "part"], "window"], paint: { "fill-color": "#dfe9f0" } },
-        { id: "detail", type: "fill", source: "land", minzoom: 7, filter: ["==", ["get", "part"], "detail"], paint: { "fill-color": "#f6f3ec" } },
-        { id: "shore", type: "line", source: "land", minzoom: 7, filter: ["==", ["get", "part"], "shore"], paint: { "line-color": "#8795a1", "line-width": 1 } },
-        { id: "voyage", type: "line", source: "voyages", layout: { "line-cap": "round" }, paint: { "line-color": "#7a3b73", "line-width": ["get", "width"], "line-opacity": 0.75 } },
-        { id: "place", type: "circle", source: "places", paint: { "circle-radius": 4, "circle-color": "#fff", "circle-stroke-color": "#1a2027", "circle-stroke-width": 2 } },
-        { id: "bin", type: "circle", source: "bins", paint: { "circle-radius": ["get", "radius"], "circle-color": ["get", "colour"], "circle-opacity": 1, "circle-stroke-color": ["get", "edge"], "circle-stroke-width": 1.5 } },
-        { id: "number", type: "symbol", source: "bins", filter: [">", ["get", "number"], 1], layout: { "icon-image": ["get", "image"], "icon-allow-overlap": true } },
-        { id: "name", type: "symbol", source: "places", layout: { "icon-image": ["get", "image"], "icon-anchor": "left", "icon-offset": ["get", "offset"], "symbol-sort-key": ["get", "rank"] } },
-      ],
-    },
+    container: box, bounds: opening(data), fitBoundsOptions: { padding: 40, maxZoom: 11 }, attributionControl: false, fadeDuration: 0,
+    dragRotate: false, pitchWithRotate: false, touchPitch: false, maxPitch: 0, renderWorldCopies: true, canvasContextAttributes: { antialias: false },
+    style: { version: 8, sources: {}, layers: [{ id: "sea", type: "background", paint: { "background-color": "#dfe9f0" } }] },
   });
-  map.setMissingStyleImageResolver((id) => {
-    if (map.hasImage(id)) return;
-    const [kind, text] = [id.slice(0, 4), id.slice(5)];
-    if (kind === "name") map.addImage(id, drawn(text, { size: 12, ink: "#1a2027", halo: "#ffffffd9" }), { pixelRatio: 2 });
-    if (kind === "numb") map.addImage(id, drawn(text, { size: 12, ink: "#fff" }), { pixelRatio: 2 });
-    if (kind === "dark") map.addImage(id, drawn(text, { size: 12, ink: "#1a2027" }), { pixelRatio: 2 });
-  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
   map.addControl(new NavigationControl({ showCompass: false }));
   map.addControl(new ScaleControl());
+  const over = element("canvas", "", { class: "over-map", "aria-hidden": "true" }), pen = over.getContext("2d", { willReadFrequently: true });  // drawn by the processor: quick also where there is no graphics card
+  map.getCanvasContainer().append(over);
 
   const from = document.querySelector("#from"), to = document.querySelector("#to"), shown = document.querySelector("#shown");
   const list = document.querySelector("#map-list");
   const date = (n) => new Date(Date.parse(box.dataset.start) + n * 864e5).toISOString().slice(0, 10);
   const span = () => [Math.min(+from.value, +to.value), Math.max(+from.value, +to.value)];
-  let members = [], loaded = false;
+  const rank = (n) => { let a = 0, b = count; while (a < b) { const m = (a + b) >> 1; if (day[m] < n) a = m + 1; else b = m; } return a; };
 
-  function draw() {
-    const [a, b] = span(), scale = 512 * 2 ** Math.floor(map.getZoom()), cells = new Map();
-    const view = map.getBounds(), pad = 0.15;
-    const w = view.getWest() - pad, e = view.getEast() + pad, s = view.getSouth() - pad, n = view.getNorth() + pad;
-    let all = 0;
+  // What is in view: cells at rest, counts at each step.
+  const cell = new Int32Array(count).fill(-1), u = new Float64Array(count), atPlace = new Int32Array(all.place.words.length);
+  let grid = { columns: 0, rows: 0 }, tally = new Int32Array(0), sumX = new Float64Array(0), sumY = new Float64Array(0);
+  let bins = [], routes = [], run = [0, count], opened = null;
+
+  const view = () => { const { lng, lat } = map.getCenter(); return { cx: across(lng), cy: down(lat), size: 512 * 2 ** map.getZoom(), w: box.clientWidth, h: box.clientHeight }; };
+  const screen = ({ cx, cy, size, w, h }, a, b) => [(a - cx) * size + w / 2, (b - cy) * size + h / 2];
+
+  // Give each sighting in view, and half a view around, its cell; one beyond the date line stands where the view is.
+  function settle() {
+    const { cx, cy, size, w, h } = view(), step = CELL / (512 * 2 ** Math.floor(map.getZoom()));
+    const west = Math.floor((cx - w / size) / step), north = Math.floor((cy - h / size) / step);
+    const columns = Math.ceil((2 * w) / size / step) + 1, rows = Math.ceil((2 * h) / size / step) + 1;
     for (let i = 0; i < count; i++) {
-      if (day[i] < a || day[i] > b) continue;
-      all++;
-      if (lon[i] < w || lon[i] > e || lat[i] < s || lat[i] > n) continue;
-      const key = Math.floor((x[i] * scale) / CELL) * 4194304 + Math.floor((y[i] * scale) / CELL);
-      const cell = cells.get(key);
-      if (cell) { cell.rows.push(i); cell.lon += lon[i]; cell.lat += lat[i]; } else cells.set(key, { rows: [i], lon: lon[i], lat: lat[i] });
+      u[i] = x[i] + Math.ceil(west * step - x[i]);
+      const c = Math.floor(u[i] / step) - west, r = Math.floor(y[i] / step) - north;
+      cell[i] = c >= 0 && c < columns && r >= 0 && r < rows ? r * columns + c : -1;
     }
-    members = [...cells.values()];
-    const features = members.map((cell, at) => {
-      const number = cell.rows.length, tally = new Map();
-      for (const i of cell.rows) tally.set(what.codes[i], (tally.get(what.codes[i]) ?? 0) + 1);
-      const kind = what.words[[...tally].sort((p, q) => q[1] - p[1])[0][0]], fill = colour(kind), light = fill === "#ffffff";
-      const text = number > 9999 ? `${Math.round(number / 1000)}k` : `${number}`;
-      return point(cell.lon / number, cell.lat / number, { at, number, colour: fill, edge: light ? "#1a2027" : "#fff", radius: Math.min(6 + 3.2 * Math.sqrt(number), 25), image: `${light ? "dark" : "numb"}:${text}` });
-    });
-    map.getSource("bins")?.setData({ type: "FeatureCollection", features });
-    shown.textContent = `${all.toLocaleString("en")} of ${count.toLocaleString("en")} sightings`;
-    document.querySelector("#from-day").value = date(a);
-    document.querySelector("#to-day").value = date(b);
-    box.dataset.bins = String(features.length);
+    grid = { columns, rows };
+    tally = new Int32Array(columns * rows * K);
+    sumX = new Float64Array(columns * rows);
+    sumY = new Float64Array(columns * rows);
   }
 
-  function lines() {
-    const [a, b] = span(), pairs = new Map();
+  // Count what lies between the two days.
+  function reckon() {
+    const [a, b] = span();
+    run = [rank(a), rank(b + 1)];
+    for (const counted of [tally, sumX, sumY, atPlace]) counted.fill(0);
+    for (let i = run[0]; i < run[1]; i++) {
+      atPlace[place[i]]++;
+      const c = cell[i];
+      if (c < 0) continue;
+      tally[c * K + kind[i]]++;
+      sumX[c] += u[i];
+      sumY[c] += y[i];
+    }
+    bins = [];
+    for (let c = 0; c < grid.columns * grid.rows; c++) {
+      let number = 0, most = 0;
+      for (let k = 0; k < K; k++) { const n = tally[c * K + k]; number += n; if (n > tally[c * K + most]) most = k; }
+      if (number) bins.push({ cell: c, number, x: sumX[c] / number, y: sumY[c] / number, what: kinds[most], text: number > 9999 ? `${Math.round(number / 1000)}k` : `${number}` });
+    }
+    bins.sort((p, q) => q.number - p.number);
+    const pairs = new Map();
     for (const v of data.voyages) {
       if (v.day < a || v.day > b) continue;
-      const key = `${v.origin}\0${v.destination}`, pair = pairs.get(key) ?? { ends: v.line, sum: 0 };
+      const key = `${v.origin}\0${v.destination}`, pair = pairs.get(key) ?? { origin: v.origin, destination: v.destination, ends: v.ends, sum: 0 };
       pair.sum += v.probability;
       pairs.set(key, pair);
     }
-    map.getSource("voyages")?.setData({ type: "FeatureCollection", features: [...pairs.values()].map((p) => ({ type: "Feature", geometry: { type: "LineString", coordinates: p.ends }, properties: { width: 1 + 1.2 * Math.sqrt(p.sum) } })) });
+    routes = [...pairs.values()];
+    shown.textContent = `${(run[1] - run[0]).toLocaleString("en")} of ${count.toLocaleString("en")} sightings`;
+    document.querySelector("#from-day").value = date(a);
+    document.querySelector("#to-day").value = date(b);
+    box.dataset.bins = String(bins.length);
   }
 
-  function places() {
-    const [a, b] = span(), tally = new Map();
-    for (let i = 0; i < count; i++) if (day[i] >= a && day[i] <= b) tally.set(place.codes[i], (tally.get(place.codes[i]) ?? 0) + 1);
-    const head = element("h2", "Places");
-    const items = document.createElement("ul");
-    for (const [code, number] of [...tally].sort((p, q) => q[1] - p[1]).slice(0, LISTED)) {
-      const name = place.words[code], button = element("button", name || "at sea, no named place", { type: "button", class: "quiet" });
-      button.append(element("small", ` ${number.toLocaleString("en")}`));
-      button.addEventListener("click", () => {
-        const rows = [];
-        for (let i = 0; i < count; i++) if (place.codes[i] === code && day[i] >= a && day[i] <= b) rows.push(i);
-        const known = data.places.find((p) => p.place === name);
-        if (known) map.easeTo({ center: [known.lon, known.lat], zoom: Math.max(map.getZoom(), 11.5), duration: still() ? 0 : 600 });
-        told(name || "At sea", rows);
-      });
-      const item = document.createElement("li");
-      item.append(button);
-      items.append(item);
+  function paint() {
+    const at = view(), ratio = devicePixelRatio || 1;
+    if (over.width !== Math.round(at.w * ratio) || over.height !== Math.round(at.h * ratio)) { over.width = Math.round(at.w * ratio); over.height = Math.round(at.h * ratio); }
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, at.w, at.h);
+    pen.lineCap = "round";
+    pen.strokeStyle = VOYAGE;
+    pen.globalAlpha = 0.75;
+    for (const route of routes) {
+      pen.lineWidth = 1 + 1.2 * Math.sqrt(route.sum);
+      pen.beginPath();
+      for (const [a, b] of route.ends) pen.lineTo(...screen(at, a, b));
+      pen.stroke();
     }
-    list.replaceChildren(head, items);
+    pen.globalAlpha = 1;
+    pen.font = FONT;
+    pen.textBaseline = "middle";
+    const outside = ([a, b]) => a < -60 || b < -30 || a > at.w + 60 || b > at.h + 30;
+    pen.lineWidth = 2;
+    for (const p of spots) {
+      const xy = screen(at, p.x, p.y);
+      if (!outside(xy)) circle(...xy, 4, "#fff", INK);
+    }
+    pen.textAlign = "center";
+    pen.lineWidth = 1.5;
+    for (const bin of bins) {
+      const xy = screen(at, bin.x, bin.y), fill = colour(bin.what), light = fill === "#ffffff";
+      if (outside(xy)) continue;
+      circle(...xy, radius(bin.number), fill, light ? INK : "#fff");
+      if (bin.number > 1) { pen.fillStyle = light ? INK : "#fff"; pen.fillText(bin.text, ...xy); }
+    }
+    names(at, outside);
   }
 
-  function told(title, rows) {
-    const back = element("button", "All places", { type: "button", class: "quiet" });
-    back.addEventListener("click", () => { places(); list.querySelector("button")?.focus(); });
-    const items = document.createElement("ul");
-    for (const i of rows.toSorted((p, q) => day[p] - day[q]).slice(0, LISTED)) {
-      const item = document.createElement("li"), link = element("a", date(day[i]), { href: `/why/${encodeURIComponent(why[i])}` });
-      item.append(link, ` ${word(what.words[what.codes[i]])}${data.sightings.vessel.words[data.sightings.vessel.codes[i]] ? ` ${data.sightings.vessel.words[data.sightings.vessel.codes[i]]}` : ""}`);
-      const text = data.texts[why[i]];
-      if (text) item.append(element("small", text));
-      items.append(item);
+  function circle(a, b, r, fill, edge) {
+    pen.beginPath();
+    pen.arc(a, b, r, 0, 7);
+    pen.fillStyle = fill;
+    pen.fill();
+    pen.strokeStyle = edge;
+    pen.stroke();
+  }
+
+  // Names of the places with most to show first; one that would lie on another is left out until there is room.
+  function names(at, outside) {
+    const taken = [];
+    pen.textAlign = "left";
+    pen.lineJoin = "round";
+    pen.lineWidth = 3.5;
+    pen.strokeStyle = "#ffffffe0";
+    pen.fillStyle = INK;
+    for (const p of spots.toSorted((a, b) => b.sightings - a.sightings).filter((p) => !outside(screen(at, p.x, p.y))).slice(0, NAMED)) {
+      const [a, b] = screen(at, p.x, p.y), left = a + radius(p.code < 0 ? 0 : atPlace[p.code]) + 5;
+      p.wide ??= pen.measureText(p.place).width;
+      const area = [left, b - 8, left + p.wide, b + 8];
+      if (taken.some((t) => t[0] < area[2] && t[2] > area[0] && t[1] < area[3] && t[3] > area[1])) continue;
+      taken.push(area);
+      pen.strokeText(p.place, left, b);
+      pen.fillText(p.place, left, b);
     }
-    const parts = [back, element("h2", `${title}: ${rows.length.toLocaleString("en")}`, { tabindex: "-1" }), items];
-    if (rows.length > LISTED) parts.push(element("p", `The first ${LISTED} are listed; narrow the time to see others.`, { class: "note" }));
-    list.replaceChildren(...parts);
+  }
+
+  // --- the list beside the map: places, or what was pressed ------------------------------
+
+  const items = new Map(), first = document.createElement("ul"), voyages = element("button", "Voyages tied down", { type: "button", class: "quiet voyages" });
+  const totals = new Int32Array(all.place.words.length);
+  for (let i = 0; i < count; i++) if (day[i] >= 0 && day[i] <= +to.max) totals[place[i]]++;
+  for (const code of [...totals.keys()].sort((a, b) => totals[b] - totals[a]).slice(0, LISTED)) {
+    const name = all.place.words[code], button = element("button", name || "at sea, no named place", { type: "button", class: "quiet" }), number = element("small", "");
+    button.append(number);
+    button.addEventListener("click", () => {
+      const known = named.get(name);
+      if (known) map.easeTo({ center: [known.lon, known.lat], zoom: Math.max(map.getZoom(), 11.5), duration: still() ? 0 : 600 });
+      open({ title: name || "At sea", holds: (i) => place[i] === code, why: known?.why });
+    });
+    const item = document.createElement("li");
+    item.append(button);
+    first.append(item);
+    items.set(code, { item, number });
+  }
+  voyages.append(element("small", ""));
+  voyages.addEventListener("click", () => open({ title: "Voyages", route: () => true }));
+
+  function fill() {
+    if (opened) { tell(); return; }
+    for (const [code, { item, number }] of items) { number.textContent = atPlace[code].toLocaleString("en"); item.hidden = !atPlace[code]; }
+    const [a, b] = span();
+    voyages.lastChild.textContent = String(data.voyages.filter((v) => v.day >= a && v.day <= b).length);
+    if (list.firstChild !== first) list.replaceChildren(first, ...(data.voyages.length ? [voyages] : []));
+    if (!list.querySelector("h2")) list.prepend(element("h2", "Places"));
+  }
+
+  function open(asked) {
+    opened = asked;
+    tell();
     list.querySelector("h2").focus({ preventScroll: true });
   }
 
+  function tell() {
+    const back = element("button", "All places", { type: "button", class: "quiet" }), rows = document.createElement("ul"), [a, b] = span();
+    back.addEventListener("click", () => { opened = null; list.replaceChildren(); fill(); list.querySelector("button")?.focus(); });
+    let number = 0;
+    const add = (why, when, words, text) => {
+      if (++number > LISTED) return;
+      const item = document.createElement("li");
+      item.append(element("a", when, { href: `/why/${encodeURIComponent(why)}` }), ` ${words}`);
+      if (text) item.append(element("small", text));
+      rows.append(item);
+    };
+    if (opened.route) {
+      for (const v of data.voyages) if (v.day >= a && v.day <= b && opened.route(v)) add(v.why, v.date, `${v.ship}, ${v.origin} to ${v.destination}`, `probability ${Math.round(v.probability * 100)}\u202f%`);
+    } else {
+      for (let i = run[0]; i < run[1]; i++) {
+        if (!opened.holds(i)) continue;
+        const of = order[i], ship = all.vessel.words[all.vessel.codes[of]];
+        add(all.why[of], date(day[i]), `${word(kinds[kind[i]])}${ship ? ` ${ship}` : ""}`, data.texts[all.why[of]]);
+      }
+    }
+    const parts = [back, element("h2", `${opened.title}: ${number.toLocaleString("en")}`, { tabindex: "-1" })];
+    if (opened.why) parts.push(element("a", "the place in the case", { href: `/why/${encodeURIComponent(opened.why)}` }));
+    if (number > LISTED) parts.push(element("p", `The first ${LISTED} are listed; narrow the time to see others.`, { class: "note" }));
+    list.replaceChildren(...parts, rows);
+  }
+
+  // --- pressing, sliding, playing --------------------------------------------------------
+
+  function hit({ x: a, y: b }) {
+    const at = view();
+    const near = (p, r) => { const [c, d] = screen(at, p.x, p.y); return Math.hypot(a - c, b - d) <= r; };
+    const bin = bins.findLast((one) => near(one, Math.max(radius(one.number), 10)));
+    if (bin) {
+      const codes = new Set();
+      for (let i = run[0]; i < run[1] && codes.size < 4; i++) if (cell[i] === bin.cell && all.place.words[place[i]]) codes.add(place[i]);
+      const words = [...codes].map((c) => all.place.words[c]), marks = cell, of = bin.cell, held = new Uint8Array(count);
+      return () => {
+        for (let i = 0; i < count; i++) held[i] = marks[i] === of;  // kept: the cells change when the map moves
+        open({ title: words.length === 1 ? words[0] : words.length ? `${words.slice(0, 2).join(", ")}${words.length > 2 ? " and near" : ""}` : "Here", holds: (i) => held[i] });
+      };
+    }
+    const spot = spots.find((p) => near(p, 10));
+    if (spot) return () => open({ title: spot.place, holds: (i) => place[i] === spot.code, why: spot.why });
+    const route = routes.find(({ ends }) => distance([a, b], ...ends.map(([c, d]) => screen(at, c, d))) < 6);
+    return route && (() => open({ title: `${route.origin} to ${route.destination}`, route: (v) => v.origin === route.origin && v.destination === route.destination }));
+  }
+
   let due = false;
-  function redraw(also = true) {
+  function redraw() {
     if (due) return;
     due = true;
     requestAnimationFrame(() => {
       due = false;
-      draw();
-      if (also) { lines(); places(); }
+      performance.mark("step");
+      reckon();
+      paint();
+      fill();
+      performance.measure("step", "step");
     });
   }
-  for (const slider of [from, to]) slider.addEventListener("input", () => redraw());
+  for (const slider of [from, to]) slider.addEventListener("input", redraw);
   let timer = null;
   const play = document.querySelector("#play");
   function stop() { clearInterval(timer); timer = null; play.textContent = "Play"; }
@@ -203,25 +298,42 @@ async function start() {
       if (+to.value >= +to.max) stop();
     }, 120);
   });
-  map.on("moveend", () => { if (loaded) redraw(false); });
-  map.on("load", () => {
-    loaded = true;
-    draw();
-    lines();
-    places();
-    map.once("idle", () => { box.dataset.ready = "1"; });
-  });
-  map.on("mouseenter", "bin", () => { map.getCanvas().style.cursor = "pointer"; });
-  map.on("mouseleave", "bin", () => { map.getCanvas().style.cursor = ""; });
-  map.on("click", "bin", (event) => {
-    const cell = members[event.features[0].properties.at];
-    const names = [...new Set(cell.rows.map((i) => place.words[place.codes[i]]))].filter(Boolean);
-    told(names.length === 1 ? names[0] : names.length ? `${names.slice(0, 2).join(", ")}${names.length > 2 ? " and near" : ""}` : "Here", cell.rows);
-  });
+  map.on("render", paint);
+  map.on("moveend", () => { settle(); reckon(); paint(); });
+  map.on("click", (event) => hit(event.point)?.());
+  map.on("mousemove", (event) => { map.getCanvas().style.cursor = hit(event.point) ? "pointer" : ""; });
+  settle();
+  reckon();
+  fill();
+  paint();
   const legend = document.querySelector("#legend");
-  const kinds = [...new Set(what.codes)].map((code) => what.words[code]);
-  legend.replaceChildren(...kinds.map((kind) => { const item = element("span", word(kind)); const dot = element("i", ""); dot.style.background = colour(kind); item.prepend(dot); return item; }));
+  legend.replaceChildren(...[...new Set(all.what.codes)].map((code) => { const item = element("span", word(kinds[code])), dot = element("i", ""); dot.style.background = colour(kinds[code]); item.prepend(dot); return item; }));
   if (data.voyages.length) { const item = element("span", "voyages tied down, by number; lines join ports and are no tracks"), dash = element("i", "", { class: "dash" }); item.prepend(dash); legend.append(item); }
+  if (!map.loaded()) await new Promise((done) => map.once("load", done));
+  const coast = await land;
+  document.querySelector("#credit").textContent = coast.credit;
+  map.addSource("land", { type: "geojson", data: coast, tolerance: 0.1, maxzoom: 15 });
+  const part = (name) => ["==", ["get", "part"], name];
+  map.addLayer({ id: "land", type: "fill", source: "land", filter: part("land"), paint: { "fill-color": "#f6f3ec", "fill-outline-color": "#8795a1" } });
+  map.addLayer({ id: "window", type: "fill", source: "land", minzoom: 7, filter: part("window"), paint: { "fill-color": "#dfe9f0" } });
+  map.addLayer({ id: "detail", type: "fill", source: "land", minzoom: 7, filter: part("detail"), paint: { "fill-color": "#f6f3ec" } });
+  map.addLayer({ id: "shore", type: "line", source: "land", minzoom: 7, filter: part("shore"), paint: { "line-color": "#8795a1", "line-width": 1 } });
+  map.once("idle", () => { box.dataset.ready = "1"; });
+}
+
+// Open on the places with most to show; far places are reached through the list.
+function opening(data) {
+  const { lon, lat } = data.sightings, busy = data.places.filter((p) => p.sightings > 0 || p.voyages > 0).map((p) => [p.lon, p.lat]);
+  const spots = busy.length ? busy : data.places.length ? data.places.map((p) => [p.lon, p.lat]) : lon.map((v, i) => [v, lat[i]]);
+  const middle = median(spots), near = spots.filter(([a, b]) => Math.hypot(a - middle[0], b - middle[1]) < 12);
+  const west = near.map((p) => p[0]), south = near.map((p) => p[1]);
+  return near.length ? [[least(west) - 0.3, least(south) - 0.2], [most(west) + 0.5, most(south) + 0.2]] : [[-180, -80], [180, 80]];
+}
+
+// From a point to a line between two others, in pixels.
+function distance([a, b], [c, d], [e, f]) {
+  const long = (e - c) ** 2 + (f - d) ** 2, t = long ? Math.max(0, Math.min(1, ((a - c) * (e - c) + (b - d) * (f - d)) / long)) : 0;
+  return Math.hypot(a - c - t * (e - c), b - d - t * (f - d));
 }
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -12,7 +12,7 @@ window.addEventListener("load", async () => {
   });
   const SVG = "http://www.w3.org/2000/svg";
   const make = (name, attributes) => { const made = document.createElementNS(SVG, name); for (const [k, v] of Object.entries(attributes)) made.setAttribute(k, v); return made; };
-  const over = make("svg", { class: "over-image", "aria-hidden": "true" }), areas = make("g", { class: "areas" }), ships = make("g", { class: "ships" }), ruler = make("g", { class: "ruler" });
+  const over = make("svg", { class: "over-image", role: "application", "aria-label": "Line to measure" }), areas = make("g", { class: "areas" }), ships = make("g", { class: "ships" }), ruler = make("g", { class: "ruler" });
   over.append(areas, ships, ruler);
   viewer.canvas.append(over);
   const told = document.querySelector("#told");
@@ -58,7 +58,27 @@ window.addEventListener("load", async () => {
     measure.setAttribute("aria-pressed", String(measuring));
     viewer.setMouseNavEnabled(!measuring);
     over.classList.toggle("measuring", measuring);
-    told.textContent = measuring ? "Draw a line from stem to stern." : "";
+    told.textContent = measuring ? "Draw a line from stem to stern; or move its ends with the arrow keys, change ends with the space bar, end with Enter." : "";
+    if (measuring) over.setAttribute("tabindex", "0"); else over.removeAttribute("tabindex");
+  });
+  // Without a pointer: arrows move one end by a pixel of the screen, with Shift by ten.
+  let end = 2;
+  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  over.addEventListener("keydown", (event) => {
+    if (!measuring || !(event.key in ARROWS || event.key === " " || event.key === "Enter")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!line) {
+      const a = onImage(box.clientWidth / 2 - 40, box.clientHeight / 2), b = onImage(box.clientWidth / 2 + 40, box.clientHeight / 2);
+      line = { x1: a.x, y1: a.y, x2: b.x, y2: b.y };
+    }
+    if (event.key === " ") { end = 3 - end; told.textContent = `End ${end}.`; return; }
+    if (event.key === "Enter") { ask(); return; }
+    const by = event.shiftKey ? 10 : 1, [dx, dy] = ARROWS[event.key], at = onScreen(line[`x${end}`], line[`y${end}`]), moved = onImage(at.x + by * dx, at.y + by * dy);
+    line[`x${end}`] = moved.x;
+    line[`y${end}`] = moved.y;
+    about();
+    draw();
   });
   const place = (event) => { const r = box.getBoundingClientRect(); return onImage(event.clientX - r.left, event.clientY - r.top); };
   over.addEventListener("pointerdown", (event) => {
@@ -74,13 +94,19 @@ window.addEventListener("load", async () => {
     const p = place(event);
     line.x2 = p.x;
     line.y2 = p.y;
-    const long = Math.hypot(line.x2 - line.x1, line.y2 - line.y1);
-    told.textContent = pixel ? `about ${Math.round(long * pixel)} m` : `${Math.round(long)} pixels`;
+    about();
     draw();
   });
-  over.addEventListener("pointerup", async () => {
+  function about() {
+    const long = Math.hypot(line.x2 - line.x1, line.y2 - line.y1);
+    told.textContent = pixel ? `about ${Math.round(long * pixel)} m` : `${Math.round(long)} pixels`;
+  }
+  over.addEventListener("pointerup", () => {
     if (!line?.drawing) return;
     line.drawing = false;
+    ask();
+  });
+  async function ask() {
     const query = new URLSearchParams(["x1", "y1", "x2", "y2"].map((k) => [k, line[k].toFixed(2)]));
     const found = await (await fetch(`/scene/${scene}/line.json?${query}`)).json();
     const long = found.length_m === null ? `${found.pixels} pixels (the scene has no pixel size)` : `${Math.round(found.length_m)} m (${found.pixels} pixels${pixel ? `, give or take ${Math.round(1.4 * pixel)} m for the ends` : ""})`;
@@ -100,5 +126,5 @@ window.addEventListener("load", async () => {
     link.id = "as-sighting";
     link.textContent = "Save as a sighting…";
     told.append(link);
-  });
+  }
 });

@@ -18,7 +18,7 @@ const linked = (why, words, ...inside) => mark("a", { href: `/why/${encodeURICom
 
 function timeline(place, data) {
   const zoom = document.querySelector("#zoom");
-  const years = [...new Set([data.start.slice(0, 4), ...data.months.map((m) => m.month.slice(0, 4))])].sort();
+  const years = [...new Set([data.start, data.end, ...data.months.map((m) => m.month), ...data.events.map((e) => e.date)].map((d) => d.slice(0, 4)))].filter((y) => y >= data.start.slice(0, 4)).sort();
   if (zoom && zoom.options.length === 1) for (const year of years) zoom.append(new Option(year, year));
   const draw = () => place.replaceChildren(drawTimeline(place.clientWidth, data, zoom?.value ?? ""));
   if (zoom) zoom.onchange = draw;
@@ -28,7 +28,9 @@ function timeline(place, data) {
 function drawTimeline(width, data, year) {
   const rows = [...new Set([...data.places, ...data.months.map((m) => m.place)])];
   const phone = width < 600, right = 14, left = phone ? 12 : Math.min(240, 24 + 7.6 * Math.max(16, ...rows.map((r) => r.length)));
-  const first = Date.parse(year ? `${year}-01-01` : data.start), last = Date.parse(year ? `${year}-12-31` : data.end);
+  // What was published or happened after the period, up to the as-of day, is shown too.
+  const end = data.events.reduce((late, e) => (e.date > late ? e.date : late), data.end);
+  const first = Date.parse(year ? `${year}-01-01` : data.start), last = Date.parse(year ? `${year}-12-31` : end);
   const x = (day) => left + ((Date.parse(day) - first) / (last - first)) * (width - left - right);
   const inside = (day) => Date.parse(day) >= first && Date.parse(day) <= last;
   const svg = mark("svg", { width, role: "group", "aria-label": "Looks and visits over time" });
@@ -80,7 +82,10 @@ function drawTimeline(width, data, year) {
     if (phone) y += 14;
     label(words, phone ? y : y + 10);
     if (phone) y += 6;
-    for (const event of events) svg.append(linked(event.why, `${event.date}: ${event.text}`, mark("rect", { x: x(event.date) - 2, y, width: 4, height: 14, class: `tick ${kind}` })));
+    for (const event of events) {
+      const tick = mark("rect", { x: x(event.date) - 2, y, width: 4, height: 14, class: `tick ${kind}` }), words = `${event.date}: ${event.text}`;
+      svg.append(event.why ? linked(event.why, words, tick) : mark("g", {}, titled(words), tick));
+    }
     y += 24;
   }
   for (const [at, start] of grid) axis.append(mark("line", { x1: at, x2: at, y1: 18, y2: y, class: start ? "start" : "" }));
@@ -100,14 +105,14 @@ function network(place, data) {
   const order = new Map([...ways, ...held, ...wholes].map((n, i) => [n.name, i]));
   const mean = new Map(origins.map((name) => { const to = data.origins.filter((o) => o.from === name).map((o) => order.get(o.to) ?? 0); return [name, to.reduce((a, b) => a + b, 0) / to.length]; }));
   origins.sort((a, b) => mean.get(a) - mean.get(b));
-  const width = 1120, box = 44, gap = 14, tall = Math.max(origins.length * 24, (ways.length + 1) * (box + gap), (held.length + wholes.length + 1) * (box + gap)) + 40;
+  const width = 1020, box = 44, gap = 14, tall = Math.max(origins.length * 24, (ways.length + 1) * (box + gap), (held.length + wholes.length + 1) * (box + gap)) + 40;
   const svg = mark("svg", { width, height: tall, viewBox: `0 0 ${width} ${tall}`, role: "group", "aria-label": "Network of judgements" });
   const at = new Map(), lines = mark("g"), boxes = mark("g");
   const spread = (items, x, w, high, key) => items.forEach((item, i) => at.set(key(item), { x, w, y: 40 + ((i + 0.5) * (tall - 50)) / items.length, h: high, item }));
   spread(origins, 0, 150, 20, (o) => `origin:${o}`);
-  spread(ways, 420, 230, box, (n) => n.name);
-  spread([...held, ...wholes], 880, 230, box, (n) => n.name);
-  for (const [x, words] of [[0, "Who reported"], [420, "Ways of repayment"], [880, "What holds back, raises, sums up"]]) svg.append(mark("text", { x, y: 18, class: "year" }, words));
+  spread(ways, 380, 230, box, (n) => n.name);
+  spread([...held, ...wholes], 785, 232, box, (n) => n.name);
+  for (const [x, words] of [[0, "Who reported"], [380, "Ways of repayment"], [785, "What holds back, raises, sums up"]]) svg.append(mark("text", { x, y: 18, class: "year" }, words));
   const curve = (a, b, from, to, attributes, words) => {
     const right = a.x < b.x, x1 = right ? a.x + a.w : a.x, x2 = right ? b.x : b.x + b.w, bend = (x2 - x1) / 2;
     lines.append(mark("path", { d: `M${x1},${a.y} C${x1 + bend},${a.y} ${x2 - bend},${b.y} ${x2},${b.y}`, "data-from": from, "data-to": to, ...attributes }, titled(words)));

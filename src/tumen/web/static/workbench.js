@@ -49,11 +49,13 @@ async function refresh() {
   dress();
 }
 
-// Long tables: a filter, sorting by any column, a height that leaves the page in sight.
+// Long tables: a filter, sorting by any column, a height that leaves the page in sight. A sentence below a row goes with it.
 function tables() {
   for (const table of document.querySelectorAll(".scroll > table:not(.matrix, .judged, .dressed)")) {
-    const rows = [...table.tBodies[0]?.rows ?? []];
-    if (rows.length < 8 || table.tBodies.length > 1) continue;
+    const body = table.tBodies[0], records = [];
+    if (!body || table.tBodies.length > 1) continue;
+    for (const row of body.rows) if (row.classList.contains("says")) records.at(-1)?.push(row); else records.push([row]);
+    if (records.length < 8) continue;
     table.classList.add("dressed");
     const scroll = table.parentElement;
     for (const [at, head] of [...table.tHead?.rows[0]?.cells ?? []].entries()) {
@@ -67,24 +69,28 @@ function tables() {
         const down = head.getAttribute("aria-sort") === "ascending";
         for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const keyed = [...table.tBodies[0].rows].map((row) => [worth(row.cells[at]), row]);
+        const keyed = records.map((record) => [worth(record[0].cells[at]), record]);
         keyed.sort(([a], [b]) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b))) * (down ? -1 : 1));
-        table.tBodies[0].append(...keyed.map(([, row]) => row));
+        body.append(...keyed.flatMap(([, record]) => record));
       });
     }
-    if (rows.length < 15) continue;
+    if (records.length < 15) continue;
     scroll.classList.add("long");
     const label = document.createElement("label"), input = document.createElement("input"), count = document.createElement("small");
     label.className = "filter";
     input.type = "search";
-    input.placeholder = `Filter ${rows.length} rows`;
+    input.placeholder = `Filter ${records.length} rows`;
     input.setAttribute("aria-label", `Filter ${scroll.getAttribute("aria-label") ?? "the table"}`);
     count.setAttribute("role", "status");
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
-      for (const row of rows) { const text = row.textContent.toLowerCase(), fits = words.every((w) => text.includes(w)); row.hidden = !fits; shown += fits; }
-      count.textContent = words.length ? `${shown} of ${rows.length}` : "";
+      for (const record of records) {
+        const text = record.map((row) => row.textContent).join(" ").toLowerCase(), fits = words.every((w) => text.includes(w));
+        for (const row of record) row.hidden = !fits;
+        shown += fits;
+      }
+      count.textContent = words.length ? `${shown} of ${records.length}` : "";
     });
     label.append(input, count);
     scroll.before(label);
@@ -192,7 +198,26 @@ document.addEventListener("input", (event) => {
   const output = input.parentElement.querySelector("output");
   output.value = Number(input.value).toPrecision(3);
   output.classList.toggle("moved", input.value !== input.dataset.present);
+  turning();
 });
+
+// How many priors are turned; the answer stands above the sliders and is shown when it is asked for.
+function turning() {
+  const moved = document.querySelectorAll(".knobs output.moved").length, told = document.querySelector("#turning [role=status]");
+  if (told) told.textContent = moved ? `${moved} turned` : "";
+}
+document.addEventListener("reset", (event) => {
+  if (event.target.id !== "priors") return;
+  setTimeout(() => {
+    for (const input of event.target.querySelectorAll("input[type=range]")) {
+      const output = input.parentElement.querySelector("output");
+      output.value = Number(input.dataset.present).toPrecision(3);
+      output.classList.remove("moved");
+    }
+    turning();
+  });
+});
+document.addEventListener("submit", (event) => { if (event.target.id === "priors") document.querySelector("#turned").scrollIntoView({ block: "start" }); });
 
 // Comments are fetched when their place is opened for the first time.
 document.addEventListener("toggle", (event) => {
@@ -205,5 +230,6 @@ menu?.addEventListener("click", () => {
   menu.setAttribute("aria-expanded", String(open));
 });
 
-window.addEventListener("load", dress);
+// What is written is shown first; charts and sorting come after the first paint.
+window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(dress)));
 listen();
