@@ -85,7 +85,7 @@ def attack(live: Any, database: Path | None, limits: list[str], program: str) ->
     base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     command = [
         program, "run", f"{base}/openapi.json", *more, *limits, "--checks", CHECKS,
-        "--phases", "examples,coverage,fuzzing", "-H", f"x-csrf: {token}", "--warnings", "off", "--no-color",
+        "--phases", "examples,coverage,fuzzing", "-H", f"x-csrf: {token}", "--warnings", "off", "--no-color", "--request-timeout", "60",
     ]  # fmt: skip
     code = subprocess.run(command, check=False, cwd=folder.parent).returncode  # it keeps notes where it runs
     server.should_exit = True

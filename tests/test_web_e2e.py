@@ -124,10 +124,10 @@ def holds(page: Any) -> None:
     before = page.viewport_size
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert serious(page) == [], (page.url, width)
-        assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"), (
-            page.url
-        )
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not page.evaluate(wide), (page.url, width)
     page.set_viewport_size(before)
 
 
