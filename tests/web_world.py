@@ -20,6 +20,9 @@ def case_with_scene(starter: Path, folder: Path) -> list[Any]:
     shutil.copytree(starter, folder)
     path = folder / "places.geojson"
     places = json.loads(path.read_text(encoding="utf-8"))
+    for feature in places["features"]:
+        if feature["properties"]["place"] == "Port Alpha":
+            feature["properties"]["berths"] = 3  # the scene shows more ships in port than the route alone would bring
     ring = [[149.99, 29.99], [150.01, 29.99], [150.01, 30.01], [149.99, 30.01], [149.99, 29.99]]
     about = {"kind": "berth", "part_of": "Port Alpha", "role": "origin", "country": "XA", "utc_offset_hours": 9, "position_quality": "invented", "source": ["invented-map"]}  # fmt: skip
     places["features"].append({"type": "Feature", "properties": {"place": "Berth 1", **about}, "geometry": {"type": "Polygon", "coordinates": [ring]}})  # fmt: skip
