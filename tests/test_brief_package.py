@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import tomllib
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +48,13 @@ def test_the_crate_names_every_file_with_its_hash(world: World, tmp_path: Path) 
     assert {part["@id"] for part in by_id["./"]["hasPart"]} == present
     for name in present:
         assert by_id[name]["sha256"] == hashlib.sha256((made / name).read_bytes()).hexdigest()
-    assert by_id["#step-kkkkkkkkkkkkkkkk"]["result"] == [{"@id": "tables/visits.parquet"}]
+    assert by_id["#step-kkkkkkkkkkkkkkkk"]["result"] == {"@id": "tables/visits.parquet"}
+    # What a validator of RO-Crate 1.1 and Process Run Crate 0.5 requires: every key is a term of the context, every
+    # link leads to an entity of the crate or out into the web.
+    assert {"sha256": "https://schema.org/sha256"} in crate["@context"]
+    assert by_id["./"]["conformsTo"]["@id"] in by_id
+    links = re.findall(r'{"@id": "([^"]*)"}', json.dumps(crate["@graph"]))
+    assert [link for link in links if link not in by_id and not link.startswith("https://w3id.org/ro/crate/")] == []
     assert "Simulated" in by_id["./"]["description"]
     assert {"case/case.toml", "case/claims.csv"} <= present
     assert not [n for n in present if "link" in n or n.endswith(".tif")]
@@ -110,6 +118,13 @@ def test_a_pdf_without_typst_says_what_to_install(
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(BriefError, match="tumen\\[pdf\\]"):
         make_brief(world.tables, about(), world.evidence, tmp_path, pdf=True, made_by=world.made_by(), figures=False)
+
+
+def test_every_library_that_the_program_needs_is_pinned(world: World, tmp_path: Path) -> None:
+    made = make_package(world.tables, about(), tmp_path)
+    pinned = {line.split("==")[0] for line in (made / "versions.txt").read_text().splitlines() if "==" in line}
+    needed = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert {re.split(r"[^\w-]", line)[0].lower() for line in needed} <= pinned
 
 
 def test_the_program_that_ran_lies_in_the_package(world: World, tmp_path: Path) -> None:

@@ -216,3 +216,48 @@ def test_command(archive: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "rules.toml"
     wrong.write_text("gap_hours = 3\n")
     assert events_step([str(archive)], out, [], wrong, [], workers=1, quiet=True) == 2
+
+
+def _blas_threads() -> set[int]:
+    import numpy  # noqa: F401  (its library of linear algebra is the one that is asked)
+    from threadpoolctl import threadpool_info
+
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_linear_algebra_keeps_to_one_thread_so_that_figures_can_be_recomputed() -> None:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = _blas_threads()
+        with engine.one_thread():
+            assert _blas_threads() <= {1}
+        assert _blas_threads() == before
+    with engine.Pool(1) as pool:
+        assert pool.submit(_blas_threads).result() <= {1}
+
+
+def test_a_step_of_a_run_computes_on_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from threadpoolctl import threadpool_limits
+
+    from tumen import study
+    from tumen.case.new import new_case
+
+    folder = tmp_path / "case"
+    new_case(folder)
+    seen: list[set[int]] = []
+
+    def spied(step: study.Step) -> study.Step:
+        def work(inputs: study.Inputs) -> dict:
+            seen.append(_blas_threads())
+            return step.work(inputs)
+
+        return replace(step, work=work)
+
+    monkeypatch.setattr(study, "STEPS", tuple(spied(s) for s in study.STEPS))
+    with threadpool_limits(limits=2, user_api="blas"):
+        study.open_study(folder).table("headline")
+    assert seen
+    assert all(threads <= {1} for threads in seen)

@@ -37,6 +37,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def one_thread() -> Any:
+    """A context in which linear algebra keeps to one thread, so that sums are taken in one order on any machine.
+
+    Split over as many threads as there are cores, a product rounds otherwise by its last digit; where draws are
+    resampled by such weights the whole set of draws is another one, and a figure cannot be recomputed elsewhere.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
+
+
 class Serial(Executor):
     """Runs each task at once in the calling process."""
 
@@ -132,6 +143,7 @@ def _settle_worker() -> None:
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(2)
+    one_thread()
     _keep_memory()
 
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 import tumen
 from tumen.case import Case
 from tumen.case.record import Record, content_id
+from tumen.engine import one_thread
 from tumen.evidence import Evidence, Node
 from tumen.run import STEPS, Inputs, RunError, Step
 from tumen.store import RunRecord, StepRecord, Store, code_version, stamp, step_key, table_hash
@@ -285,7 +286,8 @@ class Study:
         tables = {name: self._input(name)[0] for name in step.needs}
         inputs = Inputs(tables, self.case, record.seed, made_by, self.workers, self.dask)
         start = time.perf_counter()
-        made = step.work(inputs)
+        with one_thread():
+            made = step.work(inputs)
         missing = {g for g in step.gives if g.split("@")[0] not in made}
         if missing:
             raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")

@@ -17,6 +17,7 @@ import platform
 import re
 import shutil
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
 from importlib import metadata
@@ -34,6 +35,7 @@ from tumen.tables import TABLES
 NAME = "data"
 CRATE = "ro-crate-metadata.json"
 SPEC = "https://w3id.org/ro/crate/1.1"
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 # Files of a case that are text an analyst wrote; archives and scenes are named by the case, not copied.
 CASE_TEXT = (".toml", ".yaml", ".yml", ".csv", ".geojson", ".md", ".txt")
 # Extras of the program, and the tables that tell whether a run used them.
@@ -183,6 +185,18 @@ def _extras(tables: Mapping[str, pa.Table]) -> frozenset[str]:
     return frozenset(e for e, names in EXTRAS.items() if any(n in tables and tables[n].num_rows for n in names))
 
 
+def _requires() -> list[str]:
+    """What the program needs: from its source tree where it runs from one, since an installation made before the
+    last change of that tree tells the needs of then."""
+    project = Path(tumen.__file__).parents[2] / "pyproject.toml"
+    told = tomllib.loads(project.read_text("utf-8")).get("project", {}) if project.is_file() else {}
+    if told.get("name") != "tumen":
+        return list(metadata.distribution("tumen").requires or ())
+    extras = told.get("optional-dependencies", {})
+    more = [f'{line}; extra == "{extra}"' for extra, lines in extras.items() for line in lines]
+    return [*told.get("dependencies", ()), *more]
+
+
 def _versions(wheel: str, extras: frozenset[str]) -> str:
     """The wheel beside this file, and every library under it at the version that ran."""
     pinned: dict[str, str] = {}
@@ -197,7 +211,7 @@ def _versions(wheel: str, extras: frozenset[str]) -> str:
         if key in pinned:
             continue
         pinned[key] = found.version
-        for line in found.requires or ():
+        for line in _requires() if name == "tumen" else found.requires or ():
             needed, _, condition = line.partition(";")
             extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", condition)
             if extra is None or (name == "tumen" and extra[1] in extras):
@@ -245,6 +259,7 @@ def _crate(
 ) -> dict[str, Any]:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     entries = [_file(folder, path, tables) for path in files]
+    program = f"urn:tumen:program-{tumen.__version__}"
     graph: list[dict[str, Any]] = [
         {"@id": CRATE, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": SPEC}},
         {
@@ -253,14 +268,25 @@ def _crate(
             "name": about.title,
             "description": f"{about.question} As known on {about.as_of.isoformat()}."
             + (" Simulated data: nothing here speaks of real events." if about.simulated else ""),
+            "conformsTo": {"@id": PROFILE},
             "datePublished": about.as_of.isoformat(),
             "temporalCoverage": f"{about.start.isoformat()}/{about.end.isoformat()}",
-            "license": "Facts with their sources; the text of the case belongs to its authors",
+            "license": {"@id": "#licence"},
+            "author": {"@id": "#authors"},
+            "publisher": {"@id": "#authors"},
             "hasPart": [{"@id": e["@id"]} for e in entries],
             "mentions": [{"@id": f"#step-{s.evidence_id}"} for s in steps],
         },
+        {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
         {
-            "@id": "#tumen",
+            "@id": "#licence",
+            "@type": "CreativeWork",
+            "name": "As the authors of the case allow",
+            "description": "Facts with their sources; the text of the case belongs to its authors.",
+        },
+        {"@id": "#authors", "@type": "Organization", "name": f"The authors of the case “{about.name}”"},
+        {
+            "@id": program,
             "@type": "SoftwareApplication",
             "name": "Tumen",
             "version": tumen.__version__,
@@ -274,19 +300,25 @@ def _crate(
                 "@id": f"#step-{step.evidence_id}",
                 "@type": "CreateAction",
                 "name": step.step,
-                "instrument": {"@id": "#tumen"},
+                "instrument": {"@id": program},
+                "agent": {"@id": "#authors"},
                 "description": f"code {step.code}, seed {step.seed}, as of {step.as_of}",
-                "object": [
-                    {"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.inputs if n.split("@")[0] in tables
-                ],
-                "result": [
-                    {"@id": f"tables/{n.split('@')[0]}.parquet"} for n in step.outputs if n.split("@")[0] in tables
-                ],
+                **_linked("object", step.inputs, tables),
+                **_linked("result", step.outputs, tables),
             }
         )
     for page in pages:
         graph.append({"@id": f"#{page.name}", "@type": "CreativeWork", "name": page.name, "isBasedOn": {"@id": "./"}})
-    return {"@context": f"{SPEC}/context", "@graph": graph}
+    # schema.org knows sha256, the context of RO-Crate 1.1 does not yet.
+    context = [f"{SPEC}/context", {"sha256": "https://schema.org/sha256"}]
+    return {"@context": context, "@graph": graph}
+
+
+def _linked(name: str, used: Iterable[str], tables: Mapping[str, pa.Table]) -> dict[str, Any]:
+    """Tables that a computation took or gave; a single one stands alone, as RO-Crate wants it."""
+    found = dict.fromkeys(n.split("@")[0] for n in used if n.split("@")[0] in tables)
+    links = [{"@id": f"tables/{n}.parquet"} for n in found]
+    return {name: links[0] if len(links) == 1 else links} if links else {}
 
 
 _KINDS = {
