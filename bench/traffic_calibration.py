@@ -35,7 +35,13 @@ DAYS = 120
 DRAWS = 1000
 ROUND = 25  # worlds of each kind between two savings of the scores
 LEVELS = (0.5, 0.8, 0.95)
-ALL = (*(k for k in KINDS if k != "reports"), "mix", "reports", "two ports")  # the place of a kind seeds its worlds
+ALL = (
+    *(k for k in KINDS if k != "reports"),
+    "mix",
+    "reports",
+    "two ports",
+    "ais",
+)  # the place of a kind seeds its worlds
 METHODS = ("tumen", "runs", "occupancy / dwell", "capture-recapture")
 SETTINGS = TrafficSettings(
     rate_per_day=SpreadPrior(median=0.2, factor=3.0),
@@ -63,7 +69,8 @@ def case(job: tuple[str, int]) -> dict[str, Any]:
     two = kind == "two ports"
     made = two_ports(SETTINGS, DAYS, 3 * seed) if two else world(SETTINGS, DAYS, kinds_of(kind, seed), seed)
     rng = np.random.default_rng(seed + 1)
-    settings = SETTINGS.model_copy(update={"reports_gathered": True}) if kind == "reports" else SETTINGS
+    gathered = {"reports": {"reports_gathered": True}, "ais": {"ais_gathered": True}}
+    settings = SETTINGS.model_copy(update=gathered.get(kind, {}))
     began = time.process_time()
     cases, far, _, rows = read_cases(made.looks, made.claims, made.places, made.vessels, settings, made.period)
     tie = tie_of(cases, far, made.claims, rows)[0]

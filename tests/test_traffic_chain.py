@@ -43,7 +43,7 @@ def problem(observations, settings=KNOWN) -> Problem:
 
 
 def one_point(settings=KNOWN):
-    return points(np.zeros((1, 9)), settings, settings.dwell_days)
+    return points(np.zeros((1, 10)), settings, settings.dwell_days)
 
 
 def test_two_state_chain_has_its_closed_form():

@@ -207,11 +207,24 @@ def simulate(
 
 @app.command()
 def check(case: CaseFolder) -> None:
-    """Read the whole case and name every fault at once, as file:line: field: what is wrong, what was expected."""
+    """Read the whole case and name every fault at once, as file:line: field: what is wrong, what was expected.
+
+    Looks and totals that only contradict each other are named in notes: they are used, and results say so.
+    """
+    from tumen.cargo import overfull
     from tumen.case import Case
+    from tumen.case.traffic_settings import TrafficSettings
+    from tumen.traffic import check as doubts
 
     loaded = Case.load(case)
-    for warning in loaded.warnings:
+    tables, settings = loaded.tables(), loaded.settings
+    looks, vessels = tables["looks"], tables["vessels"]
+    model = settings.traffic or TrafficSettings()
+    in_doubt = doubts(looks, tables["claims"], tables["places"], vessels, model, settings.period)
+    full = overfull(looks, tables["sightings"], vessels, loaded.loading) if loaded.loading is not None else []
+    if full:
+        _fail("\n".join(["boxes that no hull of theirs holds:", *full]), DATA_FAULT)
+    for warning in [*loaded.warnings, *in_doubt]:
         print(f"note: {warning}")
     print(f"{case}: no faults. {loaded.inventory()}")
 

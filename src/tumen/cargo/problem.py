@@ -315,6 +315,11 @@ def _stacks(
     return out if ships else [], impossible
 
 
+def overfull(looks: pa.Table, sightings: pa.Table, vessels: pa.Table, loading: Loading) -> list[str]:
+    """Looks and sightings that put more boxes on a hull than it has room for, a sentence each."""
+    return [text for _, text in _stacks(looks, sightings, [], vessels, loading)[1]]
+
+
 def _too_full(kind: str, row: str, count: float, whom: str, most: float) -> str:
     return f"{kind} {row} puts {count:,.0f} containers on {whom}, which holds at most {most:,.0f}; the row is set aside"
 

@@ -131,6 +131,11 @@ class TrafficSettings(Record):
     # Days for which a port is watched by those who report, and for which it then is not. Half a year: the reports of
     # Najin come in such spells. A stretch without a report may be a quiet one or one in which nobody watched.
     attention_days: float = Field(default=180.0, gt=0)
+    # Share of the visits whose ship keeps its transponder on, where AIS shows visits at all. Any share is likely enough: the
+    # named hulls of Najin called there dark, ships of other routes switch off for a part of their calls.
+    ais_share: SharePrior = SharePrior(median=0.5, factor=8.0)
+    # Whether AIS was gathered for the whole period. False: from about the first visit that it shows to about the last.
+    ais_gathered: bool = False
     # Whether reports were gathered for the whole period, so that their silence tells something. None: where any is listed.
     reports_gathered: bool | None = None
     quiet: list[Quiet] = Field(default_factory=list)

@@ -13,21 +13,20 @@ from tumen.tables import LOOKS
 
 
 def ais_looks(sightings: pa.Table) -> pa.Table:
-    """One look a visit, at its middle. Returns LOOKS, empty for no rows."""
+    """One look a visit, from its start to its end. Returns LOOKS, empty for no rows."""
     rows = []
     for s in sightings.to_pylist():
-        middle = s["start"] + (s["end"] - s["start"]) / 2
         rows.append(
             {
                 "look_id": f"look-{s['sighting_id']}",
                 "place": s["place"],
                 "berth": s["berth"],
-                "start": middle,
-                "end": middle,
+                "start": s["start"],
+                "end": s["end"],
                 "sensor": "AIS",
                 "collector": "AIS",
                 "usable_share": 1.0,
-                "tasked": False,
+                "selection": "event",  # a ship that keeps its transponder off leaves no row
                 "vessel_present": True,
                 "vessel_count": 1,
                 "count_reading": "at least",

@@ -223,6 +223,8 @@ class _Eye:
             return self._tasked(noon)
         elif kind == "reports":
             return self._reports(noon)
+        elif kind == "ais":
+            return self._ais()
         elif kind == "far":
             return self._far(noon[::3])
         elif kind == "voyages":
@@ -314,6 +316,18 @@ class _Eye:
             if watched and row["vessel_present"] and self.rng.random() < self.reported:
                 rows.append(row | {"tasked": None, "origin": "reported", "selection": "event"})
         return rows + self._plain(noon[self.rng.random(len(noon)) < 0.05], PORT)
+
+    def _ais(self) -> list[dict[str, Any]]:
+        """Visits of ships that keep their transponder on, one look each, and nothing of the others."""
+        share, rows = _share(self.settings.ais_share, self.rng), []
+        for came, gone, ship in zip(self.world.arrived, self.world.left, self.world.ship, strict=True):
+            if self.rng.random() < share:
+                row = self._row(came, PORT, 1.0)
+                row["end"] += dt.timedelta(days=float(min(gone, self.world.days) - came))
+                row |= {"vessel_present": True, "vessel_count": 1, "count_reading": "at least"}
+                row |= {"origin": "ais", "selection": "event"}
+                rows.append(row | ({"vessel": HULLS[ship], "p_vessel": 0.99} if ship >= 0 else {}))
+        return rows
 
     def _stack_at(self, previous: float | None, when: float) -> bool:
         s = self.settings

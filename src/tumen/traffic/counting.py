@@ -75,15 +75,14 @@ class PortCase:
     @property
     def problem(self) -> Problem:
         """The chain, the grid of rates, and the looks."""
-        tracked = any(o.mark is not None for o in self.looks.observations)
+        tracked = any(o.mark is not None and o.track is None for o in self.looks.observations)
         chain = port(self.settings.dwell_phases, self.berths, tracked)
         s = self.settings
         watched = s.reports_gathered
         if watched is None:
             watched = any(o.told for o in self.looks.observations)
-        return Problem(
-            chain, levels(s.swing_sd_log), self.looks, self.hulls, self.end_unit, bool(watched and s.selection)
-        )
+        grid, heard = levels(s.swing_sd_log), bool(watched and s.selection)
+        return Problem(chain, grid, self.looks, self.hulls, self.end_unit, heard, s.ais_gathered)
 
 
 @dataclass(frozen=True)
@@ -444,6 +443,25 @@ def count(
     counted, effective = count_ports(cases, tie, seeds[:-1], draws, executor)
     rng = np.random.default_rng(seeds[-1])
     return report(counted, destinations, conflicts, rows, period, draws, rng, effective, remarks)
+
+
+def check(
+    looks: pa.Table,
+    claims: pa.Table,
+    places: pa.Table,
+    vessels: pa.Table,
+    settings: TrafficSettings,
+    period: tuple[dt.date, dt.date],
+) -> list[str]:
+    """Sentences on looks and totals that contradict each other or cannot be used, each naming its row.
+
+    Raises `TrafficFault` naming every look or total that is impossible in itself, as `count` does.
+    """
+    cases, destinations, conflicts, rows = read_cases(looks, claims, places, vessels, settings, period)
+    said = [*conflicts, *tie_of(cases, destinations, claims, rows)[1]]
+    for case in cases:
+        said += [*case.looks.conflicts, *case.remarks]
+    return list(dict.fromkeys(said))
 
 
 def posterior_count(

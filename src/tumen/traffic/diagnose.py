@@ -117,7 +117,8 @@ def _overlap(c: Counted) -> list[dict[str, Any]]:
         "campaign": c.case.settings.pauses,
         "pause": c.case.settings.pauses,
         "selection": c.case.settings.selection and any(o.chosen and not o.told for o in c.case.looks.observations),
-        "reports": c.case.problem.watched,
+        "reports": any(o.told for o in c.case.looks.observations) or c.case.problem.watched,
+        "AIS": c.case.problem.heard is not None,
     }
     edges = np.linspace(-3.0, 3.0, 13)
     prior = np.diff(ndtr(np.concatenate([[-np.inf], edges, [np.inf]])))

@@ -23,6 +23,8 @@ from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS, Port, empty_state, tr
 from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood, seen
 from tumen.traffic.prior import Levels, Points, pause_week
 
+_SPOOFED = 1e-3  # weight of a visit that AIS shows where all berths are full: made up, or anchored
+_LEAST_RATE = 1e-4  # arrivals a day that AIS may show in a pause
 STRETCH_DAYS = 28
 _STRETCH = STRETCH_DAYS * UNITS_PER_DAY  # of days among which looks are taken to be chosen with the same zeal
 _LEAST_SHARE = 0.1  # where the norm of chosen looks is linearised during a pause: a month is rarely all pause
@@ -58,13 +60,15 @@ class Problem:
     hulls: Hulls
     end_unit: int = 10**9
     watched: bool = False
+    ais_throughout: bool = False
 
     @cached_property
     def by_unit(self) -> dict[int, list[Observation]]:
         """Observations by unit of time, in order."""
         out: dict[int, list[Observation]] = {}
         for o in self.looks.observations:
-            out.setdefault(o.unit, []).append(o)
+            if o.track is None:
+                out.setdefault(o.unit, []).append(o)
         return dict(sorted(out.items()))
 
     @cached_property
@@ -80,15 +84,13 @@ class Problem:
 
     @cached_property
     def watches(self) -> tuple[Watch, ...]:
-        """Stretches of 28 days with what reports tell of them, from the first to the last; none where none were gathered."""
-        if not self.watched:
-            return ()
+        """Stretches of 28 days with what reports tell of them; those of which none tells only where reports were gathered."""
         told = {round(o.unit / UNITS_PER_DAY) * UNITS_PER_DAY for o in self.looks.observations if o.told}
         out = []
-        for number in range(-(-self.end_unit // _STRETCH)):
+        for number in range(-(-self.end_unit // _STRETCH)) if told or self.watched else ():
             days = tuple(d for d in self._free(number) if d not in told)
             heard = sum(t // _STRETCH == number for t in told)
-            if days or heard:
+            if heard or (days and self.watched):
                 out.append(Watch(days, heard, min((number + 1) * _STRETCH - UNITS_PER_DAY, self.end_unit)))
         return tuple(out)
 
@@ -108,14 +110,42 @@ class Problem:
         return frozenset(day for watch in self.watches if watch.told for day in watch.days)
 
     @cached_property
+    def heard(self) -> tuple[int, int] | None:
+        """First and last unit for which AIS was heard; None where it shows no visit and nobody says that it was.
+
+        Where it is not told how long AIS was gathered, it is taken to reach beyond the visits at either end by a mean gap.
+        """
+        if self.ais_throughout:
+            return 0, self.end_unit
+        tracks = sorted(o.track for o in self.looks.observations if o.track is not None)
+        if not tracks:
+            return None
+        first, last = tracks[0][0], max(t[1] for t in tracks)
+        gap = (last - first) // (len(tracks) - 1) if len(tracks) > 1 else _STRETCH
+        return max(first - gap, 0), min(last + gap, self.end_unit)
+
+    def hears(self, first: int, last: int) -> bool:
+        """Whether AIS was heard from one unit to another that lies on the same side of the ends of its time."""
+        return self.heard is not None and self.heard[0] <= first and last <= self.heard[1]
+
+    @cached_property
+    def shown(self) -> dict[int, int]:
+        """Number of visits whose start AIS shows, by unit."""
+        out: dict[int, int] = {}
+        for o in self.looks.observations:
+            if o.track is not None:
+                out[o.unit] = out.get(o.unit, 0) + 1
+        return out
+
+    @cached_property
     def weighed(self) -> frozenset[int]:
-        """Units at which a look, the choice of looks or the want of a report tells something."""
-        return frozenset((*self.by_unit, *self.choice_days, *self.untold_days))
+        """Units at which a look, the choice of looks, the want of a report or AIS tells something."""
+        return frozenset((*self.by_unit, *self.choice_days, *self.untold_days, *self.shown))
 
     @property
     def last_unit(self) -> int:
-        """Last of these units."""
-        return max(self.weighed, default=0)
+        """Last unit of these, or to which AIS was heard."""
+        return max((*self.weighed, *(self.heard or ())), default=0)
 
     @cached_property
     def remarks(self) -> dict[int, np.ndarray]:
@@ -148,42 +178,50 @@ class Kernels:
         rate = np.concatenate([self.rate.reshape(-1), np.zeros(self.points)])
         dwell = np.concatenate([np.repeat(p.dwell_days, self.levels), p.dwell_days])
         kind = complex if isinstance(mark, complex) else dtype
-        self._powers = {1: transition(problem.chain, rate, dwell, mark=mark).astype(kind)}
-        self._carry: dict[int, np.ndarray] = {}
+        self._powers = {False: {1: transition(problem.chain, rate, dwell, mark=mark).astype(kind)}}
+        if problem.heard is not None:
+            dark = 1.0 - np.concatenate([np.repeat(p.ais_share, self.levels), p.ais_share])
+            self._powers[True] = {1: transition(problem.chain, rate, dwell, mark=mark * dark).astype(kind)}
+        self._carry: dict[tuple[int, bool], np.ndarray] = {}
         self.week = problem.levels.week(p.walk_sd_month).astype(dtype)
         self.stop, self.start = (x.astype(dtype) for x in pause_week(p))
         self._norms: dict[int, np.ndarray] = {}
         self._weights: dict[Stretch, np.ndarray] = {}
+        self._arrival: tuple[np.ndarray, np.ndarray] | None = None
         self._told: dict[tuple[Any, ...], np.ndarray] = {}
 
-    def matrix(self, gap: int) -> np.ndarray:
-        """Transition over `gap` units: (P L + P, S, S), running rows then paused ones."""
+    def matrix(self, gap: int, heard: bool = False) -> np.ndarray:
+        """Transition over `gap` units: (P L + P, S, S), running rows then paused ones.
+
+        While AIS is `heard`, each arrival is weighed by the chance that AIS does not show it.
+        """
         out: np.ndarray | None = None
-        length = 1
+        length, powers = 1, self._powers[heard]
         while length <= gap:
-            if length not in self._powers:
-                self._powers[length] = self._powers[length // 2] @ self._powers[length // 2]
+            if length not in powers:
+                powers[length] = powers[length // 2] @ powers[length // 2]
             if gap & length:
-                out = self._powers[length] if out is None else out @ self._powers[length]
+                out = powers[length] if out is None else out @ powers[length]
             length *= 2
         assert out is not None
         return out
 
-    def carry(self, gap: int) -> np.ndarray:
-        """Transition over `gap` units, (S, S, R): one contiguous lane for each row."""
-        if gap not in self._carry:
-            whole, running = self.matrix(gap), self.points * self.levels
+    def carry(self, first: int, last: int) -> np.ndarray:
+        """Transition from one unit to another, (S, S, R): one contiguous lane for each row."""
+        gap, heard = last - first, self.problem.hears(first, last)
+        if (gap, heard) not in self._carry:
+            whole, running = self.matrix(gap, heard), self.points * self.levels
             lanes = np.concatenate([whole[:running], np.repeat(whole[running:], self.levels, axis=0)])
-            self._carry[gap] = np.ascontiguousarray(lanes.transpose(1, 2, 0))
-        return self._carry[gap]
+            self._carry[gap, heard] = np.ascontiguousarray(lanes.transpose(1, 2, 0))
+        return self._carry[gap, heard]
 
-    def forward(self, v: np.ndarray, gap: int) -> np.ndarray:
-        """Carry row vectors (S, R) over a gap."""
-        return kernels.carry(v, self.carry(gap), False)
+    def forward(self, v: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Carry row vectors (S, R) from one unit to another."""
+        return kernels.carry(v, self.carry(first, last), False)
 
-    def backward(self, v: np.ndarray, gap: int) -> np.ndarray:
-        """Carry column vectors (S, R) back over a gap."""
-        return kernels.carry(v, self.carry(gap), True)
+    def backward(self, v: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Carry column vectors (S, R) back from the last unit to the first."""
+        return kernels.carry(v, self.carry(first, last), True)
 
     def mix(self, v: np.ndarray) -> np.ndarray:
         """The week's turn, forward: the rate walks, traffic stops or starts."""
@@ -275,6 +313,19 @@ class Kernels:
         """Vectors (S, R) times a value of each point (P,)."""
         return (v.reshape(-1, self.points, self.levels) * value.astype(self.dtype)[None, :, None]).reshape(v.shape)
 
+    def shown(self, v: np.ndarray, unit: int, *, back: bool = False) -> np.ndarray:
+        """Vectors after the arrivals that AIS shows at a unit (column vectors, with `back`: before them)."""
+        if self._arrival is None:
+            full = np.diag((self.problem.chain.marked.sum(1) == 0).astype(float))
+            rate = np.concatenate([self.rate.reshape(-1), np.zeros(self.rate.size)])
+            chance = np.tile(np.repeat(self.p.ais_share, self.levels), 2) * np.maximum(rate, _LEAST_RATE)
+            self._arrival = (self.problem.chain.marked + _SPOOFED * full).astype(self.dtype), chance.astype(self.dtype)
+        into, chance = self._arrival
+        for _ in range(self.problem.shown[unit]):
+            v = (into if back else into.T) @ (v * chance if back else v)
+            v = v if back else v * chance
+        return v
+
     def told_apart(self, v: np.ndarray, unit: int, *, back: bool = False) -> np.ndarray:
         """Vectors after a look that told a hull (column vectors, with `back`: before it)."""
         weight = self.problem.remarks[unit].astype(self.dtype)
@@ -288,7 +339,7 @@ def cuts(problem: Problem, until: int, daily_until: int = -1) -> np.ndarray:
     """
     marks = set(range(0, until + 1, WEEK_UNITS // 2 if daily_until >= 0 else WEEK_UNITS)) | {until}
     marks |= set(range(0, min(daily_until, until) + 1, UNITS_PER_DAY))
-    marks |= {u for u in problem.weighed if u <= until}
+    marks |= {u for u in (*problem.weighed, *(problem.heard or ())) if u <= until}
     return np.array(sorted(marks), dtype=np.int64)
 
 
@@ -301,12 +352,14 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
     since = 0
     for i, unit in enumerate(at.tolist()):
         if i:
-            v = chances.forward(v, unit - int(at[i - 1]))
+            v = chances.forward(v, int(at[i - 1]), unit)
         if unit in problem.weighed:
             v = chances.weigh(v, unit)
             if unit in problem.remarks:
                 v = chances.told_apart(v, unit)
-            since += len(problem.by_unit.get(unit, ()))
+            if unit in problem.shown:
+                v = chances.shown(v, unit)
+            since += len(problem.by_unit.get(unit, ())) + problem.shown.get(unit, 0)
             if since > 1:  # a look weighs at least 1e-12, so two do not run out of single precision
                 v, total = _scaled(chances, v, total)
                 since = 0
@@ -317,7 +370,7 @@ def log_evidence(problem: Problem, p: Points, dtype: Any = np.float64) -> np.nda
 
 
 def _scaled(chances: Kernels, v: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mass = np.maximum(chances.by_point(np.abs(v)), 1e-37)
+    mass = np.maximum(chances.by_point(np.abs(v) if np.iscomplexobj(v) else v), 1e-37)
     return chances.times(v, 1.0 / mass), total + np.log(mass)
 
 
@@ -340,11 +393,14 @@ def count_in_window(problem: Problem, p: Points, weight: np.ndarray, first: int,
         for i, unit in enumerate(at.tolist()):
             if i:
                 inside = first <= at[i - 1] and unit <= last
-                v = (marked if inside else plain).forward(v, unit - int(at[i - 1]))
+                v = (marked if inside else plain).forward(v, int(at[i - 1]), unit)
             if unit in problem.weighed:
                 v = plain.weigh(v, unit)
                 if unit in problem.remarks:
                     v = plain.told_apart(v, unit)
+                if unit in problem.shown:
+                    z = np.exp(2j * np.pi * k / order) if first < unit <= last else 1.0
+                    v = plain.shown(v, unit) * z ** problem.shown[unit]
                 v, total = _scaled(plain, v, total)
             if unit and unit % WEEK_UNITS == 0:
                 v = plain.mix(v)

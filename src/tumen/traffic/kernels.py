@@ -7,15 +7,27 @@ disk, and free the interpreter lock. Fast-math stays off, so that a draw is the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any
 
-import numba
 import numpy as np
 
 
 def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=False)(function)
-    return compiled
+    """A function that is compiled when it is first called: the compiler takes longer to import than a case to check."""
+
+    @lru_cache(maxsize=1)
+    def compiled() -> Callable[..., Any]:
+        import numba
+
+        made: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=False)(function)
+        return made
+
+    @wraps(function)
+    def call(*given: Any) -> Any:
+        return compiled()(*given)
+
+    return call
 
 
 @_kernel

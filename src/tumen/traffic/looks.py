@@ -38,7 +38,8 @@ class Observation:
 
     `kind` is present | absent | exactly | at_least; `weight` is below 1 where several reports
     share a scene; `chosen` tells that the look is not a random sample of hours, `told` that it is
-    known only because a ship was seen.
+    known only because a ship was seen. `track` are the first and last unit of a visit that AIS shows, the look
+    being of its start.
     """
 
     unit: int
@@ -51,6 +52,7 @@ class Observation:
     look_id: str
     mark: np.ndarray | None = None
     told: bool = False
+    track: tuple[int, int] | None = None
 
     @property
     def positive(self) -> bool:
@@ -261,8 +263,9 @@ def read_port(
             continue
         if r["usable_share"] <= 0.0:
             continue  # cloud: no news at all
-        long = r["end"] - r["start"] > LONGEST_LOOK
-        unit = _unit_of(r, clock)
+        tracked = r["origin"] == "ais" and r["vessel_present"] is True
+        long = r["end"] - r["start"] > LONGEST_LOOK and not tracked
+        unit = _unit_of(r, clock) if not tracked else first
         if not 0 <= unit <= last_unit:
             unit = min(max(unit, 0), last_unit)
         if r["stack_present"] is not None and not long and r["usable_share"] >= 0.5:
@@ -276,11 +279,12 @@ def read_port(
                 spans.append(Span(max(first, 0), min(last, last_unit), 1.0, settings.inference_wrong, ids))
             continue
         seen = kind == "present" or count > 0
-        event = r["selection"] == "event"
-        chosen = settings.selection and (r["tasked"] is True or (r["tasked"] is None and r["origin"] == "reported"))
+        event = r["selection"] == "event" and not tracked
+        unknown = r["tasked"] is None and r["origin"] == "reported"
+        chosen = settings.selection and not tracked and (r["tasked"] is True or event or unknown)
         if any(a <= unit <= b for a, b in complete):
             chosen = False
-        if r["tasked"] is None and not event and unit - last_seen <= FOLLOW_UP_UNITS:
+        if r["tasked"] is None and not event and not tracked and unit - last_seen <= FOLLOW_UP_UNITS:
             chosen = False
         if r["tasked"] is None and any(abs(unit - u) < UNITS_PER_DAY for u in quiet_units):
             chosen = False
@@ -297,7 +301,17 @@ def read_port(
             mark = None  # which of several ships the mark is of cannot be told
         observations.append(
             Observation(
-                unit, kind, count, usable, 1.0, chosen, r["collector"], r["look_id"], mark, told=chosen and event
+                unit,
+                kind,
+                count,
+                usable,
+                1.0,
+                chosen,
+                r["collector"],
+                r["look_id"],
+                mark,
+                told=chosen and event,
+                track=(max(first, 0), min(last, last_unit)) if tracked else None,
             )
         )
     observations, more = _share_scenes(observations, own)

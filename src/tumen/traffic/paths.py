@@ -305,16 +305,18 @@ def _lookahead(problem: Problem, chances: Kernels, at: np.ndarray, last_look: in
     for i in range(last, -1, -1):
         unit = int(at[i])
         if i < last:
-            v = chances.backward(v, int(at[i + 1] - unit))
+            v = chances.backward(v, unit, int(at[i + 1]))
         if unit and unit % WEEK_UNITS == 0:
             turns[i] = np.ascontiguousarray(v.T)
             v = chances.unmix(v)
+        if unit in problem.shown:
+            v = chances.shown(v, unit, back=True)
         if unit in problem.remarks:
             apart[i] = np.ascontiguousarray(v.T)
             v = chances.told_apart(v, unit, back=True)
         if unit in problem.weighed:
             v = chances.weigh(v, unit)
-            since += len(problem.by_unit.get(unit, ()))
+            since += len(problem.by_unit.get(unit, ())) + problem.shown.get(unit, 0)
             if since > 1 or unit % WEEK_UNITS == 0:
                 v = chances.times(v, 1.0 / np.maximum(_by_point_most(chances, v), 1e-37))
                 since = 0
@@ -340,8 +342,8 @@ class _Walk:
         self.problem, self.kernels, self.at, self.rng = problem, chances, at, rng
         self.messages, self.turns, self.apart = lookahead
         self.rates, self.size = chances.levels, chances.size
-        self._rows: dict[int, np.ndarray] = {}
-        self._marks: dict[int, np.ndarray] = {}
+        self._rows: dict[tuple[int, bool], np.ndarray] = {}
+        self._marks: dict[tuple[int, bool], np.ndarray] = {}
         self._unit_split: dict[int, np.ndarray] = {}
         self._none = np.zeros((0, self.size), np.float32)
         week, stop, start = chances.week, chances.stop, chances.start
@@ -387,12 +389,12 @@ class _Walk:
 
     def step(self, i: int) -> None:
         """Draw the state at cut i, the arrivals since the last cut, and at a week's end the turn of the rate."""
-        gap, h = int(self.at[i] - self.at[i - 1]), self.history
+        first, last, h = int(self.at[i - 1]), int(self.at[i]), self.history
         message = self.messages[i]
         kernels.step(
-            self._rows_of(gap),
+            self._rows_of(first, last),
             self._none if message is None else message,
-            self._marks_of(gap),
+            self._marks_of(first, last),
             self.kernels.points,
             h.point,
             self.level,
@@ -457,6 +459,12 @@ class _Walk:
                 self.state,
                 self.rng.random(len(self.state), dtype=np.float32),
             )
+        for _ in range(self.problem.shown.get(unit, 0)):
+            # A ship that AIS shows comes; where all berths are full, none does.
+            chain, free = self.problem.chain, self.problem.chain.marked.sum(1) > 0
+            self.history.arrived[i] += free[self.state]
+            self.state = np.where(free, chain.marked.argmax(1), np.arange(self.size))[self.state]
+            self.history.ships[i] = chain.ships[self.state]
         stretch = self.problem.choice_days.get(unit)
         if stretch is not None:
             h = self.history
@@ -464,18 +472,25 @@ class _Walk:
             busy = (self.problem.chain.ships[self.state] > 0).astype(int)
             h.choice += self.kernels.choice_norm(stretch)[busy, row]
 
-    def _rows_of(self, gap: int) -> np.ndarray:
-        if gap not in self._rows:
-            lanes = self.kernels.carry(gap)
-            self._rows[gap] = np.ascontiguousarray(lanes.transpose(2, 0, 1)).reshape(-1, self.size)
-        return self._rows[gap]
+    def _rows_of(self, first: int, last: int) -> np.ndarray:
+        key = last - first, self.problem.hears(first, last)
+        if key not in self._rows:
+            lanes = self.kernels.carry(first, last)
+            self._rows[key] = np.ascontiguousarray(lanes.transpose(2, 0, 1)).reshape(-1, self.size)
+        return self._rows[key]
 
-    def _marks_of(self, gap: int) -> np.ndarray:
-        if gap not in self._marks:
-            split = self._split_of(gap)
+    def _marks_of(self, first: int, last: int) -> np.ndarray:
+        key = last - first, self.problem.hears(first, last)
+        if key not in self._marks:
+            split = self._split_of(key[0])
+            if key[1]:  # each arrival in this time was weighed as one that AIS does not show
+                dark = np.repeat(1.0 - self.kernels.p.ais_share, self.rates).astype(np.float32)
+                split = split * dark[None, :, None, None] ** np.arange(len(split))[:, None, None, None]
             share = np.cumsum(split, axis=0) / np.maximum(split.sum(0), 1e-30)
-            self._marks[gap] = np.ascontiguousarray(np.moveaxis(share[:-1], 0, -1).reshape(-1, len(split) - 1))
-        return self._marks[gap]
+            self._marks[key] = np.ascontiguousarray(
+                np.moveaxis(share[:-1], 0, -1).reshape(-1, len(split) - 1), np.float32
+            )
+        return self._marks[key]
 
     def _split_of(self, gap: int) -> np.ndarray:
         """Transitions of the running rows over a gap, split by arrivals: products of powers of one unit's."""

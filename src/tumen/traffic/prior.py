@@ -14,7 +14,18 @@ import numpy as np
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 
-NAMES = ("dwell", "detection", "false sighting", "rate walk", "campaign", "pause", "selection", "rate", "reports")
+NAMES = (
+    "dwell",
+    "detection",
+    "false sighting",
+    "rate walk",
+    "campaign",
+    "pause",
+    "selection",
+    "rate",
+    "reports",
+    "AIS",
+)
 LEVEL_STEP = 0.35  # of the log rate: half the standard deviation of its swing, below what looks can resolve
 LEVEL_SPAN = 2.2  # standard deviations of the swing that the grid covers on either side
 DAYS_PER_MONTH = 30.4375
@@ -22,7 +33,7 @@ DAYS_PER_MONTH = 30.4375
 
 @dataclass(frozen=True)
 class Points:
-    """Parameter points, one row each: `z` (P, 9) standard normal, and the named values (P,)."""
+    """Parameter points, one row each: `z` (P, 10) standard normal, and the named values (P,)."""
 
     z: np.ndarray
     dwell_days: np.ndarray
@@ -34,6 +45,7 @@ class Points:
     selection_odds: np.ndarray
     rate_per_day: np.ndarray
     reported_share: np.ndarray
+    ais_share: np.ndarray
 
     def __len__(self) -> int:
         return len(self.z)
@@ -44,7 +56,7 @@ class Points:
 
 
 def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Points:
-    """Values of the parameters at standard normal coordinates `z` (P, 9)."""
+    """Values of the parameters at standard normal coordinates `z` (P, 10)."""
 
     def spread(i: int, prior: SpreadPrior) -> np.ndarray:
         return prior.median * np.exp(prior.sd_log * z[:, i])
@@ -64,10 +76,11 @@ def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Poin
         spread(6, settings.selection_odds) if settings.selection else np.ones(len(z)),
         spread(7, settings.rate_per_day),
         share(8, settings.reported_share.median, settings.reported_share.sd_logit),
+        share(9, settings.ais_share.median, settings.ais_share.sd_logit),
     )
 
 
-# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 9, Joe and Kuo
+# Primitive polynomials (degree, inner coefficients) and first direction numbers of dimensions 2 to 10, Joe and Kuo
 # (2008). Written out here because scipy.stats.qmc takes longer to import than a whole count takes to run.
 _DIRECTIONS = (
     (1, 0, (1,)),
@@ -78,12 +91,13 @@ _DIRECTIONS = (
     (4, 4, (1, 3, 5, 13)),
     (5, 2, (1, 1, 5, 5, 17)),
     (5, 4, (1, 1, 5, 5, 5)),
+    (5, 7, (1, 1, 7, 11, 19)),
 )
 _BITS = 30
 
 
 def sobol(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Sobol points of the prior under a random digital shift, as standard normals (count, 9)."""
+    """Sobol points of the prior under a random digital shift, as standard normals (count, 10)."""
     from scipy.special import ndtri
 
     index = np.arange(count, dtype=np.int64)

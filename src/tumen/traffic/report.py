@@ -238,6 +238,7 @@ def _forecasts(
 
 def _rates(c: Counted, months: Sequence[dt.date], period: tuple[dt.date, dt.date]) -> list[dict[str, Any]]:
     out = []
+    looked = np.array(sorted(o.unit for o in c.case.looks.observations))
     for m, after in zip(months, [*months[1:], None], strict=True):
         first = max(c.case.clock.day(m), 0)
         last = c.case.clock.day(after) if after else c.case.last_unit
@@ -246,7 +247,7 @@ def _rates(c: Counted, months: Sequence[dt.date], period: tuple[dt.date, dt.date
         if m > period[1] or not len(rate):
             continue
         low, mid, high = np.quantile(rate.mean(0), [0.05, 0.5, 0.95])
-        looks = sum(first <= o.unit < last for o in c.case.looks.observations)
+        looks = int(np.diff(np.searchsorted(looked, [first, last]))[0])
         out.append(
             {
                 "place": c.case.place,

@@ -85,12 +85,14 @@ def visits_of(
         top = np.where(
             (alongside > 0) & (newest > out_by_now), np.maximum(top, np.minimum(newest, out_by_now + alongside)), top
         )
+        if o.track is not None:
+            top = out_by_now + alongside  # AIS shows the ship that has just come
         for back in range(int(o.seen_ships) or 1):
             index = top - 1 - back
             ok = (alongside > back) & (index >= out_by_now) & (index >= 0)
             seen[first[:-1][ok] + index[ok]] = True
         which = np.where(alongside > 0, first[:-1] + top - 1, -1)
-        shown[o.look_id] = which
+        shown[o.look_id] = which.astype(np.int32)
         if o.mark is not None:
             ok = which >= 0
             told.append((which[ok], o.weight * np.log(np.maximum(o.mark, 1e-12))))
