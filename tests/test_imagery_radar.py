@@ -167,16 +167,21 @@ def test_large_fine_picture_is_searched_in_windows(tmp_path):
     assert all(r["length_m"] is None for r in rows)  # the scale is not known
 
 
-def test_real_harbour_pictures(shared):
-    """Ships in the water of a published high-resolution picture (HRSID); its quays are another matter."""
-    path = shared / "data/imagery/hrsid_samples/P0123_4800_5600_4800_5600.png"
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("P0123_4800_5600_4800_5600", 6, 7), ("P0094_0_800_3000_3800", 7, 14)]
+)
+def test_real_harbour_pictures(name, least, most, shared):
+    """Ships in open water and at quays of published high-resolution pictures (HRSID): found at least, reported at most."""
+    path = shared / f"data/imagery/hrsid_samples/{name}.png"
     boxes = json.loads(path.with_suffix(".json").read_text())["boxes_xywh_area"]
     rows = detect([str(path)], land=NO_LAND, settings=DetectSettings(sensor="sar", chips=False))[
         "detections"
     ].to_pylist()
-    hit = sum(any(x <= r["x"] <= x + w and y <= r["y"] <= y + h for r in rows) for x, y, w, h, _ in boxes)
-    assert hit >= 5
-    assert len(rows) <= 10
+    hit = sum(
+        any(x - 5 <= r["x"] <= x + w + 5 and y - 5 <= r["y"] <= y + h + 5 for r in rows) for x, y, w, h, _ in boxes
+    )
+    assert hit >= least
+    assert len(rows) <= most
 
 
 def test_simulated_scene_is_told_apart_in_both_storages(tmp_path):

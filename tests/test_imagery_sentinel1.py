@@ -315,7 +315,8 @@ def test_a_ship_at_a_pier_is_not_swallowed_by_the_coast(tmp_path):
 
     def file(name: str, *features: tuple[list, dict]) -> str:
         made = [
-            {"type": "Feature", "properties": p, "geometry": {"type": "Polygon", "coordinates": [r]}} for r, p in features
+            {"type": "Feature", "properties": p, "geometry": {"type": "Polygon", "coordinates": [r]}}
+            for r, p in features
         ]
         (tmp_path / name).write_text(json.dumps({"type": "FeatureCollection", "features": made}))
         return str(tmp_path / name)

@@ -193,7 +193,7 @@ def _radar(scene: Scene, land: Land, settings: DetectSettings):
     from tumen.imagery import harbour, radar_ships, sar
 
     if harbour.is_fine(scene):
-        fine = harbour.search(scene, land, settings.network)
+        fine = harbour.search(scene, land)
         return fine.ships, fine.usable, fine.water_px, scene
     looks = float(settings.looks or getattr(scene.annotation, "looks", 4.4))
     size = scene.mean_pixel_m or sar.MODEL_M

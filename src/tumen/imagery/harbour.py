@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from tumen.imagery import harbour_network
 from tumen.imagery.faults import SceneFault
 from tumen.imagery.land import Land, land_mask
 from tumen.imagery.scene import Scene
@@ -35,6 +34,7 @@ SMALLEST = 14  # pixels of a piece
 LARGEST = 0.1  # of a window
 MOST_LOOKED = 0.35  # of the brightest contrast that the numbers can hold: 8-bit pictures saturate
 BRIGHT = 80.0  # contrast of a steel hull, 19 dB
+LEAST = 2.0  # log-odds of the parts that a piece must reach: below it the two samples under test give mostly quays and cranes
 BLUR_PX = 1.5  # that the threshold adds to an extent
 
 
@@ -74,12 +74,8 @@ def is_fine(scene: Scene) -> bool:
     return bool(scene.dataset(band.path).dtypes[band.index - 1] == "uint8")
 
 
-def search(scene: Scene, land: Land | None, network: str | None = "builtin") -> Harboured:
-    """Search a picture window by window; a ship belongs to the window whose inner part holds its centre.
-
-    `network` is "builtin", the path of an ONNX file, or None for the tree of pieces alone.
-    """
-    runner = harbour_network.session(network) if network else None
+def search(scene: Scene, land: Land | None) -> Harboured:
+    """Search a picture window by window; a ship belongs to the window whose inner part holds its centre."""
     usable = np.zeros((-(-scene.height // BLOCK), -(-scene.width // BLOCK)))
     ships: list[Ship] = []
     water = 0.0
@@ -95,11 +91,7 @@ def search(scene: Scene, land: Land | None, network: str | None = "builtin") -> 
             if not valid.any():
                 continue
             dry = land_mask(land, scene.geo, x0, y0, width, height)
-            if runner is not None:
-                found, wet = harbour_network.search_window(intensity, valid, runner, dry)
-                found = _of_a_ships_size(found, scene.mean_pixel_m)
-            else:
-                found, wet = search_window(intensity, valid, top, dry, scene.mean_pixel_m)
+            found, wet = search_window(intensity, valid, top, dry, scene.mean_pixel_m)
             inner = _inner(y0, scene.height), _inner(x0, scene.width)
             water += float(wet[inner[0][0] - y0 : inner[0][1] - y0, inner[1][0] - x0 : inner[1][1] - x0].sum())
             for ship in found:
@@ -154,14 +146,13 @@ def _blocks(valid: np.ndarray) -> np.ndarray:
     return total / size
 
 
-def sea(intensity: np.ndarray, valid: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def sea(intensity: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the sea is, and its level everywhere (carried over what is not sea).
 
     The first mode of the smoothed intensity that holds 3 % of the picture is the sea's; its wide connected part
-    under 2.5 times the level, the level followed with a Gaussian of 40 pixels, four times over. `scale` is the size of
-    the picture's own pixels in these.
+    under 2.5 times the level, the level followed with a Gaussian of 40 pixels, four times over.
     """
-    smooth = ndimage.gaussian_filter(intensity, TEXTURE_SIGMA * scale)
+    smooth = ndimage.gaussian_filter(intensity, TEXTURE_SIGMA)
     logs = np.log(smooth[valid] + 1e-4 * float(smooth[valid].mean()) + 1e-12)
     counts, edges = np.histogram(logs, 60)
     density = ndimage.gaussian_filter1d(counts.astype(float), 1.5)
@@ -176,15 +167,15 @@ def sea(intensity: np.ndarray, valid: np.ndarray, scale: float = 1.0) -> tuple[n
     wet = np.zeros(intensity.shape, bool)
     for _ in range(4):
         wet = (smooth < SEA_FACTOR * level) & valid
-        wet = ndimage.binary_opening(wet, iterations=max(1, round(NARROW * scale)))
+        wet = ndimage.binary_opening(wet, iterations=NARROW)
         label, count = ndimage.label(wet)
         if not count:
             break
         sizes = np.bincount(label.ravel())
         sizes[0] = 0
-        wet = (sizes >= max(SEA_SHARE * intensity.size, min(SEA_PIXELS * scale**2, 0.1 * intensity.size)))[label]
-        weight = ndimage.gaussian_filter(wet.astype(np.float32), LEVEL_SIGMA * scale)
-        mean = ndimage.gaussian_filter(np.where(wet, intensity, 0), LEVEL_SIGMA * scale) / np.maximum(weight, 1e-4)
+        wet = (sizes >= max(SEA_SHARE * intensity.size, min(SEA_PIXELS, 0.1 * intensity.size)))[label]
+        weight = ndimage.gaussian_filter(wet.astype(np.float32), LEVEL_SIGMA)
+        mean = ndimage.gaussian_filter(np.where(wet, intensity, 0), LEVEL_SIGMA) / np.maximum(weight, 1e-4)
         level = np.where(weight > 0.01, mean, first).astype(np.float32)
     return wet, np.maximum(level, 1e-6 * first)
 
@@ -197,24 +188,28 @@ def search_window(
     pixel_m: float | None = None,
 ) -> tuple[list[Ship], np.ndarray]:
     """Ships of one window in its own pixels, and the sea. `top` is the largest intensity that the numbers can hold."""
-    wet, level = sea(intensity, valid)
-    if not wet.any():
-        return [], wet
-    over = ndimage.gaussian_filter(intensity, SPECKLE_SIGMA) / level
-    first = max(float(np.quantile(over[wet], TAIL)), FIRST)
-    around = ndimage.binary_dilation(wet, iterations=REACH, mask=((over < first) & valid) | wet)
-    pieces = tree(over, around, first)
-    bright = min(BRIGHT, MOST_LOOKED * top / float(np.median(level[wet])))
+    pieces, bright, around = measured(intensity, valid, top)
     for piece in pieces:
         piece.score = score(piece, bright)
     kept = [pieces[i] for i in choose(pieces)]
     if dry is not None:
         kept = [p for p in kept if dry[p.y, p.x].mean() < 0.6]
-    return _of_a_ships_size([_ship(p, pixel_m) for p in kept], pixel_m), around
+    ships = [_ship(p, pixel_m) for p in kept]
+    if pixel_m is not None:
+        ships = [s for s in ships if 6 <= s.length_px * pixel_m <= 480]
+    return ships, around
 
 
-def _of_a_ships_size(ships: list[Ship], pixel_m: float | None) -> list[Ship]:
-    return ships if pixel_m is None else [s for s in ships if 6 <= s.length_px * pixel_m <= 480]
+def measured(intensity: np.ndarray, valid: np.ndarray, top: float) -> tuple[list[Piece], float, np.ndarray]:
+    """Pieces of a window, the contrast of a hull as bright as its numbers can show, and the sea (none: no pieces)."""
+    wet, level = sea(intensity, valid)
+    if not wet.any():
+        return [], BRIGHT, wet
+    over = ndimage.gaussian_filter(intensity, SPECKLE_SIGMA) / level
+    first = max(float(np.quantile(over[wet], TAIL)), FIRST)
+    around = ndimage.binary_dilation(wet, iterations=REACH, mask=((over < first) & valid) | wet)
+    bright = min(BRIGHT, MOST_LOOKED * top / float(np.median(level[wet])))
+    return tree(over, around, first), bright, around
 
 
 def tree(over: np.ndarray, around: np.ndarray, first: float) -> list[Piece]:
@@ -263,9 +258,9 @@ def tree(over: np.ndarray, around: np.ndarray, first: float) -> list[Piece]:
 
 
 def score(piece: Piece, bright: float = BRIGHT) -> float:
-    """How much a piece looks like a ship: log-odds, set by hand from what hulls are, not fitted.
+    """How much a piece looks like a ship: log-odds, set by hand from what hulls are, not fitted. Over 0 it is one by our reading.
 
-    Over 0 a ship alone in the sea is likely, over 3 also one at a quay.
+    Its parts are brightness, water round it, elongation, fill and size.
     """
     box = piece.box
     if box is None:
@@ -285,22 +280,20 @@ def score(piece: Piece, bright: float = BRIGHT) -> float:
     if piece.attached:
         # Quay walls are thin and crooked, hulls are not. Of what grows out of land, one in four was a ship.
         made += -2.0 + 8.0 * np.clip(piece.fill - 0.62, -0.2, 0.1) + 2.0 * np.clip(np.log(box.width / 9), -1, 0.3)
-    return float(made)
+    return float(made) - LEAST
 
 
 def choose(pieces: list[Piece]) -> list[int]:
-    """The pieces that tell most, none inside another, without the crumbs beside a much larger one."""
-    best: list[list[int]] = [[] for _ in pieces]
-    for i in range(len(pieces) - 1, -1, -1):
-        piece = pieces[i]
-        inside = [c for k in piece.children for c in best[k]]
-        best[i] = inside if piece.score <= 0 or _tell_more(piece, [pieces[c] for c in inside]) else [i]
-    found = [c for i, p in enumerate(pieces) if p.parent is None for c in best[i]]
-    found.sort(key=lambda c: -len(pieces[c].y))
+    """The likeliest pieces first, none that lies on one already taken, without the crumbs beside a much larger one."""
+    order = sorted((i for i, p in enumerate(pieces) if p.score > 0), key=lambda i: -pieces[i].score)
+    taken: list[int] = []
+    for i in order:
+        if not any(_same_place(pieces[i], pieces[k]) for k in taken):
+            taken.append(i)
     kept: list[int] = []
-    for c in found:
+    for c in sorted(taken, key=lambda c: -len(pieces[c].y)):
         box = pieces[c].box
-        assert box is not None  # unmeasured pieces have no score
+        assert box is not None
         reach = 0.6 * box.length + 10
         crumb = any(
             len(pieces[k].y) >= 12 * len(pieces[c].y)
@@ -312,31 +305,17 @@ def choose(pieces: list[Piece]) -> list[int]:
     return kept
 
 
-def _tell_more(piece: Piece, inside: list[Piece]) -> bool:
-    """Whether the pieces inside a ship-like piece are the better reading of it."""
-    if not inside:
-        return False
-    area = np.array([len(p.y) for p in inside], float)
-    if area.sum() < 0.3 * len(piece.y):
-        return False  # bright spots of one hull
-    mean = float((area * [p.score for p in inside]).sum() / area.sum())
-    large = [p for p in inside if len(p.y) >= 0.15 * len(piece.y)]
-    margin = -0.7 if any(_abreast(a, b) for a in large for b in large if a is not b) else 0.7
-    return mean > piece.score + margin
-
-
-def _abreast(a: Piece, b: Piece) -> bool:
-    """Whether two slender pieces lie side by side: no bow and stern of one hull."""
+def _same_place(a: Piece, b: Piece) -> bool:
+    """Whether two pieces are readings of one ship: the centre of one lies in the inner part of the other's rectangle."""
     assert a.box is not None
     assert b.box is not None
-    dx, dy = b.box.x - a.box.x, b.box.y - a.box.y
-    across = abs(-dx * np.sin(a.box.angle) + dy * np.cos(a.box.angle))
-    along = abs(dx * np.cos(a.box.angle) + dy * np.sin(a.box.angle))
-    return bool(
-        min(p.box.length / p.box.width for p in (a, b) if p.box) > 1.4
-        and across > 0.3 * (a.box.width + b.box.width)
-        and along < 0.5 * (a.box.length + b.box.length)
-    )
+    for inner, outer in ((a.box, b.box), (b.box, a.box)):
+        dx, dy = inner.x - outer.x, inner.y - outer.y
+        along = abs(dx * np.cos(outer.angle) + dy * np.sin(outer.angle))
+        across = abs(-dx * np.sin(outer.angle) + dy * np.cos(outer.angle))
+        if along < 0.5 * outer.length and across < 0.5 * outer.width:
+            return True
+    return False
 
 
 def _ship(piece: Piece, pixel_m: float | None) -> Ship:
@@ -357,7 +336,7 @@ def _ship(piece: Piece, pixel_m: float | None) -> Ship:
         width_sd_px=0.2 * width + 2,
         angle=box.angle,
         angle_sd=angle_sd(box.length, box.width),
-        probability=float(1 / (1 + np.exp(3.0 - piece.score))),
+        probability=float(1 / (1 + np.exp(-piece.score))),
         contrast=piece.contrast,
         alongside=piece.attached,
         flags=flags,

@@ -15,7 +15,7 @@ class DetectSettings:
     min_probability: detections below it are left out.
     min_length_m: detections shorter than this are left out (0 keeps all).
     sensor, pixel_m: settle what a bare picture does not tell.
-    network: "builtin", path of an ONNX file for the kind of scene searched, or None for detectors without a network.
+    network: "builtin", path of an ONNX file, or None for the contrast detector.
     chips: keep a picture of each detection and berth look.
     min_usable: share of a berth or port that must be visible before presence or absence is told.
     threads: threads within one scene.
