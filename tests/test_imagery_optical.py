@@ -376,3 +376,12 @@ def test_areas_in_degrees_need_a_georeference(tmp_path):
     assert row["fault"].endswith(
         'has no georeference, and the areas are in degrees, expected areas in pixels ("pixels": true)'
     )
+
+
+def test_a_port_has_at_least_the_ships_of_its_berths(series):
+    looks = {(r["start"].day, r["berth"]): r for r in series["looks"].to_pylist()}
+    for day in (2, 3):
+        assert looks[day, None]["vessel_present"] is True
+        assert looks[day, None]["vessel_count"] >= 1
+        assert looks[day, None]["length_m"] >= looks[day, "berth 1"]["length_m"] > 100
+    assert looks[4, None]["vessel_present"] is False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WHOLE = ("port", "anchorage", "area", "shipyard")  # kinds that have a look of their own as a whole
 ALL_COUNT = "no land known there: all of them count"  # in the note of a port's look
+COVERED_SD_M = 30.0  # of the length of what is covered anew (bench/imagery_berths.py)
 IN_BERTH = 0.33  # share of a hull that makes it a ship of the berth
 MAX_WINDOW = 6000  # pixels a side of the window in which an area's usable share is counted
 # Logistics of `evidence` and `evidence_anew`, measured by bench/imagery_berths.py --fit (2026-11-26) on 389 berths drawn
@@ -265,7 +266,8 @@ def look_pictures(
         elif state.get("p_occupied") is None:
             text = "not usable"
         else:
-            text = f"p(occupied)={state['p_occupied']:.2f}"
+            # No chance is written into the picture: the other dates, still to come, will change it.
+            text = f"{scene.start:%Y-%m-%d}" if scene.start is not None else "berth"
         out.append(
             chips.Wanted(middle.x, middle.y, half, f"{scene.scene_id}/{area.name}", lines, f"{area.name} {text}")
         )
@@ -356,6 +358,10 @@ def settle_history(
         if change is not None:
             row["references"] = change.references
             row["p_occupied"] = occupied_anew(row["p_occupied"], change.share, change.length_m)
+            if row["p_occupied"] >= 0.5 and row.get("ship_length_m") is None and change.length_m:
+                # No ship of its own was made out: the length of what is covered anew stands for it.
+                row["ship_length_m"] = change.length_m
+                row["ship_length_sd_m"] = float(np.hypot(COVERED_SD_M, 0.1 * change.length_m))
         elif len(others) >= 4:
             ordered = np.sort(others)
             empty = float(np.mean(ordered[: max(2, len(ordered) // 3)]))
@@ -368,7 +374,26 @@ def settle_history(
         if look is not None:
             look["vessel_present"] = row["p_occupied"] >= 0.5
             look["activity"] = "berthed" if look["vessel_present"] else "absent"
+            look["length_m"] = row.get("ship_length_m") if look["vessel_present"] else None
             look["note"] = f"p(occupied) {row['p_occupied']:.2f} against {row['references']} other dates"
+    _settle_ports(states, by_look)
+
+
+def _settle_ports(states: list[dict[str, Any]], by_look: dict[str, dict[str, Any]]) -> None:
+    """A port has at least the ships of its berths: its look may not say less than theirs."""
+    full: dict[str, list[dict[str, Any]]] = {}
+    for row in states:
+        if (row.get("p_occupied") or 0) >= 0.5:
+            full.setdefault(f"{row['scene_id']}/{row['place']}", []).append(row)
+    for name, rows in full.items():
+        look = by_look.get(name)
+        if look is None or look.get("berth") is not None or look.get("vessel_present") is None:
+            continue
+        look["vessel_present"] = True
+        look["vessel_count"] = max(look["vessel_count"] or 0, len(rows))
+        look["activity"] = "berthed" if look["activity"] == "absent" else look["activity"]
+        lengths = [r["ship_length_m"] for r in rows if r.get("ship_length_m") is not None]
+        look["length_m"] = max([*lengths, look["length_m"] or 0.0]) or None
 
 
 def _kind(row: dict[str, Any], by_look: dict[str, dict[str, Any]]) -> str:
