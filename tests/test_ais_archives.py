@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import datetime as dt
 import gzip
 import json
@@ -22,6 +23,8 @@ from hypothesis import strategies as st
 from tumen.ais import archives, delimited, reasons, shuffle, streams
 from tumen.ais.columns import Mapping
 from tumen.ais.fields import read_instant
+from tumen.ais.pipeline import run
+from tumen.ais.places import Places, Shape
 from tumen.ais.reasons import Drops
 from tumen.simulate.ais import DANISH_HEADER
 
@@ -191,8 +194,6 @@ def test_tacsat_and_names_for_vessels(tmp_path: Path) -> None:
 
 
 def test_vms_of_shifted_years_is_read(tmp_path: Path) -> None:
-    from tumen.ais.pipeline import run
-
     lines = ["VE_COU,VE_REF,SI_LATI,SI_LONG,SI_DATE,SI_TIME,SI_SP,SI_HE"]
     for hour in range(24):
         lines.append(
@@ -213,7 +214,7 @@ def test_any_table_by_mapping(tmp_path: Path) -> None:
     row = read(path, mapping)[0].to_pylist()[0]
     assert (row["vessel"], row["t"], row["lat"], row["lon"]) == (273413400, NOON, 42.24, 130.3)
     assert row["sog_kn"] == pytest.approx(7.095, abs=0.01)
-    with pytest.raises(ValueError, match="unknown roles"):
+    with pytest.raises(ValueError, match="no such role"):
         Mapping(columns={"boat": "x"})
 
 
@@ -382,3 +383,41 @@ def test_real_archives(shared: Path) -> None:
     snapshot, _ = read(next((ais / "digitraffic_snapshot").glob("*.json")))
     assert snapshot.num_rows == 7762
     assert snapshot.column("t").null_count == 0
+
+
+def test_a_hole_of_zeros_is_no_other_encoding(tmp_path: Path) -> None:
+    lines = ["mmsi,timestamp,lat,lon", *(f"1,2024-03-01T00:{k:02d}:00Z,40.{k:02d},160" for k in range(20))]
+    file = tmp_path / "hole.csv"
+    file.write_bytes("\n".join(lines[:3]).encode() + b"\n" + bytes(3_000_000) + b"\n" + "\n".join(lines[3:]).encode())
+    made = run([file], bucket_bits=1)
+    assert made.positions == 20
+    (drop,) = made.tables["drops"].to_pylist()
+    assert (drop["reason"], drop["count"], drop["first_line"], drop["fault"]) == ("half line", 1, 4, True)
+
+
+def test_a_record_of_json_may_carry_lists(tmp_path: Path) -> None:
+    rows = [
+        {
+            "ssvid": "1", "timestamp": f"2024-03-01T00:{k:02d}:00+00:00", "lat": 40 + k / 100, "lon": 160.0,
+            "identities": [{"shipname": "X", "count": 2}], "destinations": [],
+        }
+        for k in range(20)
+    ]  # fmt: skip
+    made = run([put(tmp_path, "a.json", "\n".join(json.dumps(r) for r in rows))], bucket_bits=1)
+    assert (made.positions, made.faults) == (20, 0)
+
+
+def test_tables_as_text(tmp_path: Path) -> None:
+    lines = ["mmsi,timestamp,lat,lon,sog", *(f"1,2024-03-01T{k:02d}:00:00Z,40.0,160.00{k:02d},0.1" for k in range(20))]
+    archive = put(tmp_path, "a.csv", "\n".join(lines))
+    made = run(
+        [archive], tmp_path / "out", gazetteer=Places([Shape('Port, "A"', 40.0, 160.0)]), bucket_bits=1, csv=True
+    )
+    with (tmp_path / "out" / "port_visits.csv").open(newline="") as file:
+        (visit,) = csv.DictReader(file)
+    (wanted,) = made.tables["port_visits"].to_pylist()
+    assert visit["place"] == 'Port, "A"'
+    assert visit["start"] == "2024-03-01T00:00:00Z"
+    assert visit["latest_before"] == ""
+    assert float(visit["hours"]) == wanted["hours"]
+    assert {p.stem for p in (tmp_path / "out").glob("*.csv")} == set(made.tables)

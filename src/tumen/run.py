@@ -111,14 +111,23 @@ def _ais(x: Inputs) -> Tables:
         raise RunError(
             f"{x.case.folder / 'case.toml'}: [ais] published: missing, expected the day when the archive could be had"
         )
-    day = dt.date.fromisoformat(str(published))
+    try:
+        day = dt.date.fromisoformat(str(published))
+    except ValueError as error:
+        raise RunError(
+            f"{x.case.folder / 'case.toml'}: [ais] published: {published!r}, expected a day such as 2024-03-31"
+        ) from error
     if day > x.as_of:
         return {name: TABLES[name].empty() for name in (*AIS_TABLES, "sightings")}
     from tumen.ais.case import case_events, visit_sightings
+    from tumen.ais.settings import SettingsError
     from tumen.engine import executor
 
     with executor(x.workers, x.dask) as pool:
-        made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool)
+        try:
+            made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool)
+        except SettingsError as error:
+            raise RunError(f"{x.case.folder / 'case.toml'}: [ais] {error}") from error
     seen = visit_sightings(made, day, source)
     return {name: made.get(name, TABLES[name].empty()) for name in AIS_TABLES} | {"sightings": seen}
 

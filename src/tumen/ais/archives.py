@@ -125,6 +125,13 @@ def plan(
 
 
 def _short(error: BaseException) -> str:
+    """What is wrong, in plain words where they are known."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder, and no file fits it as a pattern"
+    if isinstance(error, IsADirectoryError):
+        return "a folder without files"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
@@ -205,9 +212,10 @@ def _encoding(head: bytes) -> str | None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     sample = head[:4096]
-    zeros = sample.count(0)
-    if zeros > len(sample) // 4:
-        return "utf-16-le" if sample[1::2].count(0) > sample[0::2].count(0) else "utf-16-be"
+    # UTF-16 of Western text has a zero in every other byte and hardly one between; a hole full of zeros has not
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if max(even, odd) > len(sample) // 4 and min(even, odd) <= len(sample) // 100:
+        return "utf-16-le" if odd > even else "utf-16-be"
     return None
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tumen.ais.columns import Mapping as ColumnMapping
 from tumen.ais.pipeline import events
-from tumen.ais.settings import EventSettings
+from tumen.ais.settings import EventSettings, SettingsError
 from tumen.tables import see
 
 # How sure a visit is that the ship was in that port, by its confidence: shares of true calls on a simulated coast
@@ -58,8 +58,18 @@ def case_events(
 
 
 def mappings(given: Sequence[Mapping[str, Any] | ColumnMapping]) -> list[ColumnMapping]:
-    """Column mappings from plain tables as TOML gives them. Raises ValueError naming what is wrong."""
-    return [m for m in (ColumnMapping.of(one) for one in given) if m is not None]
+    """Column mappings from plain tables as TOML gives them. Raises `SettingsError` naming what is wrong."""
+    if isinstance(given, Mapping) or not isinstance(given, Sequence):
+        raise SettingsError(f"columns: {given!r}; expected tables headed [[columns]], with double brackets")
+    made = []
+    for number, one in enumerate(given, 1):
+        try:
+            mapping = ColumnMapping.of(one)
+        except SettingsError as error:
+            raise SettingsError(f"columns, table {number}: {error}") from error
+        if mapping is not None:
+            made.append(mapping)
+    return made
 
 
 def roster(identities: pa.Table, visits: pa.Table, vessels: pa.Table) -> pa.Table:

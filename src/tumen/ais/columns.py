@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from tumen.ais.fields import word_of
+from tumen.ais.settings import SettingsError
 
 ROLES = (
     "vessel", "time", "clock", "lat", "lon", "sog", "cog", "heading", "status", "class", "message_type",
@@ -116,17 +117,49 @@ class Mapping:
     skip_lines: int = 0
 
     def __post_init__(self) -> None:
-        unknown = set(self.columns) - set(ROLES)
-        if unknown:
-            raise ValueError(f"unknown roles {sorted(unknown)}; expected some of {', '.join(ROLES)}")
+        if not isinstance(self.columns, Dict):
+            raise SettingsError(
+                f"columns: {self.columns!r}; expected a table such as {{vessel = 'MMSI', time = 'DATE'}}"
+            )
+        for role, header in self.columns.items():
+            if role not in ROLES:
+                raise SettingsError(f"columns.{role}: no such role; expected one of {', '.join(ROLES)}")
+            if (
+                isinstance(header, bool)
+                or not isinstance(header, str | int)
+                or (isinstance(header, int) and header < 0)
+            ):
+                raise SettingsError(f"columns.{role}: {header!r}; expected a header, or a column number from 0")
+        for name, kind, words in (
+            ("match", str, "a glob of archive names"), ("header", bool, "true or false"),
+            ("month_first", bool, "true or false"), ("zone_hours", int | float, "hours"), ("skip_lines", int, "a number"),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+                raise SettingsError(f"{name}: {value!r}; expected {words}")
+        for name in ("delimiter", "decimal"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and len(value) == 1 and value.isascii()):
+                raise SettingsError(f"{name}: {value!r}; expected one character")
+        if not abs(self.zone_hours) <= 24:
+            raise SettingsError(f"zone_hours: {self.zone_hours}; expected -24 to 24")
+        if self.skip_lines < 0:
+            raise SettingsError(f"skip_lines: {self.skip_lines}; expected 0 or more")
         if self.speed_unit not in SPEED_UNITS:
-            raise ValueError(f"speed unit '{self.speed_unit}'; expected one of {', '.join(SPEED_UNITS)}")
+            raise SettingsError(f"speed_unit: {self.speed_unit!r}; expected one of {', '.join(SPEED_UNITS)}")
 
     @classmethod
     def of(cls, value: Mapping | Dict[str, object] | None) -> Mapping | None:
-        """From a plain dict as TOML gives it."""
+        """From a plain dict as TOML gives it. Raises `SettingsError` that names what is wrong."""
         if value is None or isinstance(value, Mapping):
             return value
+        if not isinstance(value, Dict):
+            raise SettingsError(f"{value!r}; expected a table such as [[columns]] with columns = {{vessel = 'MMSI'}}")
+        unknown = sorted(set(value) - {f.name for f in fields(cls)})
+        if unknown:
+            raise SettingsError(
+                f"{unknown[0]}: no such setting; expected one of {', '.join(f.name for f in fields(cls))}"
+            )
         return cls(**value)  # type: ignore[arg-type]
 
 

@@ -44,6 +44,7 @@ def events_command(
             help="Keep sorted data here (folder or address), so that a new day costs only its buckets.",
         ),
     ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Also write each table as CSV, for spreadsheets.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
     """Port visits, gaps, encounters, loitering and identity tricks from any AIS archive.
@@ -52,7 +53,7 @@ def events_command(
     3 no archive, or the cluster, could be reached.
     """
     raise typer.Exit(
-        events_step(archives, out, gazetteer or [], settings, column or [], positions, workers, dask, work, quiet)
+        events_step(archives, out, gazetteer or [], settings, column or [], positions, workers, dask, work, quiet, csv)
     )
 
 
@@ -67,6 +68,7 @@ def events_step(
     dask: str | None = None,
     work: str | None = None,
     quiet: bool = False,
+    csv: bool = False,
 ) -> int:
     """Run the verb; its exit code."""
     from rich.console import Console
@@ -99,7 +101,7 @@ def events_step(
         with engine.executor(workers, dask, PRELOAD) as runner, _Bar(console, quiet) as bar:
             made = run(
                 archives, out, gazetteer=places, settings=rules, executor=runner, mapping=maps, work=work,
-                positions=positions, progress=bar.tell,
+                positions=positions, progress=bar.tell, csv=csv,
             )  # fmt: skip
     except engine.EngineError as error:
         console.print(str(error), markup=False)
@@ -108,7 +110,7 @@ def events_step(
         console.print(f"{out}: {error}", markup=False)
         return 2
     if not quiet:
-        _summary(console, made, time.monotonic() - started, len(places))
+        _summary(console, made, time.monotonic() - started, len(places), out, csv)
     if made.unreachable and made.unreachable == len(set(made.tables["drops"].column("archive").to_pylist())):
         return 3 if not made.positions else 1
     return 1 if made.faults else 0
@@ -150,7 +152,7 @@ class _Bar:
         self._bar.update(self._tasks[stage], completed=done)
 
 
-def _summary(console: Any, made: Any, seconds: float, places: int) -> None:
+def _summary(console: Any, made: Any, seconds: float, places: int, out: Path, csv: bool) -> None:
     from rich.table import Table
 
     listing = Table(box=None, pad_edge=False)
@@ -160,6 +162,8 @@ def _summary(console: Any, made: Any, seconds: float, places: int) -> None:
         listing.add_row(name, f"{rows.num_rows:,}")
     console.print(listing)
     console.print(f"{made.positions:,} positions read in {seconds:.1f} s")
+    files = "Parquet and CSV" if csv else "Parquet; --csv writes CSV as well"
+    console.print(f"{len(made.tables)} tables in {out} ({files})", markup=False, highlight=False, soft_wrap=True)
     if not places:
         console.print("no gazetteer given: no port visits (--gazetteer FILE)")
     for row in made.tables["drops"].to_pylist():
@@ -167,4 +171,9 @@ def _summary(console: Any, made: Any, seconds: float, places: int) -> None:
         note = f" ({row['note']})" if row["note"] else ""
         mark = "fault" if row["fault"] else "left out"
         name = row["archive"].rsplit("/", 1)[-1]
-        console.print(f"{mark}: {name}: {row['count']:,} x {row['reason']}{line}{note}", markup=False, highlight=False)
+        console.print(
+            f"{mark}: {name}: {row['count']:,} x {row['reason']}{line}{note}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

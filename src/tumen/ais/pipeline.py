@@ -101,8 +101,9 @@ def run(
     block_bytes: int = BLOCK_BYTES,
     progress: Progress | None = None,
     pairs: bool = True,
+    csv: bool = False,
 ) -> Made:
-    """`events`, with the counts that decide an exit code."""
+    """`events`, with the counts that decide an exit code; `pairs=False` leaves encounters out, `csv` writes text too."""
     rules = EventSettings.of(settings)
     runner = executor or engine.Serial()
     known = places.gather(gazetteer, case_places)
@@ -116,7 +117,7 @@ def run(
         buckets, learned = stage.run()
         made = _join(planned, buckets, address, rules, known, learned, runner, tell, pairs)
     if out is not None:
-        write(made, out)
+        write(made, out, csv)
     unreachable = sum(int(d.counts[sources.reasons.UNREADABLE]) for d in planned.drops)
     return Made(made, sum(d.faults for d in planned.drops), unreachable, sum(d.rows for d in planned.drops))
 
@@ -391,8 +392,11 @@ def _with_visits(raw: pa.Table, visits: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
-def write(made: dict[str, pa.Table], out: Path) -> None:
-    """Each table as Parquet in a folder, whole or not at all."""
+def write(made: dict[str, pa.Table], out: Path, csv: bool = False) -> None:
+    """Each table as Parquet in a folder, whole or not at all; with `csv` also as text for spreadsheets.
+
+    In the text times are UTC as 2024-03-01T12:00:00Z, an empty cell is null, and lists are parted by semicolons.
+    """
     import pyarrow.parquet as pq
 
     out.mkdir(parents=True, exist_ok=True)
@@ -400,3 +404,22 @@ def write(made: dict[str, pa.Table], out: Path) -> None:
         aside = out / f".{name}.parquet.part"
         pq.write_table(made_table, aside, compression="zstd")
         aside.replace(out / f"{name}.parquet")
+        if csv:
+            _write_text(made_table, out / f"{name}.csv")
+
+
+def _write_text(table: pa.Table, path: Path) -> None:
+    from pyarrow import csv as pacsv
+
+    plain = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_timestamp(column.type):
+            column = pc.strftime(column.cast(pa.timestamp("s", tz="UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
+        elif pa.types.is_list(column.type):
+            column = pc.binary_join(column, ";")
+        elif pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string())
+        plain[name] = column
+    aside = path.with_name(f".{path.name}.part")
+    pacsv.write_csv(pa.table(plain), aside, pacsv.WriteOptions(quoting_style="needed"))
+    aside.replace(path)

@@ -6,8 +6,21 @@ gaps; Welch et al. 2022 (Science Advances 8, eabq2109) for switched-off AIS. Whe
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it and says what was expected."""
+
+
+# Settings by which something is divided, or without which nothing could be found.
+_ABOVE_ZERO = (
+    "entry_m", "exit_m", "gap_h", "hidden_kn", "encounter_m", "encounter_h", "encounter_kn", "slot_s", "interpolate_h",
+    "loiter_kn", "possible_kn", "long_kn",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,18 +94,34 @@ class EventSettings:
     identity_flicker: bool = True
 
     def __post_init__(self) -> None:
-        if not self.entry_m < self.exit_m:
-            raise ValueError(f"exit_m {self.exit_m} must be beyond entry_m {self.entry_m}")
-        if not self.stop_begin_kn <= self.stop_end_kn:
-            raise ValueError(f"stop_end_kn {self.stop_end_kn} must not be below stop_begin_kn {self.stop_begin_kn}")
         for f in fields(self):
             value = getattr(self, f.name)
-            if not isinstance(value, bool) and value < 0:
-                raise ValueError(f"{f.name} is {value}; expected a positive number")
+            if isinstance(f.default, bool):
+                if not isinstance(value, bool):
+                    raise SettingsError(f"{f.name}: {value!r}; expected true or false")
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise SettingsError(f"{f.name}: {value!r}; expected a number")
+            if isinstance(f.default, int) and value != int(value):
+                raise SettingsError(f"{f.name}: {value!r}; expected a whole number")
+            if value < 0 or (value == 0 and f.name in _ABOVE_ZERO):
+                raise SettingsError(
+                    f"{f.name}: {value!r}; expected a number {'above' if value == 0 else 'of at least'} 0"
+                )
+        if not 10 <= self.slot_s <= 86_400 or 86_400 % self.slot_s:
+            raise SettingsError(
+                f"slot_s: {self.slot_s}; expected seconds of which a day holds a whole number, 10 or more"
+            )
+        if not self.entry_m < self.exit_m:
+            raise SettingsError(f"exit_m: {self.exit_m}; expected more than entry_m, {self.entry_m}")
+        if not self.stop_begin_kn <= self.stop_end_kn:
+            raise SettingsError(
+                f"stop_end_kn: {self.stop_end_kn}; expected at least stop_begin_kn, {self.stop_begin_kn}"
+            )
 
     @classmethod
     def of(cls, value: EventSettings | Mapping[str, object] | None) -> EventSettings:
-        """From a plain mapping as TOML gives it; unknown names are refused.
+        """From a plain mapping as TOML gives it. Raises `SettingsError` for an unknown name or a value out of bounds.
 
         >>> EventSettings.of({"gap_h": 6}).gap_h
         6
@@ -102,9 +131,15 @@ class EventSettings:
         given = dict(value or {})
         unknown = set(given) - {f.name for f in fields(cls)}
         if unknown:
-            raise ValueError(
-                f"unknown settings {sorted(unknown)}; expected some of {', '.join(f.name for f in fields(cls))}"
+            name = sorted(unknown)[0]
+            near = difflib.get_close_matches(name, [f.name for f in fields(cls)], 1)
+            raise SettingsError(
+                f"{name}: no such setting; "
+                + (f"did you mean {near[0]}?" if near else f"expected one of {', '.join(f.name for f in fields(cls))}")
             )
+        whole = {f.name for f in fields(cls) if isinstance(f.default, int) and not isinstance(f.default, bool)}
+        # 600.0 is as good as 600
+        given = {k: int(v) if k in whole and isinstance(v, float) and v == v // 1 else v for k, v in given.items()}
         return cls(**given)  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, object]:
