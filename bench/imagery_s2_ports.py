@@ -148,37 +148,36 @@ def main() -> None:
         print("WEIGHTS = {" + ", ".join(f'"{k}": {v:.3f}' for k, v in weights.items()) + "}")
     for floor in [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7] if args.curve else [args.floor]:
         report(results, floor, not args.curve, args.misses)
-    for budget in (1.0, 2.0, 4.0):
-        at_budget(results, budget)
+    at_budgets(results)
 
 
-def at_budget(results: list[dict], budget: float) -> None:
-    """Recall at the floor that leaves `budget` candidates per 2 km2: of all beyond the labels, and of those read false.
+def at_budgets(results: list[dict], budgets: tuple[float, ...] = (1.0, 2.0, 4.0)) -> None:
+    """Recall at the floor that leaves so many candidates per 2 km2: of all beyond the labels, and of those read false.
 
     The floor is chosen on these ports, so that it flatters by a little.
     """
-    allowed = budget * sum(r["water_km2"] for r in results) / 2
+    water = sum(r["water_km2"] for r in results)
     read_at = []
-    for floor in np.unique([round(s.probability, 3) for r in results for s in r["ships"]]):
-        hits, beyond, false = [0, 0], 0, 0
+    for floor in np.unique([round(s.probability, 2) for r in results for s in r["ships"]]):
+        hits, beyond, false = np.zeros(2, int), 0, 0
         for r in results:
-            ships = [s for s in r["ships"] if s.probability >= floor]
-            pairs, kind = read(r, ships)
+            pairs, kind = read(r, [s for s in r["ships"] if s.probability >= floor])
             found = r["lengths"][[i for i, _ in pairs]]
-            hits = [hits[0] + (found >= 60).sum(), hits[1] + ((found >= 30) & (found < 60)).sum()]
+            hits += [(found >= 60).sum(), ((found >= 30) & (found < 60)).sum()]
             false += kind.count(FALSE)
             beyond += len(kind) - kind.count(LABELLED)
         read_at.append((floor, beyond, false, hits))
     big = sum((r["lengths"] >= 60).sum() for r in results)
     mid = sum(((r["lengths"] >= 30) & (r["lengths"] < 60)).sum() for r in results)
-    for which, name in ((1, "beyond the labels"), (2, "false by our reading")):
-        fit_in = [row for row in read_at if row[which] <= allowed]
-        if fit_in:
-            floor, beyond, false, hits = fit_in[0]
-            print(
-                f"at most {budget:g} {name} per 2 km2 (floor {floor:.3f}): recall >= 60 m {hits[0] / max(big, 1):.3f} "
-                f"({hits[0]}/{big}), 30-60 m {hits[1]}/{mid}; beyond {beyond}, false {false} in all"
-            )
+    for budget in budgets:
+        for which, name in ((1, "beyond the labels"), (2, "false by our reading")):
+            fit_in = [row for row in read_at if row[which] <= budget * water / 2]
+            if fit_in:
+                floor, beyond, false, hits = fit_in[0]
+                print(
+                    f"at most {budget:g} {name} per 2 km2 (floor {floor:.2f}): recall >= 60 m {hits[0] / max(big, 1):.3f} "
+                    f"({hits[0]}/{big}), 30-60 m {hits[1]}/{mid}; beyond {beyond}, false {false} in all"
+                )
 
 
 def report(results: list[dict], floor: float, verbose: bool, misses: bool) -> None:
