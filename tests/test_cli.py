@@ -86,3 +86,16 @@ def test_the_command_ends_with_its_code_and_all_its_words() -> None:
     assert bad.returncode == 1
     assert "not a folder" in bad.stderr
     assert subprocess.run([*run, "no-such-word"], capture_output=True, check=False).returncode == 2
+
+
+def test_check_names_boxes_that_no_hull_holds(tmp_path):
+    case = tmp_path / "case"
+    assert tumen("new", case).returncode == 0
+    with (case / "looks.csv").open("a", encoding="utf-8") as looks:
+        looks.write(
+            "full,2025-05-10,,10:00,Port Alpha,,Planet,DESK,,series,yes,1,exactly,Invented Star,named,115,loaded,,,9000,"
+            "yes,invented-survey,\n"
+        )
+    done = tumen("check", case)
+    assert done.returncode == 1
+    assert "look full puts 9,000 containers on 'Invented Star', which holds at most 700" in done.stderr

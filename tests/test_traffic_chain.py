@@ -204,6 +204,33 @@ def test_reports_and_their_silence_against_brute_force():
     assert paths.arrivals(0, days * UNITS_PER_DAY).mean() < unheard.mean() - 0.3  # the silence is heard
 
 
+def test_visits_that_ais_shows_leave_the_dark_ones_poisson():
+    # A quay that hardly fills: the dark visits are a thinned Poisson process, whatever the shown ones are.
+    rate, share, days = 0.3, 0.6, 28
+    settings = KNOWN.model_copy(
+        update={
+            "berths": 4,
+            "rate_per_day": SpreadPrior(median=rate, factor=1.0),
+            "dwell_days": SpreadPrior(median=0.5, factor=1.0),
+            "ais_share": SharePrior(median=share, factor=1.0),
+        }
+    )
+    starts = [2.0, 9.5, 9.9, 20.0]
+    looks = tuple(look(d, True, track=(round(d * UNITS_PER_DAY), round(d * UNITS_PER_DAY) + 4)) for d in starts)
+    end = days * UNITS_PER_DAY
+    made = Problem(port(1, 4), levels(0.0), PortLooks("P", looks, ()), hulls_of([], settings), end, ais_throughout=True)
+    exact = count_in_window(made, one_point(settings), np.ones(1), 0, end, 31)
+    dark = np.exp(np.arange(20) * np.log(rate * (1 - share) * days) - rate * (1 - share) * days)
+    dark /= np.cumprod(np.maximum(np.arange(20), 1))
+    assert np.abs(exact[4:24] - dark).max() < 0.005
+    assert exact[:4].sum() < 1e-6
+    known = Weighted(one_point(settings), np.ones(1), 1.0, 1, 0.0)
+    paths = draw_paths(made, known, end, [], 20_000, np.random.default_rng(2))
+    drawn = np.bincount(paths.arrivals(0, end), minlength=24)[:24] / paths.draws
+    assert np.abs(drawn[4:24] - dark).max() < 0.015
+    assert paths.arrivals(9 * UNITS_PER_DAY, 10 * UNITS_PER_DAY).min() >= 2
+
+
 def test_every_path_is_a_possible_port():
     settings = TrafficSettings(berths=2, selection=False, parameter_points=32)
     made = problem([look(d, d % 3 == 0) for d in range(1, 30)], settings)

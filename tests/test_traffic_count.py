@@ -10,7 +10,7 @@ from tumen import tables
 from tumen.case.traffic_settings import DestinationShare, Quiet, SpreadPrior, TrafficSettings
 from tumen.draws import matrix
 from tumen.simulate.traffic import FAR_PORT, PORT, world
-from tumen.traffic import TrafficFault, backtest, count, posterior_count
+from tumen.traffic import TrafficFault, backtest, check, count, posterior_count
 from tumen.traffic.counting import read_cases
 from tumen.traffic.totals import Part, disjoint, share_to
 
@@ -293,6 +293,21 @@ def test_a_total_of_all_ports_ties_their_draws():
     assert any("effective joint draws" in r["text"] for r in tied["diagnostics"].to_pylist())
 
 
+def test_ais_alone_is_a_floor_and_no_busy_port(made):
+    shown = [
+        look(d, look_id=f"a{d}", origin="ais", selection="event", tasked=None, vessel_count=1, count_reading="at least")
+        | {"end": look(d + 2)["start"]}
+        for d in (4, 13, 27, 40, 52, 71)
+    ]
+    visits = total(run(made, shown), "visits", "seen", by=("place",))[0]
+    unseen, places = total(run(made, shown), "visits", "unseen", by=("place",))
+    here = [p[0] for p in places].index(PORT)
+    every = (visits + unseen)[:, here]
+    assert (every >= 6).mean() > 0.99
+    assert (visits[:, here] == 6).mean() > 0.9
+    assert np.median(every) < 25  # read as six random hours, all of them busy, they gave three times as many
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 
@@ -318,6 +333,16 @@ def test_one_hull_in_two_ports_is_named_and_the_ship_kept(made):
     assert any("here and there" in r["text"] and "Simulated A" in r["text"] for r in failed)
     visits = run(made, rows)["visits"].to_pylist()
     assert sum(v["seen"] for v in visits if v["place"] == PORT) > 0
+
+
+def test_check_names_what_is_in_doubt_and_stops_at_what_cannot_be(made):
+    given = (made.places, made.vessels, SMALL, made.period)
+    both = [look(5, look_id="here"), look(5, look_id="not", vessel_present=False)]
+    said = check(tables.LOOKS.build(both), tables.CLAIMS.empty(), *given)
+    assert any("here and not contradict each other" in s for s in said)
+    crowd = [look(5, look_id="crowd", vessel_count=7)]
+    with pytest.raises(TrafficFault, match="crowd"):
+        check(tables.LOOKS.build(crowd), tables.CLAIMS.empty(), *given)
 
 
 def test_look_before_the_period_is_named(made):
