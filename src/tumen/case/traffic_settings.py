@@ -136,8 +136,8 @@ class TrafficSettings(Record):
     ais_share: SharePrior = SharePrior(median=0.5, factor=8.0)
     # Whether AIS was gathered for the whole period. False: from about the first visit that it shows to about the last.
     ais_gathered: bool = False
-    # Whether reports were gathered for the whole period, so that their silence tells something. None: where any is listed.
-    reports_gathered: bool | None = None
+    # Whether reports were gathered for the whole period. False: their silence is heard from about the first to the last.
+    reports_gathered: bool = False
     quiet: list[Quiet] = Field(default_factory=list)
     # Standard deviation of a length measured in 3 m imagery (VOA lengths are rounded to 5 m).
     length_sd_m: float = Field(default=6.0, gt=0)

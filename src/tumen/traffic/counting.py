@@ -78,11 +78,8 @@ class PortCase:
         tracked = any(o.mark is not None and o.track is None for o in self.looks.observations)
         chain = port(self.settings.dwell_phases, self.berths, tracked)
         s = self.settings
-        watched = s.reports_gathered
-        if watched is None:
-            watched = any(o.told for o in self.looks.observations)
-        grid, heard = levels(s.swing_sd_log), bool(watched and s.selection)
-        return Problem(chain, grid, self.looks, self.hulls, self.end_unit, heard, s.ais_gathered)
+        grid, watched = levels(s.swing_sd_log), s.reports_gathered and s.selection
+        return Problem(chain, grid, self.looks, self.hulls, self.end_unit, watched, s.ais_gathered)
 
 
 @dataclass(frozen=True)

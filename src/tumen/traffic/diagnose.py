@@ -75,7 +75,7 @@ def _settings(c: Counted) -> list[dict[str, Any]]:
         f"expected meets one"
         + (
             f"; reports that tell {s.reported_share.median:.0%} of the days with a ship while somebody watches."
-            if c.case.problem.watched
+            if c.case.problem.watches
             else "."
         )
     )
@@ -117,7 +117,7 @@ def _overlap(c: Counted) -> list[dict[str, Any]]:
         "campaign": c.case.settings.pauses,
         "pause": c.case.settings.pauses,
         "selection": c.case.settings.selection and any(o.chosen and not o.told for o in c.case.looks.observations),
-        "reports": any(o.told for o in c.case.looks.observations) or c.case.problem.watched,
+        "reports": bool(c.case.problem.watches),
         "AIS": c.case.problem.heard is not None,
     }
     edges = np.linspace(-3.0, 3.0, 13)

@@ -12,6 +12,7 @@ Vectors are (S, R): states of the port, then rows; row ((paused x P) + point) x 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -84,13 +85,23 @@ class Problem:
 
     @cached_property
     def watches(self) -> tuple[Watch, ...]:
-        """Stretches of 28 days with what reports tell of them; those of which none tells only where reports were gathered."""
-        told = {round(o.unit / UNITS_PER_DAY) * UNITS_PER_DAY for o in self.looks.observations if o.told}
+        """Stretches of 28 days with what reports tell of them, also those of which none tells, while they were gathered.
+
+        Where it is not said that they were gathered throughout, that time is taken to reach beyond the first and the last
+        report by a mean gap: what came later may not have been published yet.
+        """
+        told = sorted({round(o.unit / UNITS_PER_DAY) * UNITS_PER_DAY for o in self.looks.observations if o.told})
+        if self.watched:
+            first, last = 0, self.end_unit
+        elif told:
+            first, last = _reach([(t, t) for t in told], self.end_unit)
+        else:
+            return ()
         out = []
-        for number in range(-(-self.end_unit // _STRETCH)) if told or self.watched else ():
-            days = tuple(d for d in self._free(number) if d not in told)
+        for number in range(first // _STRETCH, -(-last // _STRETCH)):
+            days = tuple(d for d in self._free(number) if d not in told and first <= d <= last)
             heard = sum(t // _STRETCH == number for t in told)
-            if heard or (days and self.watched):
+            if days or heard:
                 out.append(Watch(days, heard, min((number + 1) * _STRETCH - UNITS_PER_DAY, self.end_unit)))
         return tuple(out)
 
@@ -118,11 +129,7 @@ class Problem:
         if self.ais_throughout:
             return 0, self.end_unit
         tracks = sorted(o.track for o in self.looks.observations if o.track is not None)
-        if not tracks:
-            return None
-        first, last = tracks[0][0], max(t[1] for t in tracks)
-        gap = (last - first) // (len(tracks) - 1) if len(tracks) > 1 else _STRETCH
-        return max(first - gap, 0), min(last + gap, self.end_unit)
+        return _reach(tracks, self.end_unit) if tracks else None
 
     def hears(self, first: int, last: int) -> bool:
         """Whether AIS was heard from one unit to another that lies on the same side of the ends of its time."""
@@ -164,6 +171,13 @@ class Problem:
                 out[unit] = out[unit] @ weight if unit in out else weight
                 before = o.mark
         return out
+
+
+def _reach(spans: Sequence[tuple[int, int]], end_unit: int) -> tuple[int, int]:
+    """From a mean gap before the first of some spans (units, sorted) to a mean gap after the last, within the period."""
+    first, last = spans[0][0], max(b for _, b in spans)
+    gap = (last - first) // (len(spans) - 1) if len(spans) > 1 else _STRETCH
+    return max(first - gap, 0), min(last + gap, end_unit)
 
 
 class Kernels:
