@@ -66,18 +66,12 @@ def peers() -> None:
 
         return int(gamma.detector(part, everywhere, pfa=1e-7, enl=4.4, wi=45, wo=89).sum())
 
-    def numba_k() -> int:
-        from cfar_filters import kdistribution
-
-        return int(kdistribution.detector(part, everywhere, pfa=1e-7, enl=4.4, wi=45, wo=89).sum())
-
     part = np.ascontiguousarray(image[:384, :384])
     everywhere = np.ones(part.shape, bool)
     for name, run, pixels in (
         ("cell-averaging CFAR of two SciPy box filters", scipy_boxes, image.size),
         ("the same with OpenCV", opencv_boxes, image.size),
         ("cfar_filters, gamma", numba_package, part.size),
-        ("cfar_filters, K", numba_k, part.size),
     ):
         try:
             run()  # compiles

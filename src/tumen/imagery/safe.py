@@ -319,6 +319,14 @@ def _utc(text: str) -> dt.datetime:
 
 def _tie_grid(root: ElementTree.Element, path: Path, size: tuple[int, int], spacing_m: float) -> TieGrid:
     """Places at sea level; the bare tie points where the annotation does not tell their height and range."""
+    plain, ties, epoch = tie_points(root, path)
+    if ties is None or epoch is None:
+        return plain
+    return sea_level_grid(ties, range_law(root, epoch), spacing_m, *size)
+
+
+def tie_points(root: ElementTree.Element, path: Path) -> tuple[TieGrid, TiePoints | None, dt.datetime | None]:
+    """Tie points of an annotation as they stand, with height and range where it tells them, and their first time."""
     keys = ("line", "pixel", "longitude", "latitude", "incidenceAngle", "height", "slantRangeTime")
     try:
         points = list(root.iter("geolocationGridPoint"))
@@ -329,34 +337,29 @@ def _tie_grid(root: ElementTree.Element, path: Path, size: tuple[int, int], spac
         raise SceneFault(path, "annotation has no tie points", "geolocationGridPoint entries")
     plain = TieGrid.of_points(rows[:, :5], path)
     if not np.isfinite(rows).all():
-        return plain
+        return plain, None, None
     order = np.lexsort((rows[:, 1], rows[:, 0]))
     shape = plain.lon.shape
     grid = rows[order].reshape(*shape, len(keys))
     try:
-        epoch = _utc(points[0].findtext("azimuthTime") or "")
-        seconds = [
-            (_utc(points[k].findtext("azimuthTime") or "") - epoch).total_seconds() for k in order.reshape(shape)[:, 0]
-        ]
-        ties = TiePoints(
-            lines=grid[:, 0, 0],
-            pixels=grid[0, :, 1],
-            lon=plain.lon,
-            lat=grid[..., 3],
-            height=grid[..., 5],
-            incidence=grid[..., 4],
-            slant=grid[..., 6] * SPEED_OF_LIGHT_M_S / 2,
-            seconds=np.array(seconds),
-        )
+        times = [_utc(points[k].findtext("azimuthTime") or "") for k in order.reshape(shape)[:, 0]]
     except ValueError:
-        return plain
+        return plain, None, None
+    ties = TiePoints(
+        lines=grid[:, 0, 0],
+        pixels=grid[0, :, 1],
+        lon=plain.lon,
+        lat=grid[..., 3],
+        height=grid[..., 5],
+        incidence=grid[..., 4],
+        slant=grid[..., 6] * SPEED_OF_LIGHT_M_S / 2,
+        seconds=np.array([(t - times[0]).total_seconds() for t in times]),
+    )
     rising = np.all(np.diff(ties.slant, axis=1) > 0) and np.all(np.diff(ties.seconds) > 0)
-    if not rising or len(ties.pixels) < 4:
-        return plain
-    return sea_level_grid(ties, _range_law(root, epoch), spacing_m, *size)
+    return (plain, ties, times[0]) if rising and len(ties.pixels) >= 4 else (plain, None, None)
 
 
-def _range_law(root: ElementTree.Element, epoch: dt.datetime) -> RangeLaw | None:
+def range_law(root: ElementTree.Element, epoch: dt.datetime) -> RangeLaw | None:
     """The ground range polynomials of a GRD annotation, or None where they are missing or uneven."""
     made = []
     for entry in root.findall(".//coordinateConversionList/coordinateConversion"):
