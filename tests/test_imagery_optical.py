@@ -251,11 +251,15 @@ def test_a_bad_scene_is_named_by_the_run_and_the_rest_goes_on(tmp_case, tmp_path
 
     from tumen.cli import app
 
-    (tmp_case / "scenes").mkdir()
-    (tmp_case / "scenes" / "cut_20250305.tif").write_bytes(b"II*\0")
+    case_with_scenes(tmp_case)
+    scenes = tmp_case / "scenes"
+    rewritten(scenes / "S2_20250304T020000.tif", lambda raw: raw * 0, "blank_20250304T020000.tif")
+    for day in (1, 3, 4):
+        (scenes / f"S2_202503{day:02d}T020000.tif").unlink()
     made = CliRunner().invoke(app, ["run", str(tmp_case), "--store", str(tmp_path / "store"), "--no-brief"])
     assert made.exit_code == 1
-    assert "cut_20250305.tif: not readable" in made.stderr
+    assert "bad_20250305.tif: not readable" in made.stderr
+    assert "blank_20250304T020000.tif: lines 0 to 159 hold no data" in made.stderr
     assert "port visits" in made.stdout
 
 

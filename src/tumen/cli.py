@@ -278,16 +278,22 @@ def run(
 ) -> None:
     """Do the whole chain (see, count, weigh, account, judge, answer) and write the brief.
 
-    A scene that cannot be used is named on standard error; the rest goes on, and the exit code is 1.
+    A scene that cannot be used is named on standard error; the rest goes on, and the exit code is 1. Lines without data
+    are noted there.
     """
     study = _study(case, as_of, store, workers, dask)
     with _shown_progress(study):
         headline = study.headline()
         pages = _write_brief(study, out, ["en"], False) if brief else []
-        bad = [r["fault"] for r in study.table("scenes").to_pylist() if r["fault"]]
+        scenes = study.table("scenes").to_pylist()
     _print_headline(study, headline)
     for page in pages:
         print(f"brief: {page}")
+    for scene in scenes:
+        for note in scene["notes"] or []:
+            if "no data" in note:
+                print(f"note: {scene['path']}: {note}", file=sys.stderr)
+    bad = [r["fault"] for r in scenes if r["fault"]]
     if bad:
         _fail("\n".join(bad), DATA_FAULT)
 

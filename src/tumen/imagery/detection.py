@@ -230,7 +230,12 @@ def _optical(scene: Scene, land: Land, settings: DetectSettings):
     from tumen.imagery import optical
 
     seen = optical.search(scene, land, settings.network)
-    return seen.ships, seen.usable, seen.water_px, with_notes(scene, *seen.notes) if seen.notes else scene
+    notes = [*seen.notes, *_no_data(seen.blank)]
+    return seen.ships, seen.usable, seen.water_px, with_notes(scene, *notes) if notes else scene
+
+
+def _no_data(lines: tuple[int, int] | None) -> list[str]:
+    return [f"lines {lines[0]} to {lines[1]} hold no data in part or in all"] if lines else []
 
 
 def _mark_shore(ships: list[Ship], land: list[Any]) -> None:

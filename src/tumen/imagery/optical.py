@@ -57,6 +57,7 @@ class Seen:
     water_px: float
     shift: tuple[int, int]
     notes: tuple[str, ...]
+    blank: tuple[int, int] | None = None  # first and last line that holds no data across a tile
 
 
 def search(
@@ -97,9 +98,8 @@ def search(
             water_px += wet
             shift = moved if moved != (0, 0) else shift
             ships += found
-    if blank:
-        notes.append(f"lines {min(blank)} to {max(blank)} hold no data in part or in all")
-    return Seen(_drop_doubles(ships), usable, water_px, shift, tuple(notes))
+    lines = (min(blank), max(blank)) if blank else None
+    return Seen(_drop_doubles(ships), usable, water_px, shift, tuple(notes), lines)
 
 
 class Coarser(Scene):
@@ -157,6 +157,7 @@ def _search_coarser(scene: Scene, land, network, windows, k: int) -> Seen:
         seen.water_px * k * k,
         (seen.shift[0] * k, seen.shift[1] * k),
         (note, *seen.notes),
+        None if seen.blank is None else (seen.blank[0] * k, min(scene.height, (seen.blank[1] + 1) * k) - 1),
     )
 
 
