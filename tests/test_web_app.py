@@ -169,6 +169,21 @@ def test_every_operation_is_described(client: TestClient) -> None:
                 assert method.lower() in told[path], (method, path)
 
 
+def test_headings_columns_and_names_come_in_korean(client: TestClient) -> None:
+    for path in PATHS:
+        text = client.get(path, params={"lang": "ko"}).text
+        assert '<html lang="ko">' in text
+        assert "지급 방식" in text
+    text = client.get("/").text
+    assert "높음" in text, "the choice is kept"
+    assert "유엔 안보리에서의 비호" in text
+    assert 'href="?lang=en"' in text
+    client.cookies.clear()
+    assert '<html lang="en">' in client.get("/").text
+    assert '<html lang="ko">' in client.get("/", headers={"accept-language": "ko-KR,ko;q=0.9"}).text
+    assert '<html lang="en">' in client.get("/", params={"lang": "<x>"}).text
+
+
 def test_search_finds_a_ship(client: TestClient) -> None:
     hits = client.get("/search.json?q=lady+r").json()["hits"]
     assert hits

@@ -18,7 +18,7 @@ from tumen.web.pages import Page
 # Page -> key -> the table whose rows stand there, or what does, in words.
 GIVES: dict[str, dict[str, str]] = {
     "overview": {
-        "question": "the question of the case", "figures": "the headline, figure by figure", "groups": "judgements under what they judge",
+        "question": "the question of the case", "question_ko": "the same in Korean; null where the case has none", "figures": "the headline, figure by figure", "groups": "judgements under what they judge",
         "redlines": "redlines", "balance": "balance", "failed_checks": "checks that failed", "left_out": "steps that the case lacks a file for, with the reason", "inventory": "what the case holds",
         "warnings": "remarks on the text", "seconds": "time that the answer took",
     },
@@ -46,7 +46,7 @@ GIVES: dict[str, dict[str, str]] = {
         "turns": "devils_advocate", "matrix": "competing hypotheses by findings", "collect": "collect", "names": "names of judgements by id",
     },
     "network": {"nodes": "judgements, restraints, the balance", "links": "what bears on what", "origins": "findings by who reported them"},
-    "redlines": {"redlines": "redlines", "options": "options", "packages": "packages", "frontier": "frontier", "names": "names of judgements, options and packages by id", "coverage": "coverage", "collect": "collect"},
+    "redlines": {"redlines": "redlines", "options": "options", "packages": "packages", "frontier": "frontier", "names": "names of judgements, options and packages by id", "names_ko": "the same in Korean", "coverage": "coverage", "collect": "collect"},
     "whatif": {
         "find": "the words searched", "supposed": "suppositions in words, with what is wrong with them", "found": "rows that may be supposed otherwise",
         "more": "whether more were found", "origins": "names of origins", "sources": "sources that rows lean on", "ships": "ships of the route", "kept": "kept what-ifs",

@@ -78,6 +78,7 @@ def overview(state: State, item: str, query: Query) -> Row:
     study = _study(state)
     return {
         "question": study.case.settings.case.question,
+        "question_ko": study.case.settings.case.question_ko,
         "figures": figures,
         "groups": _judged(study, head["trades"]),
         "redlines": _rows(study, "redlines"),
@@ -94,7 +95,7 @@ def _judged(study: Study, judgements: dict[str, Row]) -> list[Row]:
     """The judgements of the answer under the headings of what they judge."""
     about = {r["trade"]: r for r in _rows(study, "trades")}
     return [
-        {"title": title, "trades": [{"trade": k, "label": about[k]["label"], **v} for k, v in judgements.items() if k in about and about[k]["kind"] == kind]}
+        {"title": title, "trades": [{"trade": k, "label": about[k]["label"], "label_ko": about[k]["label_ko"], **v} for k, v in judgements.items() if k in about and about[k]["kind"] == kind]}
         for kind, title in GROUPS
     ]  # fmt: skip
 
@@ -443,7 +444,7 @@ def front(state: State, item: str, query: Query) -> Row:
 def trades(state: State, item: str, query: Query) -> Row:
     """The ways of repayment over time, what drives them, the matrix, what would turn them."""
     study = _study(state)
-    rows = [{k: v for k, v in r.items() if not k.endswith("_ko")} for r in _rows(study, "trades")]
+    rows = [{k: v for k, v in r.items() if k == "label_ko" or not k.endswith("_ko")} for r in _rows(study, "trades")]
     latest = {r["trade"]: r for r in rows}
     labels = {name: r["label"] for name, r in latest.items()}
     groups = [
@@ -500,10 +501,10 @@ def redlines(state: State, item: str, query: Query) -> Row:
     study = _study(state)
     names = ("redlines", "options", "packages", "frontier", "coverage", "collect")
     made: Row = {n: _rows(study, n) for n in names if n in study.names()}
-    labels = {r["trade"]: r["label"] for r in _rows(study, "trades")} | {
-        r["option"]: r["label"] for r in made["options"]
-    }
-    return made | {"names": labels | {r["package"]: r["label"] for r in made.get("packages", [])}}
+    named = [(r["trade"], r) for r in _rows(study, "trades")] + [(r["option"], r) for r in made["options"]]
+    named += [(r["package"], r) for r in made.get("packages", [])]
+    made["names"] = {name: r["label"] for name, r in named}
+    return made | {"names_ko": {name: r["label_ko"] or r["label"] for name, r in named}}
 
 
 def whatif(state: State, item: str, query: Query) -> Row:

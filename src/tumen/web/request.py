@@ -11,6 +11,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment
 from starlette.exceptions import HTTPException
@@ -26,8 +27,9 @@ from tumen.web.pages import PAGES, Page, coast
 from tumen.web.people import Person
 from tumen.web.scenes import Scenes
 from tumen.web.security import same
+from tumen.web.words import LANGUAGES
 
-COOKIE = "tumen-session"
+COOKIE, LANGUAGE = "tumen-session", "tumen-lang"
 # On one's own machine there is no sign-in: whoever reaches loopback owns the case.
 OWNER = Person("owner", "analyst", True, "")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -223,8 +225,23 @@ def html(request: Request, template: str, who: Person | None, status: int = 200,
         "title": settings.title if settings else bench.live.folder.name, "as_of": settings.as_of if settings else None,
         "simulated": settings.simulated if settings else False, "waiting": state.study is None and not state.faults, "ready": state.study is not None,
     }  # fmt: skip
-    text = bench.templates.get_template(template).render(**(common | values))
-    return HTMLResponse(text, status_code=status)
+    lang, other = language_of(request)
+    there = urlencode([*((k, v) for k, v in request.query_params.multi_items() if k != "lang"), ("lang", other)])
+    if settings and lang == "ko":
+        common["title"] = settings.case.title_ko or settings.title
+    common |= {"lang": lang, "other": LANGUAGES[other], "other_lang": other, "there": f"?{there}"}
+    answer = HTMLResponse(bench.templates.get_template(template).render(**(common | values)), status_code=status)
+    if request.query_params.get("lang") in LANGUAGES:
+        answer.set_cookie(LANGUAGE, lang, max_age=365 * 86400, httponly=True, samesite="strict", secure=bench.secure)
+    return answer
+
+
+def language_of(request: Request) -> tuple[str, str]:
+    """The language of the page and the other one: asked for in the address, chosen before, or the browser's own."""
+    browsers = request.headers.get("accept-language", "").strip().lower()[:2]
+    asked = (request.query_params.get("lang"), request.cookies.get(LANGUAGE), browsers)
+    lang = next((one for one in asked if one in LANGUAGES), "en")
+    return str(lang), "en" if lang == "ko" else "ko"
 
 
 def plain(value: Any) -> Any:

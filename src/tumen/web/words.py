@@ -7,7 +7,14 @@ own is shown with spaces for underscores. Where a table has a label column, page
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
 from typing import Any
+
+import yaml
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from tumen.show import number
 
@@ -144,4 +151,49 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
 
 
-FILTERS = {"slug": slug, "num": num, "pct": pct, "usd": usd, "day": day, "say": say, "head": head, "measure": measure}
+LANGUAGES = {"en": "English", "ko": "한국어"}
+
+
+@cache
+def _korean() -> dict[str, str]:
+    """Korean for English words of the workbench, from `words.ko.yaml`."""
+    text = resources.files("tumen.web").joinpath("words.ko.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
+
+
+def in_language(text: str, language: str) -> str:
+    """A word or heading in a language; in English where there is none.
+
+    >>> in_language("Map", "ko"), in_language("worth, 90 %", "ko"), in_language("Map", "en")
+    ('지도', '가치, 90 %', 'Map')
+    """
+    if language != "ko":
+        return text
+    whole = _korean().get(text)
+    if whole is None and text.endswith(", 90 %"):
+        base = text.removesuffix(", 90 %")
+        return f"{_korean().get(base, base)}, 90 %"
+    return whole or text
+
+
+def _told(words: Callable[..., str]) -> Callable[..., str]:
+    """A filter whose words come in the language of the page."""
+
+    @pass_context
+    def told(context: Context, value: Any, *more: Any) -> str:
+        return in_language(words(value, *more), context.get("lang", "en"))
+
+    return told
+
+
+@pass_context
+def own(context: Context, row: dict[str, Any], field: str) -> Any:
+    """A field of a row in the language of the page, where the row has it in that language."""
+    korean = row.get(f"{field}_ko") if context.get("lang") == "ko" else None
+    return korean or row.get(field)
+
+
+FILTERS = {
+    "slug": slug, "num": num, "pct": pct, "usd": usd, "day": day, "measure": measure, "own": own,
+    "say": _told(say), "head": _told(head), "t": _told(str),
+}  # fmt: skip
