@@ -4,8 +4,9 @@
 
 Draws worlds from the priors, counts each from its looks and totals, and prints by kind of evidence: coverage of
 the 50, 80 and 95 % intervals, the rank histogram's chi-square p, CRPS, and seconds a case. The truth is the
-number of ships that came in 120 days. Intervals are for whole numbers: a truth on the edge counts by the share
-of the edge's mass that belongs inside, so nominal coverage can be met exactly. With --keep the scores are
+number of ships that came in 120 days. Visits are whole numbers, so a truth that
+equals some of the draws is given a random place among them: coverage and ranks are those of that place, and nominal
+coverage can be met exactly. With --keep the scores are
 added to a file after every round of the kinds, and a later run goes on from there.
 """
 
@@ -193,35 +194,37 @@ def mean_crps(done: list[dict[str, Any]], method: str) -> float:
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Coverage by kind and method, and the rank histogram of the last kind."""
+    """Coverage and CRPS by kind and method, and the rank histograms of all kinds."""
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams.update({"svg.hashsalt": "tumen", "font.size": 9})
+    matplotlib.rcParams.update({"svg.hashsalt": "tumen", "font.size": 8})
     from matplotlib import pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=(3, 2))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4.2), width_ratios=(5, 4, 4), layout="constrained")
+    kinds = [f"{kind} ({len(done)})" for kind, done in results.items()]
     marks = dict(zip(METHODS, ("o", "s", "^", "D"), strict=True))
-    for method in METHODS:
-        for j, level in enumerate(LEVELS):
-            y = [100 * coverage(np.array([d["rank"][method] for d in done]))[j] for done in results.values()]
-            colour = f"C{METHODS.index(method)}"
-            left.plot(
-                range(len(results)), y, marks[method], color=colour, ms=5, alpha=0.9, label=method if j == 0 else None
-            )
-            left.axhline(100 * level, color="0.6", lw=0.8, zorder=0)
-    left.set_xticks(range(len(results)), list(results), rotation=40, ha="right")
-    left.set_ylabel("truths inside, % (lines: 50, 80, 95)")
+    for number, method in enumerate(METHODS):
+        look = {"color": f"C{number}", "ms": 4, "alpha": 0.9}
+        shares = np.array([coverage(ranks_of(done, method)) for done in results.values()])
+        for j in range(len(LEVELS)):
+            left.plot(range(len(kinds)), 100 * shares[:, j], marks[method], label=method if j == 0 else None, **look)
+        middle.plot(range(len(kinds)), [mean_crps(done, method) for done in results.values()], marks[method], **look)
+    for level in LEVELS:
+        left.axhline(100 * level, color="0.6", lw=0.8, zorder=0)
     left.set_ylim(0, 100)
+    left.set_ylabel("truths inside, % (lines: 50, 80, 95)")
+    middle.set_yscale("log")
+    middle.set_ylabel("mean CRPS, visits")
+    for axis in (left, middle):
+        axis.set_xticks(range(len(kinds)), kinds, rotation=60, ha="right")
     left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4, frameon=False)
-    last = list(results)[-1]
-    ranks = [d["rank"]["tumen"] for d in results[last]]
-    right.hist(ranks, bins=20, range=(0, 1), color="C0")
-    right.axhline(len(ranks) / 20, color="0.4", lw=1)
-    right.set_xlabel(f"rank of the truth, {last}")
-    right.set_ylabel("worlds")
+    ranks = np.array([np.histogram(ranks_of(d, "tumen"), bins=20, range=(0, 1))[0] / len(d) for d in results.values()])
+    shown = right.imshow(20 * ranks, aspect="auto", cmap="RdBu_r", vmin=0.3, vmax=1.7, extent=(0, 1, len(kinds) - 0.5, -0.5))
+    right.set_yticks(range(len(kinds)), [f"{k}, p {uniform_p(ranks_of(d, 'tumen')):.2f}" for k, d in results.items()])
+    right.set_xlabel("place of the truth in Tumen's draws")
+    figure.colorbar(shown, ax=right, label="share of worlds over that of a flat histogram", shrink=0.8)
     figure.suptitle("Simulated worlds: does the stated uncertainty hold?")
-    figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     print(f"figure: {path}")
