@@ -220,7 +220,9 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
         axis.set_xticks(range(len(kinds)), kinds, rotation=60, ha="right")
     left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4, frameon=False)
     ranks = np.array([np.histogram(ranks_of(d, "tumen"), bins=20, range=(0, 1))[0] / len(d) for d in results.values()])
-    shown = right.imshow(20 * ranks, aspect="auto", cmap="RdBu_r", vmin=0.3, vmax=1.7, extent=(0, 1, len(kinds) - 0.5, -0.5))
+    shown = right.imshow(
+        20 * ranks, aspect="auto", cmap="RdBu_r", vmin=0.3, vmax=1.7, extent=(0, 1, len(kinds) - 0.5, -0.5)
+    )
     right.set_yticks(range(len(kinds)), [f"{k}, p {uniform_p(ranks_of(d, 'tumen')):.2f}" for k, d in results.items()])
     right.set_xlabel("place of the truth in Tumen's draws")
     figure.colorbar(shown, ax=right, label="share of worlds over that of a flat histogram", shrink=0.8)

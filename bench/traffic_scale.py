@@ -54,8 +54,8 @@ def several(days: int, kinds: list[str], ports: int) -> World:
     )
 
 
-def timed(label: str, made: World, hulls: int | None = None, workers: int = 1) -> None:
-    """Count once and print the cost."""
+def timed(label: str, made: World, hulls: int | None = None, workers: int = 1) -> float:
+    """Count once, print the cost, and give its processor seconds."""
     vessels = made.vessels
     if hulls is not None:
         rows = [
@@ -63,21 +63,24 @@ def timed(label: str, made: World, hulls: int | None = None, workers: int = 1) -
             for i in range(hulls)
         ]
         vessels = pa.concat_tables([vessels, tables.VESSELS.build(rows)])
-    with Cost(label, made.looks.num_rows), executor(workers, None) as pool:
+    with Cost(label, made.looks.num_rows) as cost, executor(workers, None) as pool:
         count(made.looks, made.claims, made.places, vessels, SETTINGS, made.period, seed=1, executor=pool)
+    return cost.spent
 
 
 class Cost:
     """Prints what the work inside it cost."""
 
     def __init__(self, label: str, looks: int) -> None:
-        self.label, self.looks = label, looks
+        self.label, self.looks, self.spent = label, looks, 0.0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Cost:
         self.wall, self.busy = time.perf_counter(), busy()
+        return self
 
     def __exit__(self, *_: object) -> None:
         wall, spent = time.perf_counter() - self.wall, busy() - self.busy
+        self.spent = spent
         peak, worker = (
             resource.getrusage(of).ru_maxrss / 1024 for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         )
@@ -110,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true", help="also ten years of daily looks at twenty ports")
     parser.add_argument("--workers", type=int, default=1, help="processes for the ports of --large")
+    parser.add_argument("--figure", type=Path, help="SVG or PNG of the ladder")
     parser.add_argument("--case", type=Path, help="a case folder to count in place of the ladder")
     asked = parser.parse_args()
     print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, 4,000 draws")
@@ -121,14 +125,43 @@ def main() -> None:
         timed("20 ports, 3,650 days, daily looks", several(3650, ["daily"], 20), workers=asked.workers)
     if asked.case or asked.large:
         return
-    for days in (120, 365, 730):
-        timed(f"one port, {days} days, daily looks", several(days, ["daily"], 1))
-    for days in (365,):
-        timed(f"one port, {days} days, a look every third day or so", several(days, ["sparse"], 1))
-    for ports in (2, 4):
-        timed(f"{ports} ports, 365 days, daily looks", several(365, ["daily"], ports))
+    timed("warm up: one port, 60 days", several(60, ["named"], 1))  # libraries and compiled loops are loaded once
+    cost: dict[str, dict[int, float]] = {
+        "days of daily looks, one port": {},
+        "ports, 365 days each": {},
+        "hulls on the roster": {},
+    }
+    for days in (120, 365, 730, 1460):
+        spent = timed(f"one port, {days} days, daily looks", several(days, ["daily"], 1))
+        cost["days of daily looks, one port"][days] = spent
+    timed("one port, 365 days, a look every third day or so", several(365, ["sparse"], 1))
+    for ports in (1, 2, 4):
+        spent = timed(f"{ports} ports, 365 days, daily looks", several(365, ["daily"], ports))
+        cost["ports, 365 days each"][ports] = spent
     for hulls in (0, 10, 40):
-        timed(f"one port, 365 days, hulls named, {hulls + 3} on the roster", several(365, ["named"], 1), hulls)
+        spent = timed(f"one port, 365 days, hulls named, {hulls + 3} on the roster", several(365, ["named"], 1), hulls)
+        cost["hulls on the roster"][hulls + 3] = spent
+    if asked.figure:
+        draw(cost, asked.figure)
+
+
+def draw(cost: dict[str, dict[int, float]], path: Path) -> None:
+    """Processor seconds against looks, ports and hulls."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.hashsalt": "tumen", "font.size": 9})
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, len(cost), figsize=(10, 3), sharey=True, layout="constrained")
+    for axis, (name, spent) in zip(axes, cost.items(), strict=True):
+        axis.plot(list(spent), list(spent.values()), "o-")
+        axis.set_xlabel(name)
+        axis.set_xlim(left=0)
+        axis.set_ylim(bottom=0)
+    axes[0].set_ylabel("processor seconds a count")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,15 @@ def test_check_names_boxes_that_no_hull_holds(tmp_path):
     done = tumen("check", case)
     assert done.returncode == 1
     assert "look full puts 9,000 containers on 'Invented Star', which holds at most 700" in done.stderr
+
+
+def test_a_count_that_fails_its_gate_says_so_in_the_headline_and_in_the_brief(tmp_path):
+    case = tmp_path / "case"
+    assert tumen("new", case).returncode == 0
+    with (case / "case.toml").open("a", encoding="utf-8") as settings:
+        settings.write("\n[traffic]\nparticles = 500\nparameter_points = 16\nmax_rounds = 1\nmin_effective_points = 5000\n")
+    done = tumen("run", case)
+    assert done.returncode == 0
+    assert "check failed effective parameter points, Port Alpha" in done.stdout
+    page = (case / ".tumen" / "brief" / "brief.en.html").read_text(encoding="utf-8")
+    assert "did not pass: Points behind the parameters, Port Alpha" in " ".join(re.sub("<[^>]+>", " ", page).split())
