@@ -32,8 +32,9 @@ GREY = "#7b858e"
 # Colours that carry words; a test computes their contrast on every ground they stand on.
 TEXT_COLOURS = (INK, SOFT, BLUE, VERMILION, GREEN, PURPLE)
 GROUNDS = (PAPER, LAND, SEA, PALE)
-# A chart over fewer days names its quarters.
+# A chart over fewer days names its quarters, where a quarter has room for its name.
 SHORT_DAYS = 550
+QUARTER_PX = 60
 FONT = "'Tumen Sans', Pretendard, 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 
 
@@ -232,7 +233,7 @@ def time_axis(
     bottom: float,
 ) -> None:
     """Years and quarters under a chart whose x scale is in ordinal days; a short one names its quarters too (2025-04)."""
-    short = (end - start).days < SHORT_DAYS
+    short = (end - start).days < SHORT_DAYS and 91 * abs(x(1) - x(0)) > QUARTER_PX
     for month in months_between(start, end):
         if month < start.replace(day=1):
             continue

@@ -107,7 +107,7 @@ def _forest(desk: Desk, quantity: str, found: list[dict[str, Any]], number: int,
         )
     labels = {k: words.text(f"claims.{k}") for k in (*READINGS, "claim", "derived", "estimate", "said", "expected")}
     labels |= {"lang": words.lang, "tick": "{}"}
-    title = words.text("claims.title", quantity=name)
+    title = words.text("claims.title" if family == "claims" else "claims.derived_title", quantity=name)
     alt = words.text("claims.alt", quantity=name)
     svg = forest.draw(f"fig-{family}-{number}", title, alt, rows, labels)
     caption = words.say("claims.caption") if number == 0 else ()

@@ -11,6 +11,12 @@ from tumen.brief.desk import Desk
 from tumen.brief.sections.checks import firmness
 
 STEPS = ("see", "count", "weigh", "account_", "judge")
+MADE_BY = {
+    "count": ("visits", "voyages"),
+    "weigh": ("cargo", "claims_compared"),
+    "account_": ("balance",),
+    "judge": ("trades",),
+}
 LIMITS = ("limit_ports", "limit_images", "limit_prices", "limit_interval")
 
 
@@ -21,13 +27,20 @@ def method(desk: Desk) -> Section:
     steps: list[Spans] = []
     firm = firmness(desk)
     for step in STEPS:
+        if step in MADE_BY and not any(desk.has(table) for table in MADE_BY[step]):
+            continue  # nothing is said of a step that this run did not take
         steps.append((Text(words.name("step_name", step) + ". ", strong=True), *words.say(f"method.{step}")))
         if step == "count" and firm:
             steps.append((Text(words.text("method.firm_name") + ". ", strong=True), *firm))
     blocks: list[Block] = [
         Items(tuple(steps)),
         Heading(words.text("method.limits_title")),
-        Items((words.say("method.limit_period", end=words.day(end)), *(words.say(f"method.{k}") for k in LIMITS))),
+        Items(
+            (
+                words.say("method.limit_period", end=words.day(end)),
+                *(words.say(f"method.{k}") for k in LIMITS if k != "limit_prices" or desk.has("balance")),
+            )
+        ),
         Para(words.say("method.recompute"), "note"),
     ]
     return Section("method", words.text("section.method"), tuple(blocks))
