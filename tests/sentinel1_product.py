@@ -91,6 +91,7 @@ def build(
     hills_m: float = 1200.0,
     noise_step_db: float = 0.0,
     noise_level: float = 200.0,
+    start: dt.datetime = START,
 ) -> tuple[Path, Geometry]:
     """Write a product; `layout` is "esa", "cog" (Copernicus COG product) or "aws" (names of the public archives).
 
@@ -99,7 +100,7 @@ def build(
     beam, letter, spacing, azimuth, near, swaths = MODES[mode]
     width, height = size
     geometry = Geometry(spacing, azimuth / SPEED, _slant_of(near))
-    stamp = f"{START:%Y%m%dT%H%M%S}"
+    stamp = f"{start:%Y%m%dT%H%M%S}"
     dual = {("VV",): "SV", ("HH",): "SH", ("VV", "VH"): "DV", ("HH", "HV"): "DH"}[pols]
     name = f"{unit}_{beam}_GRD{letter}_1S{dual}_{stamp}_20250301T093037_058000_072ABC_1234"
     root = folder / (name + {"esa": ".SAFE", "cog": "_COG.SAFE", "aws": ""}[layout])
@@ -112,7 +113,7 @@ def build(
         stem = f"{unit}-{beam}-grd-{pol}-{stamp}-20250301t093037-058000-072abc-{number:03}".lower()
         stem = {"esa": stem, "cog": stem + "-cog", "aws": f"{beam}-{pol}".lower()}[layout]
         mark = stem.removesuffix("-cog")
-        (root / "annotation" / f"{mark}.xml").write_text(_annotation(geometry, mode, unit, pol, size, hills_m))
+        (root / "annotation" / f"{mark}.xml").write_text(_annotation(geometry, mode, unit, pol, size, hills_m, start))
         (root / "annotation" / "calibration" / f"noise-{mark}.xml").write_text(
             _noise(size, swaths, blocks, noise_step_db, noise_level)
         )
@@ -140,8 +141,8 @@ def _raster(path: Path, data: np.ndarray) -> None:
             out.write(data, 1)
 
 
-def _when(seconds: float) -> str:
-    return (START + dt.timedelta(seconds=float(seconds))).replace(tzinfo=None).isoformat(timespec="microseconds")
+def _when(seconds: float, start: dt.datetime = START) -> str:
+    return (start + dt.timedelta(seconds=float(seconds))).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 def hills(lines: np.ndarray, pixels: np.ndarray, top_m: float) -> np.ndarray:
@@ -154,14 +155,16 @@ def tie_lines(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return np.linspace(0, height - 1, 6).round(), np.linspace(0, width - 1, 11).round()
 
 
-def _annotation(g: Geometry, mode: str, unit: str, pol: str, size: tuple[int, int], hills_m: float) -> str:
+def _annotation(
+    g: Geometry, mode: str, unit: str, pol: str, size: tuple[int, int], hills_m: float, start: dt.datetime
+) -> str:
     beam, _, spacing, azimuth, near, _ = MODES[mode]
     width, height = size
     lines, pixels = tie_lines(size)
     tops = hills(lines, pixels, hills_m)
     lon, lat, inc = g.place(pixels[None], lines[:, None], tops)
     points = "".join(
-        f"<geolocationGridPoint><azimuthTime>{_when(line * g.line_s)}</azimuthTime>"
+        f"<geolocationGridPoint><azimuthTime>{_when(line * g.line_s, start)}</azimuthTime>"
         f"<slantRangeTime>{2 * float(g.slant(pixel, line * g.line_s)) / LIGHT:.15e}</slantRangeTime>"
         f"<line>{int(line)}</line><pixel>{int(pixel)}</pixel><latitude>{lat[i, j]:.12f}</latitude>"
         f"<longitude>{lon[i, j]:.12f}</longitude><height>{tops[i, j]:.6f}</height>"
@@ -172,7 +175,7 @@ def _annotation(g: Geometry, mode: str, unit: str, pol: str, size: tuple[int, in
     )
     last = int(np.ceil(height * g.line_s)) + 2
     laws = "".join(
-        f"<coordinateConversion><azimuthTime>{_when(k)}</azimuthTime><sr0>{g.first_slant}</sr0><gr0>0.0</gr0>"
+        f"<coordinateConversion><azimuthTime>{_when(k, start)}</azimuthTime><sr0>{g.first_slant}</sr0><gr0>0.0</gr0>"
         f'<grsrCoefficients count="3">{g.first_slant:.12e} {float(g.terms(k)[0]):.12e} {g.terms(k)[1]:.12e}'
         "</grsrCoefficients></coordinateConversion>"
         for k in range(-2, last)
@@ -180,7 +183,7 @@ def _annotation(g: Geometry, mode: str, unit: str, pol: str, size: tuple[int, in
     return (
         f"<product><adsHeader><missionId>{unit}</missionId><productType>GRD</productType>"
         f"<polarisation>{pol}</polarisation><mode>{'SM' if beam[0] == 'S' else beam}</mode><swath>{beam}</swath>"
-        f"<startTime>{_when(0)}</startTime><stopTime>{_when(height * g.line_s)}</stopTime></adsHeader>"
+        f"<startTime>{_when(0, start)}</startTime><stopTime>{_when(height * g.line_s, start)}</stopTime></adsHeader>"
         "<generalAnnotation><productInformation><pass>Ascending</pass><radarFrequency>5.405000454334350e+09"
         "</radarFrequency></productInformation><downlinkInformationList><downlinkInformation><prf>1685.0</prf>"
         "</downlinkInformation></downlinkInformationList></generalAnnotation><imageAnnotation><imageInformation>"

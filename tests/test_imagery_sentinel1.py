@@ -361,3 +361,31 @@ def test_two_polarisations_in_files_of_their_own_are_one_scene(tmp_path):
     row = detect([str(folder)], land=NO_LAND, settings=PLAIN)["scenes"].to_pylist()[0]
     assert row["fault"]
     assert "\n" not in row["fault"]
+
+
+@pytest.mark.parametrize("year", [2016, 2025])
+def test_border_noise_of_old_products_raises_no_alarms(year, tmp_path):
+    """Before March 2018 products hold small numbers beyond the border; a ship near it is still found."""
+    width, height = 1500, 1400
+    rng = np.random.default_rng(1)
+    power = np.zeros((height, width))
+    hull(power, 220.0, 700.0, 20, 4, 0.5, 60)
+    edge = (60 + 40 * (np.arange(height) // 300 % 2))[:, None]
+    y, x = np.mgrid[0:height, 0:width]
+    rim = (x < edge) | (y < 30)
+    empty = (x < edge - 50) & (y >= 30)
+    images = {}
+    for pol, level in (("VV", 8000.0), ("VH", 1600.0)):
+        made = np.where(rim, np.abs(rng.normal(0, 20, (height, width))), sea(rng, level * (1 + power), 4.4))
+        images[pol] = np.where(empty, 0, made).astype(np.uint16)
+    start = START.replace(year=year)
+    path, _ = build(tmp_path, size=(width, height), images=images, start=start)
+    assert open_scene(path).start == start
+    settings = DetectSettings(chips=False, min_probability=0.0)
+    out = detect([str(path)], land=NO_LAND, settings=settings)
+    assert not out["scenes"].to_pylist()[0]["fault"]  # whatever the noise does, no fault
+    rows = out["detections"].to_pylist()
+    assert any(np.hypot(r["x"] - 220, r["y"] - 700) < 5 for r in rows)
+    if year == 2016:
+        assert len(rows) < 8
+        assert out["scenes"].to_pylist()[0]["usable_share"] > 0.85

@@ -208,7 +208,7 @@ def features(blob: Blob, size: float) -> dict[str, float]:
     """
     levels = blob.amplitude**2 / blob.clutter
     co, cross = levels[:, 0], levels[:, -1]
-    peak_co, peak_cross = _peak(co), _peak(cross)
+    peak_co, peak_cross = (max(_peak(v), 1e-3) for v in (co, cross))  # one may hold nothing but zeros here
     weaker = np.minimum(co / peak_co, cross / peak_cross) * peak_cross if peak_co > 6 else cross
     edges, spreads = [], []
     maps = (
@@ -227,7 +227,7 @@ def features(blob: Blob, size: float) -> dict[str, float]:
                 keep = values >= np.sort(values)[-min(2, len(values))]
             edges.append(rectangle(blob.x[keep], blob.y[keep], trim=0).length)
         u = _along(blob.x, blob.y, r)
-        root = np.sqrt(weight)
+        root = np.sqrt(np.maximum(weight, 1e-6))
         mean = np.average(u, weights=root)
         spreads.append(np.sqrt(12 * np.average((u - mean) ** 2, weights=root)))
     long, spread = float(np.median(edges)) * size, float(np.median(spreads)) * size
@@ -269,7 +269,7 @@ def axis(blob: Blob) -> tuple[float, float]:
     keep = level >= 0.06 * peak
     if keep.sum() < 3:
         keep[:] = True
-    x, y, w = blob.x[keep], blob.y[keep], np.sqrt(np.minimum(level[keep], peak))
+    x, y, w = blob.x[keep], blob.y[keep], np.sqrt(np.clip(level[keep], 1e-6, max(peak, 1e-6)))
     x, y = x - np.average(x, weights=w), y - np.average(y, weights=w)
     xx, yy, xy = (float(np.average(v, weights=w)) for v in (x * x, y * y, x * y))
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)

@@ -8,6 +8,7 @@ and thermal noise scale both sides alike, so nothing is calibrated pixel by pixe
 
 from __future__ import annotations
 
+import datetime as dt
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -35,6 +36,8 @@ GROW_PFA = 2e-3  # edge of a ship: still four deviations of the mean of two pola
 FILL_STEPS = 4  # blocks that a mean is carried into narrow water: 2.5 km in IW
 # Largest strip, pixels, and the steps in rows and columns of the samples for its histograms: at least 300,000.
 SAMPLING = ((300_000, (1, 1)), (2_000_000, (2, 3)), (8_000_000, (4, 3)), (np.inf, (8, 3)))
+ZERO_BORDERS = dt.datetime(2018, 3, 13, tzinfo=dt.UTC)  # processor IPF 2.90: no noise beyond the border any more
+EDGE, WINDOW, BORDER_SHARE = 512, 16, 0.3  # pixels from an edge where border noise is looked for; see _cut_border
 BORDER = 0.02  # of the median intensity; border noise of products before IPF 2.90 lies far below any sea
 MODEL_M = 10.0  # pixels of IW and of most stripmap products, for which rings and the length model are made
 CORRELATED = 4.5  # so many pixels of a full-resolution product (9 m on pixels of 3.5 m) have one speckle in common
@@ -128,6 +131,8 @@ class _Strip:
     last: int
     images: list[np.ndarray]
     whole: list[np.ndarray]  # the buffers that the images are views of
+    ends: bool  # whether the image ends here
+    old: bool  # from a processor that leaves noise beyond the border
 
 
 def _read(scene: Scene, pols: list[str], threads: int, buffers: queue.Queue) -> Iterator[_Strip]:
@@ -138,6 +143,7 @@ def _read(scene: Scene, pols: list[str], threads: int, buffers: queue.Queue) -> 
     """
     ready: queue.Queue = queue.Queue(maxsize=1)
     stop = threading.Event()
+    old = scene.sensor == "Sentinel-1" and scene.start is not None and scene.start < ZERO_BORDERS
 
     def fill() -> None:
         held: list[np.ndarray] | None = None  # the strip before, whose last rows begin the next
@@ -176,7 +182,7 @@ def _read(scene: Scene, pols: list[str], threads: int, buffers: queue.Queue) -> 
                     images.append(buffer[: end - y0])
                 own0 = 0 if held is None else held_end - MARGIN
                 own1 = end if end == scene.height else end - MARGIN
-                ready.put(_Strip(y0, own0 - y0, own1 - y0, images, made))
+                ready.put(_Strip(y0, own0 - y0, own1 - y0, images, made, end == scene.height, old))
                 held, held_y, held_end = images, y0, end
             ready.put(None)
         except BaseException as error:
@@ -256,6 +262,8 @@ def _strip(
     use_land = mask is not None
     land_array = mask if mask is not None else np.zeros((1, 1), np.uint8)
     shape = (-(-height // BLOCK), -(-width // BLOCK))
+    if strip.old and width >= 2 * EDGE:
+        _cut_border(images, strip.y0 == 0, strip.ends)
     mean_a, water, valid = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     kernels.block_means(a, land_array, use_land, mean_a, water, valid)
     mean_b = mean_a
@@ -298,6 +306,42 @@ def _strip(
         return strip.y0, [], totals, names, empty
     blobs = _settle(images, land_array, use_land, mean_a, mean_b, found[:n], limits, grow_limit, texture, strip, floors)
     return strip.y0, blobs, totals, names, empty
+
+
+def _cut_border(images: list[np.ndarray], first: bool, last: bool) -> None:
+    """Set the border noise of old products to no data, in place: a rim of small numbers before the sea begins.
+
+    From each edge inwards, windows of 16 pixels are no sea until one holds 0.3 of the level beyond the rim. Sea that
+    dark up to 512 pixels from an edge would be lost with it; darker and wider parts stay. Processors since IPF 2.90
+    write zeros there, and nothing is cut.
+    """
+    # Top and bottom before the sides: a row that is all rim has no sea to be held against.
+    sides = [lambda v: v.T] * first + [lambda v: v[::-1].T] * last + [lambda v: v, lambda v: v[:, ::-1]]
+    for turned in sides:
+        views = [turned(image) for image in images]
+        edge = min(EDGE, views[0].shape[1] // 2 // WINDOW * WINDOW)
+        if edge < EDGE // 4:
+            continue
+        near = views[0][:, : 2 * edge].astype(np.float32)
+        windows = (near * near).reshape(len(near), 2 * edge // WINDOW, WINDOW).mean(2)
+        beyond = windows[:, edge // WINDOW :]
+        level = np.median(beyond, axis=1)
+        if not level.any():
+            continue
+        place, full = np.arange(len(level)), level > BORDER_SHARE * np.median(level[level > 0])
+        level = ndimage.median_filter(np.interp(place, place[full], level[full]), 65, mode="nearest")
+        # Land behind a narrow sea must not make rim of the sea: the level is at most thrice that of the dark side.
+        level = np.minimum(level, 3 * float(np.percentile(level, 5)))
+        sea = windows > BORDER_SHARE * level[:, None]
+        begins = sea.argmax(1)
+        cut = np.where((begins > 0) & (begins * WINDOW < edge), begins * WINDOW + WINDOW // 2, 0)
+        cut[~sea.any(1) & ~beyond.any(1)] = edge  # a corner: the rest of the row is cut already
+        if not cut.any():
+            continue
+        rim = np.arange(int(cut.max()))[None] < cut[:, None]
+        for view in views:
+            part = view[:, : rim.shape[1]]
+            part[rim] = 0
 
 
 def _fill(mean: np.ndarray, water: np.ndarray, valid: np.ndarray) -> None:
