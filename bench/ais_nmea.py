@@ -1,4 +1,4 @@
-"""NMEA position messages: sentences a second on one core, against pyais (and libais where it is installed).
+"""NMEA position messages: sentences a second on one core, against pyais (and libais and aiscat where they are installed).
 
 python bench/ais_nmea.py [--sentences 1000000]
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from importlib.metadata import version
 
 import numpy as np
 
@@ -51,11 +52,27 @@ def main() -> None:
         import ais
     except ImportError:
         print("libais is not installed: not measured")
-        return
-    started = time.process_time()
-    for line in some:
-        ais.decode(line.split(b",")[5].decode(), 0)
-    print(f"libais: {len(some) / (time.process_time() - started) / 1e6:.3f} M sentences/s")
+    else:
+        started = time.process_time()
+        for line in some:
+            ais.decode(line.split(b",")[5].decode(), 0)
+        theirs = len(some) / (time.process_time() - started)
+        print(f"libais, payloads only: {theirs / 1e6:.3f} M sentences/s; tumen is {best / theirs:.0f} times as fast")
+    try:
+        import aiscat
+    except ImportError:
+        print("aiscat is not installed: not measured")
+    else:
+        decoder, chunk, done = aiscat.Decoder(), b"\n".join(some) + b"\n", 0
+        started = time.process_time()
+        for at in range(0, len(chunk), 65536):
+            decoder.feed(chunk[at : at + 65536])
+            while decoder.next() is not None:
+                done += 1
+        theirs = done / (time.process_time() - started)
+        print(
+            f"aiscat {version('aiscat')}, to dictionaries: {theirs / 1e6:.3f} M sentences/s; tumen is {best / theirs:.0f} times as fast"
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def tumen_rows_per_s(fleet: simulate.Fleet) -> float:
     shapes = index(Places([Shape("P", 39.0, 165.0)]), 3000, 200, 1000).arrays()
 
     def once() -> None:
-        order, start, _ = tracks.vessel_order(fleet.vessel)
+        order, _, start, _ = tracks.vessel_order(fleet.vessel)
         t = fleet.t[order]
         lat, lon = (np.rint(v[order] * 1e7).astype(np.int32) for v in (fleet.lat, fleet.lon))
         sog, cog = (v[order].astype(np.float32) for v in (fleet.sog, fleet.cog))
