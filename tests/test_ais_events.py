@@ -138,6 +138,17 @@ def test_lost_coverage_is_not_taken_for_switching_off(tmp_path: Path) -> None:
     assert (gap["kind"], gap["heard_share"]) == ("likely lost coverage", 0.0)
 
 
+def test_a_ship_that_sails_out_of_the_archive_is_not_called_dark(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    # all others, and so the archive, keep south of 39.8 N; both ships run 7 h until 39.75 N and are heard no more
+    leaves = Ship(1, 38.6, 160.5, T0).sail(39.75, 160.5, 10)
+    hides = Ship(2, 39.75, 160.6, T0).sail(38.6, 160.6, 10).sail(39.2, 160.6, 10)
+    others = [Ship(900 + k, 38.9 + 0.05 * k, 160.2 + 0.05 * k, T0, every_s=600).stay(72, rng, 300) for k in range(18)]
+    made = events(fleet_of([leaves, hides, *others]), tmp_path, pairs=False)
+    kinds = {g["vessel_id"]: (g["kind"], g["closed"]) for g in made["gaps"].to_pylist()}
+    assert kinds == {"999000001": ("likely left the area", False), "999000002": ("likely switched off", False)}
+
+
 def test_a_meeting_of_two(world: dict[str, pa.Table]) -> None:
     (met,) = [e for e in world["encounters"].to_pylist() if e["kind"] == "both"]
     assert {met["vessel_id"], met["other_id"]} == {"999000004", "999000005"}

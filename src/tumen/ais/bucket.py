@@ -27,7 +27,7 @@ from tumen.ais.shuffle import Part, positions_of, statics_of
 from tumen.ais.work import Folder, folder
 
 # Changes whenever results made before must not be used again.
-BUCKET_VERSION = 4
+BUCKET_VERSION = 5
 HOUR_US = 3_600_000_000
 # Stands for a distance to land that the last stage has to ask for.
 NOT_ASKED = -1.0
@@ -248,8 +248,15 @@ class Events:
         coast_nm = np.full(len(last), NOT_ASKED)
         coast_nm[ask] = coast.distance_nm(lat[ask], lon[ask])
         g = self.of_track[last]
+        # told course, else that of the last step of which the fix's jitter is not most
+        back = np.maximum(last - 1, self.begin[g])
+        dx = (self.lon[last].astype(float) - self.lon[back]) * np.cos(np.radians(lat))
+        dy = self.lat[last].astype(float) - self.lat[back]
+        made_good = np.where(np.hypot(dx, dy) > 20_000, np.degrees(np.arctan2(dx, dy)) % 360, np.nan)
+        told = self.data.cog[last].astype(float)
         return pa.table(
             {
+                "last_kn": self.speed[last].astype(float), "last_deg": np.where(np.isnan(told), made_good, told),
                 "vessel_id": self.vessels(g),
                 "track": pa.array(self.data.number[g], pa.int32()),
                 "start": pa.array(self.t[last]),
@@ -424,6 +431,7 @@ class Events:
         key, _ = walk.heard(self.t, self.lat, self.lon, self.begin, RECEPTION_US)
         unique, ships = _tally(key)
         self.tables["heard"] = pa.table({"key": unique, "ships": ships})
+        self.tables["area"] = pa.table({"cell": np.flatnonzero(walk.area(self.lat, self.lon))})
         slot, g, lat, lon = walk.slow_points(
             self.t, self.lat, self.lon, self.step, self.in_port, self.begin, self.real, s.slot_s * 1_000_000,
             86_400 // s.slot_s, s.encounter_kn, int(s.interpolate_h * HOUR_US), self.job.pairs,

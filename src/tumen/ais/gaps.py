@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tumen.ais import coast
+from tumen.ais import coast, walk
 from tumen.ais.bucket import HOUR_US, NOT_ASKED, RECEPTION_US
 from tumen.ais.compiled import kernel
 from tumen.ais.geo import KNOT_MS, M_PER_DEGREE, NAUTICAL_MILE_M, distance_m, distances_m
@@ -51,8 +51,34 @@ class Reception:
         return found.max(axis=1), np.count_nonzero(found, axis=1) / np.count_nonzero(inside, axis=1)
 
 
+# A ship that runs at this or more is looked for ahead, from a quarter to a full degree along her course, within the
+# first hours of the gap: nearer is the cell that she was heard in, farther she may have turned.
+AHEAD_KN = 3.0
+AHEAD_DEG = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
+AHEAD_H = 4.0
+
+
+def leaves_area(
+    area: np.ndarray, lat: np.ndarray, lon: np.ndarray, knots: np.ndarray, course: np.ndarray, hours: np.ndarray
+) -> np.ndarray:
+    """Whether nobody was ever heard where a ship was going: an archive ends somewhere, and ships sail out of it.
+
+    `area` are the cells in which anyone was heard at any time (see `walk.area`), sorted; `hours` is how long the ship
+    was silent. False for a ship that hardly ran, or of which no course is known.
+    """
+    ahead = np.array(AHEAD_DEG)[None, :]
+    run = np.minimum(hours, AHEAD_H)[:, None] * knots[:, None] / 60.0
+    angle = np.radians(course)[:, None]
+    y = lat[:, None] + ahead * np.cos(angle)
+    x = lon[:, None] + ahead * np.sin(angle) / np.maximum(0.02, np.cos(np.radians(lat)))[:, None]
+    row = np.clip(np.floor((np.nan_to_num(y) + 90) * 5), 0, walk.AREA_LINES - 1).astype(np.int64)
+    cell = row * walk.AREA_COLUMNS + np.floor((np.nan_to_num(x) + 180) * 5).astype(np.int64) % walk.AREA_COLUMNS
+    looked = (ahead <= run) & ~np.isnan(angle)
+    return (knots >= AHEAD_KN) & looked.any(axis=1) & ~(np.isin(cell, area) & looked).any(axis=1)
+
+
 def judge(
-    raw: pa.Table, ends: pa.Table, reception: Reception, settings: EventSettings, archive_end: int
+    raw: pa.Table, ends: pa.Table, reception: Reception, area: np.ndarray, settings: EventSettings, archive_end: int
 ) -> list[dict[str, Any]]:
     """Rows of the table `gaps`: closed ones, then those that the end of the archive leaves open."""
     rows = raw.to_pylist()
@@ -77,9 +103,11 @@ def judge(
         row["coast_nm"] = float(nm)
     lat, lon, start, end = (np.array([r[n] for r in rows]) for n in ("lat", "lon", "start", "end"))
     ships, shares = reception.during(lat, lon, start, end) if rows else (np.zeros(0), np.zeros(0))
+    knots, course = (np.array([r[n] for r in rows], dtype=float) for n in ("last_kn", "last_deg"))
+    away = leaves_area(area, lat, lon, knots, course, (end - start) / HOUR_US) if rows else np.zeros(0, bool)
     ids = event_ids("gap", [r["vessel_id"] for r in rows], np.array([r["track"] for r in rows]), start).to_pylist()
     out = []
-    for row, gap_id, heard, share in zip(rows, ids, ships.tolist(), shares.tolist(), strict=True):
+    for row, gap_id, heard, share, gone in zip(rows, ids, ships.tolist(), shares.tolist(), away.tolist(), strict=True):
         coast_nm = row["coast_nm"]
         hours = (row["end"] - row["start"]) / HOUR_US
         gap = {
@@ -93,23 +121,25 @@ def judge(
         far = None if np.isnan(coast_nm) else coast_nm >= settings.gap_coast_nm
         often = row["messages_before"] >= settings.gap_messages_before
         gap["gfw_rule"] = None if far is None else bool(far and often and hours >= 12)
-        gap["kind"], gap["confidence"] = _kind(row, heard, share, often, far, settings)
+        gap["kind"], gap["confidence"] = _kind(row, heard, share, often, far, gone, settings)
         out.append(gap)
     return out
 
 
 def _kind(
-    row: dict[str, Any], heard: int, share: float, often: bool, far: bool | None, s: EventSettings
+    row: dict[str, Any], heard: int, share: float, often: bool, far: bool | None, gone: bool, s: EventSettings
 ) -> tuple[str, int]:
     """Kind of a gap and how sure: more for good reception all the while, and for the open sea."""
     if row["in_port"]:
         return "in port", 3
     received = heard >= s.gap_neighbours and share >= s.gap_heard_share
+    if not received and (share < 0.5 * s.gap_heard_share or not often):
+        return "likely lost coverage", 3 if share == 0 else 2
+    if gone:
+        return "likely left the area", 2
     if received and often:
         sure = 2 + int(bool(far)) + int(share >= 0.9 and heard >= 3 * s.gap_neighbours)
         return "likely switched off", min(4, sure)
-    if not received and (share < 0.5 * s.gap_heard_share or not often):
-        return "likely lost coverage", 3 if share == 0 else 2
     return "undecided", 1
 
 

@@ -274,7 +274,8 @@ def _join(
     reception = gaps.Reception([held["heard"] for held in buckets])
     ends = whole("ends")
     archive_end = int(np.max(ends.column("end").to_numpy())) if ends.num_rows else 0
-    silent = gaps.judge(whole("gaps"), ends, reception, rules, archive_end)
+    area = np.unique(whole("area").column("cell").to_numpy())
+    silent = gaps.judge(whole("gaps"), ends, reception, area, rules, archive_end)
     put(tables.GAPS, silent, ("vessel_id", "track", "start"))
     put(tables.HIDDEN_VISITS, gaps.hidden_visits(silent, known, rules), ("gap_id", "needed_kn", "place"))
 

@@ -464,6 +464,20 @@ def heard(
     return key[:m], count[:m]
 
 
+# Where anybody was ever heard is kept in cells of a fifth of a degree.
+AREA_LINES, AREA_COLUMNS = 900, 1800
+
+
+@kernel
+def area(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Flags of the cells of a fifth of a degree (row * AREA_COLUMNS + column) in which any row lies."""
+    out = np.zeros(AREA_LINES * AREA_COLUMNS, dtype=np.bool_)
+    for i in range(len(lat)):
+        row = min((lat[i] + 900_000_000) // 2_000_000, AREA_LINES - 1)
+        out[row * AREA_COLUMNS + (lon[i] + 1_800_000_000) // 2_000_000 % AREA_COLUMNS] = True
+    return out
+
+
 @kernel
 def stays(
     t: np.ndarray, lat: np.ndarray, lon: np.ndarray, begin: np.ndarray, within_m: float, least_us: int, gap_us: int

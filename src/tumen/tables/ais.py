@@ -159,7 +159,7 @@ GAPS = Table(
             "12 h, 50 nm from land and 14 messages before: GFW's switched-off rule",
             null="distance to land not known",
         ),
-        Column("kind", TEXT, "likely switched off | likely lost coverage | undecided | in port"),
+        Column("kind", TEXT, "likely switched off | likely lost coverage | likely left the area | undecided | in port"),
         _CONFIDENCE,
         _EVIDENCE,
     ),
