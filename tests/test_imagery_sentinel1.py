@@ -389,3 +389,33 @@ def test_border_noise_of_old_products_raises_no_alarms(year, tmp_path):
     if year == 2016:
         assert len(rows) < 8
         assert out["scenes"].to_pylist()[0]["usable_share"] > 0.85
+
+
+@pytest.mark.parametrize("length", [120.0, 180.0, 300.0])
+def test_lengths_in_extra_wide_are_right_on_average(length, tmp_path):
+    """Sixteen simulated hulls in cells of 90 m: the mean is off by less than 25 m, each by what is stated."""
+    from scipy.ndimage import gaussian_filter
+
+    side, spacing = 800, MODES["EW"][2]
+    rng = np.random.default_rng(3)
+    truth = [(160.0 * i, 160.0 * j, float(rng.uniform(-1.5, 1.5))) for i in range(1, 5) for j in range(1, 5)]
+    v, u = (np.mgrid[0:320, 0:320] + 0.5) / 8 - 20  # 40 pixels, eight parts each
+    images = {}
+    for pol in ("HH", "HV"):
+        ships = np.zeros((side, side))
+        for x, y, axis in truth:
+            along, across = (
+                (u * np.cos(axis) + v * np.sin(axis)) * spacing,
+                (v * np.cos(axis) - u * np.sin(axis)) * spacing,
+            )
+            drawn = ((np.abs(along) < length / 2) & (np.abs(across) < length / 13)).reshape(40, 8, 40, 8).mean((1, 3))
+            ships[int(y) - 20 : int(y) + 20, int(x) - 20 : int(x) + 20] += drawn
+        blurred = gaussian_filter(ships * rng.gamma(1.0, 1.0, ships.shape), 90.0 / 2.355 / spacing)
+        images[pol] = sea(rng, 8000 * (1 + blurred * 60), 10.7)
+    path, _ = build(tmp_path, "EW", pols=("HH", "HV"), size=(side, side), images=images)
+    rows = detect([str(path)], land=NO_LAND, settings=PLAIN)["detections"].to_pylist()
+    assert len(rows) == len(truth)
+    off = np.array([r["length_m"] - length for r in rows])
+    said = np.array([r["length_sd_m"] for r in rows])
+    assert abs(off.mean()) < 25
+    assert (np.abs(off) < 2 * said).mean() > 0.85
