@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from brief_world import World, about
 from tumen.brief import make_brief
 from tumen.brief.figures import canvas, land, route_map
-from tumen.brief.figures.canvas import GROUNDS, TEXT_COLOURS, Scale, log_ticks, ticks
+from tumen.brief.figures.canvas import GROUNDS, TEXT_COLOURS, Canvas, Scale, log_ticks, ticks, time_axis
 
 
 def _luminance(colour: str) -> float:
@@ -115,6 +117,23 @@ def test_another_route_needs_no_new_code() -> None:
     root = ET.fromstring(text)
     assert sum(1 for _ in root.iter("{http://www.w3.org/2000/svg}circle")) >= 4
     assert "Bandar Abbas" in text
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "named"),
+    [
+        (dt.date(2023, 1, 2), dt.date(2025, 12, 29), ["2023", "2024", "2025"]),
+        (dt.date(2022, 12, 26), dt.date(2025, 12, 29), ["2023", "2024", "2025"]),
+        (dt.date(2023, 8, 1), dt.date(2025, 12, 1), ["2024", "2025", "2023"]),
+        (dt.date(2025, 1, 1), dt.date(2025, 12, 1), ["2025", "2025-04", "2025-07", "2025-10"]),
+    ],
+)
+def test_years_of_an_axis_are_named_once_and_short_charts_name_quarters(
+    start: dt.date, end: dt.date, named: list[str]
+) -> None:
+    canvas = Canvas("a", 600, 100, "", "")
+    time_axis(canvas, Scale(start.toordinal(), end.toordinal(), 50, 550), start, end, 0, 80)
+    assert re.findall(r">([\d-]+)</text>", canvas.svg()) == named
 
 
 def test_scales_and_ticks() -> None:

@@ -245,7 +245,9 @@ def time_axis(
             canvas.line(at, bottom, at, bottom + 4, RULE)
             if short and at + 26 < max(x.start, x.end):
                 canvas.text(at, bottom + 15, f"{month:%Y-%m}", 10, SOFT, "middle", class_="axis")
-    until = dt.date(start.year + 1, 1, 1) if start.day > 1 or start.month > 1 else start
+    if start.month == 1:
+        return  # its January is named already
+    until = dt.date(start.year + 1, 1, 1)
     if short and end < until:  # up to the first quarter that is named
         until = next((m for m in months_between(start, end)[1:] if m.month in (4, 7, 10)), until)
     if (until.toordinal() - start.toordinal()) * abs(x(1) - x(0)) > 34:
