@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tumen.sightings import match, merge_reports
-from tumen.tables import SIGHTINGS
+from tumen.sightings import ais_looks, match, merge_reports, within_berths
+from tumen.tables import LOOKS, PLACES, SIGHTINGS
 
 NOON = dt.datetime(2023, 10, 19, 12, tzinfo=dt.UTC)
 
@@ -154,3 +154,31 @@ def test_only_positions_near_an_image_are_kept_from_a_stream() -> None:
     assert kept.column("time").to_pylist() == times[1:4]
     assert match(seen, kept).to_pylist()[0]["mmsi"] == "273000001"
     assert near_images([], seen).num_rows == 0
+
+
+def test_more_ships_in_a_scene_than_a_port_has_berths_are_told_as_at_least_one() -> None:
+    place = {"kind": "port", "role": "origin", "source_id": "s", "evidence_id": "e", "parents": []}
+    places = PLACES.build([place | {"place": "Najin", "berths": 1}, place | {"place": "Pier", "part_of": "Najin"}])
+    row = {
+        "start": NOON, "end": NOON, "sensor": "Sentinel-2", "collector": "Sentinel-2", "usable_share": 1.0,
+        "vessel_present": True, "count_reading": "at_least", "published": NOON.date(), "origin": "image",
+        "source_ids": [], "evidence_id": "e", "parents": [],
+    }  # fmt: skip
+    looks = LOOKS.build(
+        [
+            row | {"look_id": "port", "place": "Najin", "vessel_count": 3, "note": "5 candidates"},
+            row | {"look_id": "pier", "place": "Pier", "vessel_count": 2},
+            row | {"look_id": "fits", "place": "Najin", "vessel_count": 1},
+        ]
+    )
+    told = within_berths(looks, places, 2).to_pylist()
+    assert [r["vessel_count"] for r in told] == [1, 1, 1]
+    assert told[0]["count_reading"] == "at_least"
+    assert told[0]["note"].startswith("5 candidates; 3 ships found at Najin, more than the port has berths")
+    assert told[2] == looks.to_pylist()[2]
+
+
+def test_a_visit_by_ais_is_worded_as_the_table_of_looks_says() -> None:
+    rows = ais_looks(SIGHTINGS.build([sighting("a", state="berthed")])).to_pylist()
+    assert rows[0]["count_reading"] in ("exactly", "at_least")
+    assert rows[0]["count_reading"] == "at_least"

@@ -295,7 +295,7 @@ def test_a_total_of_all_ports_ties_their_draws():
 
 def test_ais_alone_is_a_floor_and_no_busy_port(made):
     shown = [
-        look(d, look_id=f"a{d}", origin="ais", selection="event", tasked=None, vessel_count=1, count_reading="at least")
+        look(d, look_id=f"a{d}", origin="ais", selection="event", tasked=None, vessel_count=1, count_reading="at_least")
         | {"end": look(d + 2)["start"]}
         for d in (4, 13, 27, 40, 52, 71)
     ]

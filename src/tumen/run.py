@@ -169,9 +169,12 @@ def _match(x: Inputs) -> Tables:
 
 
 def _see(x: Inputs) -> Tables:
-    from tumen.sightings import ais_looks, merge_reports
+    from tumen.case.traffic_settings import TrafficSettings
+    from tumen.sightings import ais_looks, merge_reports, within_berths
 
-    looks = pa.concat_tables([x["case:looks"], ais_looks(x["sightings@ais"]), x["looks@image"]])
+    berths = (x.case.settings.traffic or TrafficSettings()).berths
+    scenes = within_berths(x["looks@image"], x["case:places"], berths)
+    looks = pa.concat_tables([x["case:looks"], ais_looks(x["sightings@ais"]), scenes])
     reports = pa.concat_tables([x["case:sightings"], x["sightings@ais"]])
     return {"looks": looks, "sightings": merge_reports(reports)}
 
@@ -278,7 +281,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "see", "see: bring reports together",
-        ("case:looks", "case:sightings", "sightings@ais", "looks@image"), (),
+        ("case:looks", "case:sightings", "case:places", "sightings@ais", "looks@image"), ("settings.traffic",),
         ("looks", "sightings"),
         ("sightings",), _see,
     ),

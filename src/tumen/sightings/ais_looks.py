@@ -29,7 +29,7 @@ def ais_looks(sightings: pa.Table) -> pa.Table:
                 "selection": "event",  # a ship that keeps its transponder off leaves no row
                 "vessel_present": True,
                 "vessel_count": 1,
-                "count_reading": "at least",
+                "count_reading": "at_least",
                 "vessel": s["vessel"],
                 "p_vessel": s["p_vessel"],
                 "length_m": s["length_m"],

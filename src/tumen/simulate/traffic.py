@@ -324,7 +324,7 @@ class _Eye:
             if self.rng.random() < share:
                 row = self._row(came, PORT, 1.0)
                 row["end"] += dt.timedelta(days=float(min(gone, self.world.days) - came))
-                row |= {"vessel_present": True, "vessel_count": 1, "count_reading": "at least"}
+                row |= {"vessel_present": True, "vessel_count": 1, "count_reading": "at_least"}
                 row |= {"origin": "ais", "selection": "event"}
                 rows.append(row | ({"vessel": HULLS[ship], "p_vessel": 0.99} if ship >= 0 else {}))
         return rows

@@ -358,7 +358,7 @@ def _reading(r: Mapping[str, Any]) -> tuple[str | None, int]:
     if r["activity"] == "anchored":
         return None, 0
     if r["vessel_count"] is not None:
-        return ("at_least" if r["count_reading"] == "at least" and r["vessel_count"] > 0 else "exactly"), r[
+        return ("at_least" if r["count_reading"] == "at_least" and r["vessel_count"] > 0 else "exactly"), r[
             "vessel_count"
         ]
     if r["vessel_present"] is None:
