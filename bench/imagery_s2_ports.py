@@ -90,23 +90,35 @@ def read(r: dict, ships: list) -> tuple[list[tuple[int, int]], list[str]]:
     return pairs, kind
 
 
-def fit(results: list[dict]) -> tuple[float, dict[str, float]]:
-    """Logistic of `optical.terms`: labelled or read as a vessel against false; unclear objects are left out."""
-    x, y = [], []
+def labelled(results: list[dict]) -> list[tuple[object, bool, dict]]:
+    """Candidates that are labelled or read as a vessel, and false ones; unclear ones are left out."""
+    out = []
     for r in results:
         _, kind = read(r, r["ships"])
-        for ship, k in zip(r["ships"], kind, strict=True):
-            if k != UNCLEAR:
-                x.append(list(optical.terms(ship.features, r["size"]).values()))
-                y.append(k in (LABELLED, VESSEL))
-    names = list(optical.terms(results[0]["ships"][0].features, 10.0))
-    x, y = np.array(x), np.array(y, float)
+        out += [(s, k in (LABELLED, VESSEL), r) for s, k in zip(r["ships"], kind, strict=True) if k != UNCLEAR]
+    return out
+
+
+def fit(results: list[dict]) -> tuple[tuple[float, dict[str, float]], tuple[float, dict[str, float]]]:
+    """Logistic of `optical.terms`, and of what lies round a candidate on top of it."""
+    known = labelled(results)
+    y = np.array([good for _, good, _ in known], float)
+    first = logistic([optical.terms(s.features, r["size"]) for s, _, r in known], y, 1.0)
+    chance = [optical.logistic(s.features, r["size"], *first) for s, _, r in known]
+    second = logistic([optical.lie_terms(s.features, p) for (s, _, _), p in zip(known, chance, strict=True)], y, 5.0)
+    return first, second
+
+
+def logistic(rows: list[dict[str, float]], y: np.ndarray, held: float) -> tuple[float, dict[str, float]]:
+    """Intercept and weights; standardised weights are held towards zero by `held`."""
+    names = list(rows[0])
+    x = np.array([[row[n] for n in names] for row in rows])
     middle, spread = x.mean(0), x.std(0) + 1e-9
     z = (x - middle) / spread
 
     def loss(w):
         s = w[0] + z @ w[1:]
-        return np.logaddexp(0, s).sum() - (y * s).sum() + 1.0 * (w[1:] ** 2).sum()
+        return np.logaddexp(0, s).sum() - (y * s).sum() + held * (w[1:] ** 2).sum()
 
     w = minimize(loss, np.zeros(z.shape[1] + 1)).x
     weights = w[1:] / spread
@@ -121,9 +133,10 @@ def searched(folder: Path, networks: Path) -> list[dict]:
         if network.exists():
             results.append(search(path, str(network)))
     for r in results:
-        intercept, weights = fit([o for o in results if o is not r])
+        first, second = fit([o for o in results if o is not r])
         for ship in r["ships"]:
-            ship.probability = optical.logistic(ship.features, r["size"], intercept, weights)
+            base = optical.logistic(ship.features, r["size"], *first)
+            ship.probability = optical.with_surroundings(ship.features, base, *second)
     return results
 
 
@@ -143,9 +156,9 @@ def main() -> None:
         network = None if args.contrast else "builtin"
         results = [search(path, network) for path in sorted(args.folder.glob("*.tif"))]
     if args.fit:
-        intercept, weights = fit(results)
-        print(f"INTERCEPT = {intercept:.3f}")
-        print("WEIGHTS = {" + ", ".join(f'"{k}": {v:.3f}' for k, v in weights.items()) + "}")
+        for name, (intercept, weights) in zip(("", "AROUND_"), fit(results), strict=True):
+            print(f"{name}INTERCEPT = {intercept:.3f}")
+            print(f"{name}WEIGHTS = {{" + ", ".join(f'"{k}": {v:.3f}' for k, v in weights.items()) + "}")
     for floor in [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7] if args.curve else [args.floor]:
         report(results, floor, not args.curve, args.misses)
     at_budgets(results)

@@ -1,10 +1,11 @@
 """Train the optical ship network on the labelled Sentinel-2 ports and write it as ONNX.
 
-    python bench/imagery_train.py PORTS_FOLDER OUT_FOLDER [--steps 900] [--folds] [--fold A,B] [--shipped]
+    python bench/imagery_train.py PORTS_FOLDER OUT_FOLDER [--steps 900] [--folds] [--fold N] [--together] [--shipped]
 
 Needs torch and onnx (not dependencies of Tumen). With --folds networks that never saw two ports are written,
-`ships-without-PORT.onnx`, for the left-out figures of bench/imagery_s2_ports.py; with --shipped the network of all
-ports, `ships.onnx`. Targets are the published labels and our own reading of what they leave out
+`ships-without-PORT.onnx`, for the left-out figures of bench/imagery_s2_ports.py; with --together their mean,
+`ships.onnx`, which is what Tumen ships; with --shipped one network of all ports under the same name. Targets are the
+published labels and our own reading of what they leave out
 (bench/imagery_ports_audit.csv); what that reading calls unclear counts for nothing. Ships are also cut out and set
 alongside other quays and on open water, and simple ships are drawn there, so that a network meets more pairs of ship
 and quay than six ports hold.
@@ -402,6 +403,30 @@ def write(model: Network, path: Path) -> None:
     )  # fmt: skip
 
 
+def together(files: list[Path], path: Path) -> None:
+    """Write the mean of several networks (of their scores before the logistic) as one network."""
+    import onnx
+    from onnx import helper
+
+    nodes, weights, ends = [], [], []
+    for number, file in enumerate(files):
+        model = onnx.compose.add_prefix(onnx.load(file), f"{number}/")
+        graph = model.graph
+        for node in graph.node:
+            node.input[:] = ["x" if name == f"{number}/x" else name for name in node.input]
+            nodes.append(node)
+        weights += list(graph.initializer)
+        ends.append(f"{number}/z")
+    nodes.append(helper.make_node("Mean", ends, ["z"]))
+    first = onnx.load(files[0])
+    made = helper.make_model(
+        helper.make_graph(nodes, "ships", list(first.graph.input), list(first.graph.output), weights),
+        opset_imports=list(first.opset_import), ir_version=first.ir_version,
+    )  # fmt: skip
+    onnx.checker.check_model(made)
+    onnx.save(made, str(path))
+
+
 def pairs(ports: list[dict]) -> list[list[dict]]:
     """Ports left out together, many labels with few, so that half as many networks must be trained."""
     order = sorted(ports, key=lambda p: len(p["ships"]))
@@ -421,6 +446,7 @@ def main() -> None:
     parser.add_argument("--folds", action="store_true", help="networks that leave out two ports each")
     parser.add_argument("--fold", type=int, help="only this one of the three, 0 to 2")
     parser.add_argument("--shipped", action="store_true", help="the network of all ports")
+    parser.add_argument("--together", action="store_true", help="the mean of the networks that --folds made")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     ports = [port(p) for p in sorted(args.ports.glob("*.tif"))]
@@ -434,6 +460,9 @@ def main() -> None:
             model = fit([p for p in ports if p["name"] not in {q["name"] for q in left}], args.steps, 1)
             for p in left:
                 write(model, args.out / f"ships-without-{p['name']}.onnx")
+    if args.together:
+        files = [args.out / f"ships-without-{left[0]['name']}.onnx" for left in pairs(ports)]
+        together(files, args.out / "ships.onnx")
     if args.shipped:
         print("all ports", flush=True)
         write(fit(ports, args.steps, 1), args.out / "ships.onnx")

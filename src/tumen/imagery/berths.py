@@ -358,10 +358,14 @@ def settle_history(
         if change is not None:
             row["references"] = change.references
             row["p_occupied"] = occupied_anew(row["p_occupied"], change.share, change.length_m)
-            if row["p_occupied"] >= 0.5 and row.get("ship_length_m") is None and change.length_m:
-                # No ship of its own was made out: the length of what is covered anew stands for it.
-                row["ship_length_m"] = change.length_m
-                row["ship_length_sd_m"] = float(np.hypot(COVERED_SD_M, 0.1 * change.length_m))
+            if row["p_occupied"] >= 0.5 and change.length_m:
+                # What is covered anew tells the length too; both count by their variance.
+                told = [(change.length_m, float(np.hypot(COVERED_SD_M, 0.1 * change.length_m)))]
+                if row.get("ship_length_m") is not None:
+                    told.append((row["ship_length_m"], row["ship_length_sd_m"]))
+                sure = sum(1 / sd**2 for _, sd in told)
+                row["ship_length_m"] = sum(length / sd**2 for length, sd in told) / sure
+                row["ship_length_sd_m"] = sure**-0.5
         elif len(others) >= 4:
             ordered = np.sort(others)
             empty = float(np.mean(ordered[: max(2, len(ordered) // 3)]))

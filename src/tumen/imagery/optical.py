@@ -20,27 +20,46 @@ from tumen.imagery.geolocation import AffineMap
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import OPTICAL, Scene
 from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
+from tumen.imagery.surroundings import NAMES, Ground, describe, ground
 from tumen.imagery.water import FLOOR, Water, align, layers, water
 
 TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
 NETWORK_TILE, NETWORK_MARGIN = 384, 32
 LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
 BODY = 0.2  # network output above which a pixel is hull
-# Logistic of `probability`, fitted leaving ports out on 2026-11-24 (docs/imagery.md).
-INTERCEPT = -5.052
+# Logistic of `probability`, fitted on networks that had not seen the port on 2026-11-26 (bench/imagery_s2_ports.py --fit).
+INTERCEPT = -6.07
 WEIGHTS = {
-    "core": -0.354,
-    "body": 1.355,
-    "log_pixels": 1.013,
-    "stand_off": -0.513,
-    "aspect": 0.068,
-    "land": -0.442,
-    "fill": 1.884,
-    "around": -3.047,
-    "too_long": -0.99,
-    "too_wide": -0.382,
-    "has_core": -0.944,
+    "core": 0.661,
+    "body": 0.713,
+    "log_pixels": 0.934,
+    "stand_off": 0.118,
+    "aspect": -0.084,
+    "land": -2.84,
+    "fill": 2.97,
+    "around": -0.482,
+    "too_long": -2.519,
+    "too_wide": -0.04,
+    "has_core": -1.135,
 }
+# On its log odds (`base`) where a coastline is known: what lies round the candidate, fitted the same way.
+AROUND_INTERCEPT = -0.697
+AROUND_WEIGHTS = {
+    "base": 0.631,
+    "ashore": -0.832,
+    "too_far": -0.006,
+    "log_extent": 0.005,
+    "dry": 0.65,
+    "whole": 0.58,
+    "end_min": 0.76,
+    "end_max": -0.093,
+    "side_min": -0.869,
+    "side_max": -0.061,
+    "short": -0.442,
+    "goes_on": -0.676,
+    "free": 1.059,
+}
+LENGTH_SD = 0.5  # of the length, at which the 80 % interval holds on ports left out
 DISPLAY_SCALE = 1 / 255  # of an 8-bit picture
 ENOUGH = 2000  # pixels of land, and of sea, before the order of the bands is judged
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
@@ -407,6 +426,7 @@ def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: boo
     distance, (iy, ix) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
     owner = np.where(inside & (distance <= 4), labels[iy, ix], 0)
     near_land = ndimage.binary_dilation(data[5] > 0.3, iterations=2)
+    lie = ground(data, size_m) if learned else None
     out = []
     for i, box in enumerate(ndimage.find_objects(owner), 1):
         if box is None:
@@ -416,11 +436,11 @@ def instances(body: np.ndarray, core: np.ndarray, data: np.ndarray, learned: boo
         y, x = y + box[0].start, x + box[1].start
         if len(y) < 3:
             continue
-        out.append(_ship(y, x, body, core, data, near_land, learned, i <= n, size_m))
+        out.append(_ship(y, x, body, core, data, near_land, lie, learned, i <= n, size_m))
     return out
 
 
-def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool, size_m: float) -> Ship:
+def _ship(y, x, body, core, data, near_land, lie: Ground | None, learned: bool, has_core: bool, size_m: float) -> Ship:
     """One ship from its pixels."""
     weight = body[y, x]
     r = rectangle(x, y, weight)
@@ -438,12 +458,14 @@ def _ship(y, x, body, core, data, near_land, learned: bool, has_core: bool, size
         "has_core": float(has_core),
         "around": _around(r, data),
     }
+    if lie is not None:
+        raw.update({f"lie_{k}": v for k, v in describe(r, lie).items()})
     near = near_land[y, x]
     return Ship(
         x=r.x,
         y=r.y,
         length_px=r.length,
-        length_sd_px=max(1.2, 0.1 * r.length),
+        length_sd_px=max(1.2, (LENGTH_SD if learned else 0.15) * r.length),
         width_px=r.width,
         width_sd_px=1.3,
         angle=r.angle,
@@ -476,13 +498,28 @@ def _around(r: Rectangle, data: np.ndarray) -> float:
 def probability(f: dict[str, float], learned: bool, size_m: float = 10.0) -> float:
     """Chance that an object is a ship that a labeller would mark; `size_m` is the ground size of a pixel.
 
-    With the network: a logistic fitted on objects of networks that had not seen the port (six labelled ports,
-    unlabelled slender objects on open water counted a tenth, because many are unlabelled vessels).
+    With the network: a logistic fitted on objects of networks that had not seen the port (six labelled ports, with our
+    own reading of what the labels leave out), and what lies round it where a coastline is known.
     """
     if not learned:
         score = -1.5 + 1.2 * min(f["stand_off"], 1.5) + 0.5 * min(f["aspect"], 5) - 3 * f["land"]
         return float(1 / (1 + np.exp(-score)))
-    return logistic(f, size_m, INTERCEPT, WEIGHTS)
+    return with_surroundings(f, logistic(f, size_m, INTERCEPT, WEIGHTS), AROUND_INTERCEPT, AROUND_WEIGHTS)
+
+
+def with_surroundings(f: dict[str, float], p: float, intercept: float, weights: dict[str, float]) -> float:
+    """Probability from the one without surroundings (its log odds are `base`) and what lies round the candidate."""
+    if "lie_dry" not in f:
+        return p
+    values = lie_terms(f, p)
+    score = intercept + sum(w * values[n] for n, w in weights.items())
+    return float(1 / (1 + np.exp(-np.clip(score, -30, 30))))
+
+
+def lie_terms(f: dict[str, float], p: float) -> dict[str, float]:
+    """What `with_surroundings` adds up."""
+    p = float(np.clip(p, 1e-4, 1 - 1e-4))
+    return {"base": float(np.log(p / (1 - p))), **{n: f[f"lie_{n}"] for n in NAMES}}
 
 
 def terms(f: dict[str, float], size_m: float) -> dict[str, float]:
