@@ -106,7 +106,9 @@ def test_a_count_that_fails_its_gate_says_so_in_the_headline_and_in_the_brief(tm
     case = tmp_path / "case"
     assert tumen("new", case).returncode == 0
     with (case / "case.toml").open("a", encoding="utf-8") as settings:
-        settings.write("\n[traffic]\nparticles = 500\nparameter_points = 16\nmax_rounds = 1\nmin_effective_points = 5000\n")
+        settings.write(
+            "\n[traffic]\nparticles = 500\nparameter_points = 16\nmax_rounds = 1\nmin_effective_points = 5000\n"
+        )
     done = tumen("run", case)
     assert done.returncode == 0
     assert "check failed effective parameter points, Port Alpha" in done.stdout
