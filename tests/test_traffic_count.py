@@ -345,6 +345,16 @@ def test_check_names_what_is_in_doubt_and_stops_at_what_cannot_be(made):
         check(tables.LOOKS.build(crowd), tables.CLAIMS.empty(), *given)
 
 
+def test_look_early_on_the_first_day_is_of_that_day(made):
+    first = look(0) | {"look_id": "dawn"}
+    first["start"] = first["end"] = dt.datetime(2020, 1, 5, 20, tzinfo=dt.UTC)  # five in the morning in Korea
+    looks = tables.LOOKS.build([first, look(9, vessel_present=False)])
+    given = (tables.CLAIMS.empty(), made.places, made.vessels, SMALL, made.period)
+    assert check(looks, *given) == []
+    (case,) = read_cases(looks, *given)[0]
+    assert [o.unit for o in case.looks.observations] == [0, 72]
+
+
 def test_look_before_the_period_is_named(made):
     failed = [
         r["text"]

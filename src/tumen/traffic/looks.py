@@ -258,7 +258,8 @@ def read_port(
     last_seen = -FOLLOW_UP_UNITS
     for r in sorted(own, key=lambda r: (r["start"], r["end"], r["look_id"])):
         first, last = clock.unit(r["start"]), clock.unit(r["end"])
-        if last < 0 or first > last_unit:
+        # The clock begins at the overpass of the first day: what is earlier that day, anywhere, is of that day still.
+        if last <= -UNITS_PER_DAY or first > last_unit:
             conflicts.append(f"{r['look_id']} at {place} lies outside the period and is not used")
             continue
         if r["usable_share"] <= 0.0:
