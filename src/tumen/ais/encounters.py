@@ -119,16 +119,18 @@ def wanted_slots(first: int, stop: int, missing: int, least: int) -> np.ndarray:
     return (slots % period < missing) | (slots <= first + edge) | (slots >= stop - 1 - edge)
 
 
-@inlined
-def _cosine(half: int, cosines: np.ndarray, size_deg: float) -> float:
-    """Cosine of a latitude given as twice its 1e-7 degrees, from a table of one a row."""
-    f = (half * 0.5e-7 + 90.0) / size_deg
-    r = np.int64(f)
-    return cosines[r] + (f - r) * (cosines[r + 1] - cosines[r])
+# Cosines of latitude are kept for every thousandth of a degree: at most 1 cm in 500 m off at 60 degrees.
+_COSINES = np.maximum(0.0, np.cos(np.radians((np.arange(180_001) + 0.5) / 1000.0 - 90.0)))
 
 
 @inlined
-def _apart(lat1: int, lon1: int, lat2: int, lon2: int, cosines: np.ndarray, size_deg: float) -> float:
+def _cosine(half: int, cosines: np.ndarray) -> float:
+    """Cosine of a latitude given as twice its 1e-7 degrees, from the table."""
+    return cosines[(half + HALF_TURN) // 20_000]
+
+
+@inlined
+def _apart(lat1: int, lon1: int, lat2: int, lon2: int, cosines: np.ndarray) -> float:
     """Metres between points a few kilometres apart, flat; 1e-7 degrees in."""
     y = np.int64(lat1) - np.int64(lat2)
     x = np.int64(lon1) - np.int64(lon2)
@@ -136,18 +138,18 @@ def _apart(lat1: int, lon1: int, lat2: int, lon2: int, cosines: np.ndarray, size
         x -= 2 * HALF_TURN
     elif x < -HALF_TURN:
         x += 2 * HALF_TURN
-    dx = x * _cosine(np.int64(lat1) + np.int64(lat2), cosines, size_deg)
+    dx = x * _cosine(np.int64(lat1) + np.int64(lat2), cosines)
     return np.sqrt(dx * dx + np.float64(y * y)) * (1e-7 * M_PER_DEGREE)
 
 
 @inlined
 def _follow(
     p: int, q: int, begin: np.ndarray, owner: np.ndarray, slot: np.ndarray, lat: np.ndarray, lon: np.ndarray, reach_m: float,
-    missing: int, cosines: np.ndarray, size_deg: float, whole: np.ndarray, tell: np.ndarray,
+    missing: int, cosines: np.ndarray, whole: np.ndarray, tell: np.ndarray,
 ) -> bool:  # fmt: skip
     """The run of two tracks about points p and q of one slot: (first slot, last slot, slots), (sums of distance, lat,
     lon, and the way of the pair's middle); false where they are not within reach there."""
-    if _apart(lat[p], lon[p], lat[q], lon[q], cosines, size_deg) > reach_m:
+    if _apart(lat[p], lon[p], lat[q], lon[q], cosines) > reach_m:
         return False
     # back to where it began
     least_p, least_q = begin[owner[p]], begin[owner[q]]
@@ -163,7 +165,7 @@ def _follow(
                 j -= 1
         if i < least_p or j < least_q or first - slot[i] > missing:
             break
-        if _apart(lat[i], lon[i], lat[j], lon[j], cosines, size_deg) <= reach_m:
+        if _apart(lat[i], lon[i], lat[j], lon[j], cosines) <= reach_m:
             first = slot[i]
             p, q = i, j
     # and through to its end
@@ -186,14 +188,14 @@ def _follow(
             continue
         if slot[i] - last > missing:
             break
-        d = _apart(lat[i], lon[i], lat[j], lon[j], cosines, size_deg)
+        d = _apart(lat[i], lon[i], lat[j], lon[j], cosines)
         if d <= reach_m:
             xi, xj = np.int64(lon[i]) - from_x, np.int64(lon[j]) - from_x
             xi += 2 * HALF_TURN if xi < -HALF_TURN else -2 * HALF_TURN if xi > HALF_TURN else 0
             xj += 2 * HALF_TURN if xj < -HALF_TURN else -2 * HALF_TURN if xj > HALF_TURN else 0
             y, x = np.int64(lat[i]) + np.int64(lat[j]), xi + xj
             if count > 0:
-                dy, dx = np.float64(y - y0), (x - x0) * _cosine(y, cosines, size_deg)
+                dy, dx = np.float64(y - y0), (x - x0) * _cosine(y, cosines)
                 way += np.sqrt(dx * dx + dy * dy)
             y0, x0 = y, x
             sum_y += y
@@ -216,7 +218,7 @@ def _follow(
 @kernel
 def _runs(
     begin: np.ndarray, slot: np.ndarray, owner: np.ndarray, lat: np.ndarray, lon: np.ndarray, order: np.ndarray,
-    start: np.ndarray, reach_m: float, missing: int, least: int, first: int, stop: int,
+    start: np.ndarray, cosines: np.ndarray, reach_m: float, missing: int, least: int, first: int, stop: int,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Runs of pairs: (track a, track b, first slot, last slot, slots), (sums of distance, lat, lon, and the way).
 
@@ -227,10 +229,7 @@ def _runs(
     size_deg = 2.0 * reach_m / 111_000.0
     reach_deg = 0.5 * size_deg
     rows = np.int64(180.0 / size_deg) + 3
-    cosines = np.empty(rows + 1)
     wide = np.empty(rows)
-    for r in range(rows + 1):
-        cosines[r] = max(0.0, np.cos(np.radians(min(90.0, r * size_deg - 90.0))))
     for r in range(rows):
         wide[r] = size_deg / max(0.01, np.cos(np.radians(min(90.0, (r + 0.5) * size_deg - 90.0))))
     # at the poles a longitude is hardly any way at all, and all of a row is one cell
@@ -295,7 +294,7 @@ def _runs(
             y, x = ys[k] * 1e-7, xs[k] * 1e-7
             row0 = np.int64(max(0.0, y - reach_deg + 90.0) / size_deg)
             row1 = np.int64((y + reach_deg + 90.0) / size_deg)
-            reach_lon = reach_deg / max(0.01, cosines[np.int64((y + 90.0) / size_deg) + (1 if y > 0 else 0)])
+            reach_lon = reach_deg / max(0.01, _cosine(2 * ys[k], cosines) - 2e-4)
             broad = np.int64(reach_lon * 1.001 * 1e7) + 1
             # a point near the date line is looked for on both sides of it
             turns = 3 if abs(x) + reach_lon > 180.0 else 1
@@ -329,9 +328,7 @@ def _runs(
                                 spot = (spot + 1) & (size - 1)
                             if pair[spot] == p and until[spot] >= slot[i]:
                                 continue
-                            if not _follow(
-                                a, b, begin, owner, slot, lat, lon, reach_m, missing, cosines, size_deg, run, sums
-                            ):
+                            if not _follow(a, b, begin, owner, slot, lat, lon, reach_m, missing, cosines, run, sums):
                                 continue
                             if pair[spot] == -1:
                                 pair[spot] = p
@@ -391,7 +388,9 @@ def runs_of(
     low = int(track.min())
     begin, slot, owner, lat, lon = _by_track(slot, track, lat, lon, low, int(track.max()) - low + 1)
     order, start = _looked_at(slot, wanted_slots(first, stop, MISSING_SLOTS, least), first)
-    whole, sums = _runs(begin, slot, owner, lat, lon, order, start, reach_m, MISSING_SLOTS, least, first, stop)
+    whole, sums = _runs(
+        begin, slot, owner, lat, lon, order, start, _COSINES, reach_m, MISSING_SLOTS, least, first, stop
+    )
     whole[:, :2] += low
     return whole, sums
 
