@@ -13,6 +13,7 @@ import yaml
 
 from tumen.case import Case
 from tumen.case.claims import QUANTITIES
+from tumen.case.folder import label
 
 
 def facts(shared: Path, name: str) -> list[dict[str, str]]:
@@ -163,3 +164,9 @@ def test_numbers_of_ours_have_a_reason(najin: Case, part: str) -> None:
     assert trusts[part]
     for trust in trusts[part]:
         assert len(trust.why) > 30
+
+
+def test_a_ship_is_labelled_by_its_name_and_remark(najin: Case) -> None:
+    noted = [v for v in najin.vessels if v.note]
+    assert noted
+    assert all(label(v) == f"{v.vessel}: {v.note}" for v in noted)

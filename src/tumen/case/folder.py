@@ -331,6 +331,8 @@ def label(record: Record) -> str:
         value = getattr(record, name, None)
         if isinstance(value, str) and value:
             head = getattr(record, "id", None) or getattr(record, "date", None)
+            if name == "note":  # a remark alone does not say of what
+                head = head or getattr(record, "vessel", None)
             return f"{head}: {value}" if head else value
     for name in ("place", "vessel", "name", "id", "term"):
         value = getattr(record, name, None)
