@@ -40,7 +40,7 @@ POINTS: dict[str, tuple[tuple[float, float], ...]] = {
 def countries(west: float, south: float, east: float, north: float) -> list[tuple[str, float, float]]:
     """Codes with the position of their name, those nearest to the middle of the window first.
 
-    >>> [c[0] for c in countries(124, 37, 131, 43)]
+    >>> [c[0] for c in countries(124, 37, 131, 43.5)]
     ['KP', 'CN']
     """
     lat0, lon0 = (south + north) / 2, (west + east) / 2
