@@ -281,8 +281,6 @@ def run(
     A scene that cannot be used is named on standard error; the rest goes on, and the exit code is 1. Lines without data
     are noted there.
     """
-    from tumen.sightings.image_looks import TOO_MANY
-
     study = _study(case, as_of, store, workers, dask)
     with _shown_progress(study):
         headline = study.headline()
@@ -295,9 +293,12 @@ def run(
         for note in scene["notes"] or []:
             if "no data" in note:
                 print(f"note: {scene['path']}: {note}", file=sys.stderr)
-    for look in study.table("looks").to_pylist() if scenes else []:
-        if TOO_MANY in (look["note"] or ""):
-            print(f"note: {look['look_id']}: {look['note']}", file=sys.stderr)
+    if scenes:
+        from tumen.sightings.image_looks import TOO_MANY
+
+        for look in study.table("looks").to_pylist():
+            if TOO_MANY in (look["note"] or ""):
+                print(f"note: {look['look_id']}: {look['note']}", file=sys.stderr)
     bad = [r["fault"] for r in scenes if r["fault"]]
     if bad:
         _fail("\n".join(bad), DATA_FAULT)
