@@ -42,7 +42,8 @@ def _picture(desk: Desk, row: dict[str, Any], subject: dict[str, Any]) -> Pictur
     place = desk.place(str(subject.get("place") or row["scene_id"]))
     time = subject.get("time")
     day = words.day(time.date()) if time else words.text("number.none")
-    sensor = desk.named(str(subject.get("sensor") or row["scene_id"]))
+    told = str(subject.get("sensor") or row["scene_id"])
+    sensor = words.text(f"sensor.{told}") if words.has(f"sensor.{told}") else desk.named(told)
     caption = list(words.say("chips.caption", place=place, day=day, sensor=sensor))
     if subject.get("length_m"):
         why = subject["evidence_id"]
