@@ -279,6 +279,16 @@ def test_scores_by_hand(world):
     assert sum(r["judgements"] for r in made["calibration"].to_pylist()) == 2
 
 
+@pytest.mark.parametrize(("cell", "means"), [("TRUE", "true"), ("no", "false"), ("Yes", "true")])
+def test_an_outcome_saved_by_a_spreadsheet_is_read(cell, means):
+    assert outcome("veto", "2027-01-01", cell).outcome == means
+
+
+def test_an_outcome_that_is_neither_is_refused():
+    with pytest.raises(ValueError, match="'true' or 'false'"):
+        outcome("veto", "2027-01-01", "perhaps")
+
+
 def test_a_changed_definition_is_another_question(world):
     changed = world.trades.hypotheses["veto"].model_copy(update={"definition": "something else"})
     other = world.trades.model_copy(update={"hypotheses": {**world.trades.hypotheses, "veto": changed}})
@@ -405,6 +415,18 @@ def test_several_faults_come_together(broken):
     found = "\n".join(faults_of(broken.folder))
     for told in ("perhaps submarine", "'joint_sanction' is unknown", "'submarines' is unknown"):
         assert told in found
+
+
+def test_an_unknown_name_is_told_with_those_that_exist_where_they_are_few(tmp_path):
+    from tumen.case import Case
+    from tumen.case.new import new_case
+
+    folder = tmp_path / "case"
+    new_case(folder)
+    path = folder / "responses.toml"
+    path.write_text(path.read_text("utf-8").replace("p(technology) >= 50%", "seen(inspectors_leave)"), "utf-8")
+    with pytest.raises(CaseError, match="'inspectors_leave' is unknown, expected a sign: engineers_seen, tanker_calls"):
+        Case.load(folder)
 
 
 def test_a_case_with_a_broken_judgement_does_not_open(najin_folder, tmp_path):

@@ -417,12 +417,20 @@ class Indicator(Record):
     value: AmountCell = Field(default=None, description="the count, where its sign is a yearly count")
 
 
+def _true_or_false(cell: object) -> object:
+    """A spreadsheet saves true as TRUE, and the other tables of a case say yes and no."""
+    word = cell.strip().lower() if isinstance(cell, str) else cell
+    return {"yes": "true", "no": "false"}.get(word, word) if isinstance(word, str) else word
+
+
 class Outcome(Record):
     """One row of outcomes.csv: what turned out to be true of a hypothesis."""
 
     trade: str = Field(description="hypothesis")
     date: dt.date = Field(description="day for which the truth is known: judgements up to it are scored")
-    outcome: Literal["true", "false"] = Field(description="true or false")
+    outcome: Annotated[Literal["true", "false"], BeforeValidator(_true_or_false)] = Field(
+        description="true or false; yes and no are read as these"
+    )
     decided_on: dt.date = Field(description="day on which it was settled")
     source_id: str = Field(description="source, or the word assumption")
     note: TextCell = Field(default=None, description="remark")
@@ -600,7 +608,9 @@ def _name(at: At, field: str, value: str, known: Iterable[str], expected: str, f
     from difflib import get_close_matches
 
     close = get_close_matches(value, names, 1)
-    faults.add(at, field, f"'{value}' is unknown", f"{expected}{f', perhaps {close[0]}' if close else ''}")
+    few = 0 < len(names) <= 8
+    hint = f", perhaps {close[0]}" if close else f": {', '.join(sorted(names))}" if few else ""
+    faults.add(at, field, f"'{value}' is unknown", expected + hint)
     return False
 
 

@@ -199,7 +199,7 @@ def _collectors(c: Counted, total: np.ndarray, base: float, sd: float) -> list[d
             1.0,
             abs(worst) / sd <= 1.0,
             f"If collectors were held to find a smaller or larger part of the visits (odds by a factor of 1.5 from "
-            f"{prior.median:.0%}), the {base:.0f} visits at {place} would move by {moves[0]:+.1f} or {moves[1]:+.1f}.",
+            f"{prior.median:.0%}), the mean of {base:.0f} visits that the count of {place} alone gives would move by {moves[0]:+.1f} or {moves[1]:+.1f}.",
         )
     )
     return rows
@@ -220,7 +220,8 @@ def _shifted(
         abs(worst) / sd,
         0.5,
         abs(worst) / sd <= 0.5,
-        f"Moving the median of the {name} at {place} by a factor of {factor} moves the {base:.0f} visits by "
+        f"Moving the median of the {name} at {place} by a factor of {factor} moves the mean of "
+        f"{base:.0f} visits that the count alone gives by "
         f"{min(moves):+.1f} to {max(moves):+.1f}.",
     )
 
@@ -257,7 +258,7 @@ def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -
                 moved / sd,
                 None,
                 True,
-                f"Taking every look at {place} as a random sample of hours would move the {base:.0f} visits by {moved:+.1f}.",
+                f"Taking every look at {place} as a random sample of hours would move the mean of {base:.0f} visits by {moved:+.1f}.",
             )
         )
     return rows
