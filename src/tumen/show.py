@@ -284,13 +284,24 @@ def print_headline(study: Study, data: dict[str, Any]) -> None:
             share = f["unit"] == "share"
             show = (lambda v: f"{v:.0%}") if share else number
             console.print(f"  {words:24} {show(f['median']):>16}   90 %: {show(f['low90'])} to {show(f['high90'])}")
+            if ", of which " in f["text"]:
+                console.print(f"  {'':24} {'':16}   {f['text'].split(', ')[-1]}")
+    nodes = study.case.trades.nodes if study.case.trades else {}
     if data["trades"]:
         console.print()
     for name, t in data["trades"].items():
-        console.print(f"  {name:24} {t['probability']:>15.0%}   {t['word']}")
-    crossed = [r["redline"] for r in data["redlines"] if r["state"] == "crossed"]
+        said = f"{t['probability']:.0%}"
+        spread = f"90 %: {t['low90']:.0%} to {t['high90']:.0%}"
+        label = escape(nodes[name].label) if name in nodes else ""
+        console.print(f"  {name:24} {said:>16}   {spread:19} {t['word']}: {label}")
     if data["redlines"]:
-        console.print(f"\n  redlines crossed: {', '.join(crossed) or 'none'}")
+        crossed = [r for r in data["redlines"] if r["state"] == "crossed"]
+        console.print(f"\n  redlines crossed: {'' if crossed else 'none'}")
+        for r in crossed:
+            since = f", since {r['crossed_on']}" if r["crossed_on"] else ""
+            console.print(f"    {r['redline']:22} {escape(r['label'])}{since}")
+    if data["left_out"] or data["failed_checks"]:
+        console.print()
     for step, reason in data["left_out"].items():
         console.print(f"  not done: {step}: {escape(reason)}")
     for failed in data["failed_checks"]:
