@@ -34,6 +34,18 @@ def summary(values: np.ndarray) -> Summary:
     return Summary(float(mid), float(low), float(high))
 
 
+def number(value: float) -> str:
+    """Three significant digits, thousands set apart.
+
+    >>> number(1234567.0), number(0.04567), number(25.0)
+    ('1,230,000', '0.0457', '25')
+    """
+    if value == 0 or value != value:
+        return "0" if value == 0 else "-"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 or rounded == int(rounded) else f"{rounded:,.3g}"
+
+
 def crps(values: np.ndarray, truth: float) -> float:
     """Continuous ranked probability score of draws (smaller is better), by the sorted-sample formula.
 

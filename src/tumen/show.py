@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.tree import Tree
 
-from tumen.draws import matrix, summary
+from tumen.draws import matrix, number, summary
 from tumen.evidence import Evidence, Node
 from tumen.study import Study
 from tumen.tables import TABLES
@@ -146,18 +146,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(map(str, value))
     return str(value).replace("\n", " ")
-
-
-def number(value: float) -> str:
-    """Three significant digits, thousands set apart.
-
-    >>> number(1234567.0), number(0.04567), number(25.0)
-    ('1,230,000', '0.0457', '25')
-    """
-    if value == 0 or value != value:
-        return "0" if value == 0 else "-"
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 100 or rounded == int(rounded) else f"{rounded:,.3g}"
 
 
 # --- evidence ---------------------------------------------------------------------------

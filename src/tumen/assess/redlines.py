@@ -20,6 +20,7 @@ from tumen.assess import owed
 from tumen.assess.evidence import Finding, findings
 from tumen.case.expression import Both, Compare, Fact, Node, Not, parse
 from tumen.case.judge import BalanceLevels, Redline, Trades
+from tumen.draws import number
 from tumen.tables import REDLINES
 
 CROSSED, NEAR, OPEN, UNKNOWN = "crossed", "near", "open", "cannot_tell"
@@ -134,7 +135,7 @@ def _row(name: str, redline: Redline, world: World) -> dict[str, Any]:
     if main is not None and value is not None:
         margin = main.limit - value if main.sign in (">=", ">") else value - main.limit
     share = None if now is None else _share(tree, world, last)
-    english, korean = _why(redline, state, stretch, main, value, share)
+    english, korean = _why(redline, state, stretch, main, value, share, world.levels.basis)
     return {
         "redline": name,
         "text": f"{redline.label}: {redline.condition}",
@@ -227,6 +228,7 @@ def _why(
     main: Compare | None,
     value: float | None,
     share: float | None,
+    basis: str,
 ) -> tuple[str, str]:
     korean_state = {CROSSED: "넘음", NEAR: "근접", OPEN: "넘지 않음", UNKNOWN: "판단 불가"}[state]
     english = f"{redline.why} State: {state.replace('_', ' ')}"
@@ -238,11 +240,12 @@ def _why(
         english += f", held from {stretch[0].isoformat()} to {stretch[1].isoformat()}"
         korean += f" ({stretch[0].isoformat()}부터 {stretch[1].isoformat()}까지 성립)"
     if main is not None and value is not None:
-        head = {"p": f"p({main.name})", "owed": "owed", "count": f"count({main.name})"}[main.kind]
-        shown = (
-            f"{value:.0%} against {main.limit:.0%}" if main.kind == "p" else f"{value:,.0f} against {main.limit:,.0f}"
-        )
+        owed_by = basis.replace("_", " ")
+        head = {"p": f"p({main.name})", "owed": f"owed ({owed_by}, USD)", "count": f"count({main.name})"}[main.kind]
+        told = (lambda v: f"{v:.0%}") if main.kind == "p" else number
+        shown = f"{told(value)} against {told(main.limit)}"
         english += f"; {head} {shown}"
+        head = "미지급액(USD)" if main.kind == "owed" else head
         korean += f"; {head} {shown.replace('against', '기준')}"
     if share is not None:
         drawn = main is not None and main.kind == "owed"

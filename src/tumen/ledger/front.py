@@ -21,7 +21,7 @@ import pyarrow as pa
 from tumen import tables
 from tumen.case.account import Amount
 from tumen.case.front import Check, Front, Loss, Scenario, Stock
-from tumen.draws import DRAWS, matrix, summary
+from tumen.draws import DRAWS, matrix, number, summary
 from tumen.ledger.amounts import draw, uniforms
 from tumen.ledger.artillery import Weeks, days_until_empty, quantiles, simulate
 from tumen.ledger.shares import input_share
@@ -423,18 +423,18 @@ def _answers(
     per_day = fired / days
     arrived = weights @ supply.usable(np.ones(len(supply.monthly)), np.zeros_like(supply.monthly))
     usable = per_voyage * (supply.issued + (1.0 - supply.issued) * supply.reworked)
-    span = f"{window[0]} to {window[1]}"
+    span, span_ko = f"{window[0]} to {window[1]}", f"{window[0]}~{window[1]}"
     found: list[tuple[str, np.ndarray, str, str, str]] = [
         ("share_of_russian_fire", _ratio(weights @ ours.fired_origin, fired), "share",
-         f"of the rounds that Russia fired, {span}, were made in North Korea", f"러시아가 발사한 포탄 중 북한산 비율 ({span})"),
-        ("usable_rounds_arrived", arrived, "rounds", f"usable rounds reached the guns or their depots, {span}", f"도착한 사용 가능 포탄 ({span})"),
+         f"of the rounds that Russia fired, {span}, were made in North Korea", f"러시아가 발사한 포탄 중 북한산 비율 ({span_ko})"),
+        ("usable_rounds_arrived", arrived, "rounds", f"usable rounds reached the guns or their depots, {span}", f"도착한 사용 가능 포탄 ({span_ko})"),
         ("days_of_fire_bought", _ratio(arrived, per_day), "days",
          "days of Russian fire, at the rate it fired, is what the usable rounds amount to", "도착 포탄이 러시아 사격 몇 일분인지"),
-        ("russian_fire_per_day", per_day, "rounds/day", f"rounds a day fired by Russia, {span}", f"러시아 일일 발사량 ({span})"),
-        ("ukrainian_fire_per_day", fired_ukr / days, "rounds/day", f"rounds a day fired by Ukraine, {span}", f"우크라이나 일일 발사량 ({span})"),
-        ("fire_lost_without", 1.0 - _ratio(fired_without, fired), "share", f"of its fire would Russia have lost without the shipments, {span}", f"선적이 없었다면 잃었을 러시아 화력 ({span})"),
-        ("fire_ratio_with", _ratio(fired, fired_ukr), "ratio", f"Russian rounds for each Ukrainian one, {span}", f"러시아 대 우크라이나 발사 비율 ({span})"),
-        ("fire_ratio_without", _ratio(fired_without, fired_ukr), "ratio", f"the same had there been no shipments, {span}", f"선적이 없었을 경우의 비율 ({span})"),
+        ("russian_fire_per_day", per_day, "rounds/day", f"rounds a day fired by Russia, {span}", f"러시아 일일 발사량 ({span_ko})"),
+        ("ukrainian_fire_per_day", fired_ukr / days, "rounds/day", f"rounds a day fired by Ukraine, {span}", f"우크라이나 일일 발사량 ({span_ko})"),
+        ("fire_lost_without", 1.0 - _ratio(fired_without, fired), "share", f"of its fire would Russia have lost without the shipments, {span}", f"선적이 없었다면 잃었을 러시아 화력 ({span_ko})"),
+        ("fire_ratio_with", _ratio(fired, fired_ukr), "ratio", f"Russian rounds for each Ukrainian one, {span}", f"러시아 대 우크라이나 발사 비율 ({span_ko})"),
+        ("fire_ratio_without", _ratio(fired_without, fired_ukr), "ratio", f"the same had there been no shipments, {span}", f"선적이 없었을 경우의 비율 ({span_ko})"),
         ("voyage_rounds", per_voyage, "rounds", "rounds are carried by one laden voyage on average", "1항차 평균 적재 포탄"),
         ("voyage_days_of_fire", _ratio(usable, per_day), "days", "days of Russian fire is what one voyage stopped is worth", "1항차 차단의 가치 (러시아 사격일)"),
         ("voyage_days_of_ukrainian_fire", _ratio(usable, fired_ukr / days), "days", "days of Ukrainian fire would one voyage stopped weigh up", "1항차 차단의 가치 (우크라이나 사격일)"),
@@ -519,7 +519,7 @@ def _shown(value: float | None, unit: str) -> str:
         return "no"
     if unit == "share":
         return f"{value:.0%}"
-    return f"{value:.1f}" if unit == "ratio" or value < 100 else f"{value:,.0f}"
+    return f"{value:.1f}" if unit == "ratio" or value < 100 else number(value)
 
 
 def _check_table(front: Front, claims: pa.Table, runs: dict[tuple[str, str], Weeks], weeks: list[dt.date]) -> pa.Table:

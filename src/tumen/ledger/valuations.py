@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tumen import tables
 from tumen.case.account import BASES, Prices, Valuation, unit_name
-from tumen.draws import summary
+from tumen.draws import number, summary
 
 if TYPE_CHECKING:
     from tumen.ledger.account import Entry
@@ -197,11 +197,12 @@ def _words(
     price: float | None,
     independent: bool,
 ) -> str:
+    ours, near = headline.replace("_", " "), nearest.replace("_", " ")
     if not np.isfinite(ratio):
-        return f"{origin_group} values {valuation.what}; this account holds none of it on {headline}. {valuation.why}"
-    parts = [f"{origin_group} holds {ratio:.2g} times our median on {headline}; it comes nearest to {nearest}."]
+        return f"{origin_group} values {valuation.what}; this account holds none of it on {ours}. {valuation.why}"
+    parts = [f"{origin_group} holds {ratio:.2g} times our median on {ours}; it comes nearest to {near}."]
     if implied is not None:
-        parts.append(f"With our count of rounds it would mean {implied:,.0f} USD a round.")
+        parts.append(f"With our count of rounds it would mean {number(implied)} USD a round.")
     if counted["ratio"] is not None and price is not None:
         parts.append(
             f"Its count of {counted['counts']} is {counted['ratio']:.2g} times ours, its price {price:.2g} times."

@@ -16,7 +16,7 @@ import yaml
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from tumen.show import number
+from tumen.draws import number
 
 NAMES = {
     # commodities, as in cargo and loading.toml
