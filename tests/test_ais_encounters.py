@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from tumen.ais import encounters
+from tumen.ais import encounters, pairing
 from tumen.ais.geo import distances_m
 from tumen.ais.ids import event_ids
 
@@ -33,6 +33,18 @@ def points(
     return [column.astype(np.int32) for column in np.concatenate(parts, axis=1)]
 
 
+def harbour(rng: np.random.Generator, days: int) -> list[np.ndarray]:
+    """Slot, track, lat, lon of ships moored, swinging at anchor and drifting in one dense harbour; some slots missing."""
+    parts = []
+    for track in range(40):
+        slot = np.arange(days * 144)[rng.random(days * 144) < rng.uniform(0.5, 1)]
+        spread = (1e-5, 2e-3, 0.0)[track % 3]
+        moved = np.cumsum(rng.normal(0, 6e-4 if track % 3 == 2 else 0.0, (2, len(slot))), axis=1)
+        place = np.array([[40.0], [160.0]]) + rng.normal(0, 0.006, (2, 1)) + moved + rng.normal(0, spread, moved.shape)
+        parts.append(np.stack([slot + FIRST, np.full(len(slot), track), *np.rint(place * 1e7)]))
+    return [column.astype(np.int32) for column in np.concatenate(parts, axis=1)]
+
+
 def plainly(
     slot: np.ndarray, track: np.ndarray, lat: np.ndarray, lon: np.ndarray, stop: int, least: int
 ) -> dict[Run, float]:
@@ -47,10 +59,10 @@ def plainly(
             seen.setdefault((a, b), []).append((int(s), float(far[i, j])))
     out: dict[Run, float] = {}
     for (a, b), held in seen.items():
-        breaks = [k for k in range(1, len(held)) if held[k][0] - held[k - 1][0] > encounters.MISSING_SLOTS]
+        breaks = [k for k in range(1, len(held)) if held[k][0] - held[k - 1][0] > pairing.MISSING_SLOTS]
         for i, j in zip([0, *breaks], [*breaks, len(held)], strict=True):
             first, last = held[i][0], held[j - 1][0]
-            at_edge = first - FIRST < encounters.MISSING_SLOTS or stop - last <= encounters.MISSING_SLOTS
+            at_edge = first - FIRST < pairing.MISSING_SLOTS or stop - last <= pairing.MISSING_SLOTS
             if last - first >= least or at_edge:
                 out[(a, b, first, last, j - i)] = sum(d for _, d in held[i:j])
     return out
@@ -62,7 +74,7 @@ def test_no_pair_is_missed_and_none_invented(lat: float, lon: float, least: int)
     rng = np.random.default_rng([int(abs(lat)), least])
     slot, track, y, x = points(rng, 25, 2, lat, lon, 15, 0.01)
     stop = FIRST + 2 * 144
-    whole, sums = encounters.runs_of(slot, track, y, x, FIRST, stop, 500.0, least)
+    whole, sums = pairing.runs_of(slot, track, y, x, FIRST, stop, 500.0, least)
     found = {tuple(row): total for row, total in zip(whole.tolist(), sums[:, 0].tolist(), strict=True)}
     wanted = plainly(slot, track, y, x, stop, least)
     assert len(wanted) > 20
@@ -70,6 +82,20 @@ def test_no_pair_is_missed_and_none_invented(lat: float, lon: float, least: int)
     assert len(set(found) ^ set(wanted)) <= 0.01 * len(wanted)
     for run in set(found) & set(wanted):
         assert found[run] == pytest.approx(wanted[run], rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ships_that_lie_still_swing_and_drift_in_one_port_are_paired_as_by_a_plain_count(seed: int) -> None:
+    slot, track, y, x = harbour(np.random.default_rng(seed), 3)
+    stop = FIRST + 3 * 144
+    whole, _ = pairing.runs_of(slot, track, y, x, FIRST, stop, 500.0, 12)
+    found = [tuple(row) for row in whole.tolist()]
+    wanted = plainly(slot, track, y, x, stop, 12)
+    # long and short meetings, and none told twice
+    assert len(wanted) > 100
+    assert max(run[4] for run in wanted) > 150
+    assert len(found) == len(set(found))
+    assert len(set(found) ^ set(wanted)) <= 0.01 * len(wanted)
 
 
 def test_a_pair_across_the_edge_of_spans_is_one_meeting() -> None:
@@ -82,7 +108,7 @@ def test_a_pair_across_the_edge_of_spans_is_one_meeting() -> None:
         first = FIRST + day * 144
         inside = (slot >= first) & (slot < first + 144)
         spans.append(
-            encounters.runs_of(slot[inside], track[inside], lat[inside], lon[inside], first, first + 144, 500.0, 12)
+            pairing.runs_of(slot[inside], track[inside], lat[inside], lon[inside], first, first + 144, 500.0, 12)
         )
     runs, sums = encounters.join_spans(spans, np.array([10, 20]), np.array([0, 0]), 12)
     assert runs.tolist() == [[0, 1, FIRST, FIRST + 287, 288]]
