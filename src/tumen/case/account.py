@@ -123,7 +123,9 @@ class Transfer(Amount):
     label: TextCell = Field(default=None, description="what, for the reader")
     label_ko: TextCell = Field(default=None, description="the same in Korean")
     why: TextCell = Field(default=None, description="reason for an assumption")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
     note: TextCell = Field(default=None, description="remark; shown as the entry's text")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
     @model_validator(mode="after")
     def _sound(self) -> Transfer:

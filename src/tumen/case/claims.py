@@ -67,6 +67,7 @@ class Claim(Record):
     quantity: Literal[tuple(QUANTITIES)] = Field(description="what is counted, one word of the list below")  # type: ignore[valid-type]
     item: Words = Field(description="of what: munitions, 152 mm, refined petroleum, wheat flour, soldiers ...")
     label: Words = Field(description="the quantity as the source has it, shortened, in our words")
+    label_ko: TextCell = Field(default=None, description="the same in Korean")
     low: RealCell = Field(default=None, description="lower value of a range")
     point: RealCell = Field(default=None, description="single value")
     high: RealCell = Field(default=None, description="upper value of a range, or the limit of 'up to'")
@@ -95,6 +96,7 @@ class Claim(Record):
     simulated: bool = Field(default=False, description="invented; refused in a real case")
     source: ListCell = Field(description="source ids")
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
     @model_validator(mode="after")
     def _agrees(self) -> Claim:
@@ -185,6 +187,6 @@ def table(case: Case) -> pa.Table:
 
 
 _SAME = (
-    "quantity", "item", "label", "low", "point", "high", "unit", "reading", "direction", "scope", "place", "vessel",
+    "quantity", "item", "label", "label_ko", "low", "point", "high", "unit", "reading", "direction", "scope", "place", "vessel",
     "forecast", "origin_group", "independence", "group", "use", "note",
 )  # fmt: skip

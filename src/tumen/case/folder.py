@@ -73,6 +73,7 @@ PARTS: tuple[Part, ...] = (
 # Cross-checks, each a function of the case, the faults and the warnings.
 CHECKS: tuple[str, ...] = (
     "sources:check", "places:check", "vessels:check", "looks:check", "sightings:check", "claims:check", "rooms:check",
+    "korean:check",
 )  # fmt: skip
 
 # What may lie beside the registered files: archives, results, prose.

@@ -413,7 +413,9 @@ class Indicator(Record):
     repeats: TextCell = Field(default=None, description="id of the indicator that it retells")
     source_id: str = Field(description="source")
     why: str = Field(description="why this sign, this origin and this state")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
     value: AmountCell = Field(default=None, description="the count, where its sign is a yearly count")
 
 

@@ -97,6 +97,7 @@ class Look(Record):
     published: DateCell = Field(default=None, description="day of publication, where earlier than that of the source")
     source: ListCell = Field(description="source ids")
     note: TextCell = Field(default=None, description="remark, and the reason for every judgement of ours in the row")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
     @model_validator(mode="after")
     def _agrees(self) -> Look:

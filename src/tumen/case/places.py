@@ -100,6 +100,7 @@ class Place(Record):
     position_quality: TextCell = Field(default=None, description="how exact the position is, in words")
     source: Annotated[ListCell, Field(min_length=1)] = Field(description="source ids, the main one first")
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
     geometry: Annotated[dict[str, Any] | None, BeforeValidator(_geometry)] = Field(
         default=None, description="GeoJSON geometry (Point, LineString, Polygon, MultiPolygon) or null"
     )

@@ -65,6 +65,7 @@ class Sighting(Record):
     where: TextCell = Field(
         default=None, description="where, in words, if it is no listed place; or the pier as the source has it"
     )
+    where_ko: TextCell = Field(default=None, description="the same in Korean")
     what: Literal["vessel", "stack", "railcars", "other", "nothing"] = Field(description="what was seen")
     vessel: TextCell = Field(default=None, description="hull or class, as in vessels.csv")
     named: Annotated[Named | None, Blank] = Field(default=None, description="how it was named, as in looks.csv")
@@ -74,6 +75,7 @@ class Sighting(Record):
         default="direct", description="seen itself, believed by the source, or inferred from other things"
     )
     text: Words = Field(description="what the report says, in our words")
+    text_ko: TextCell = Field(default=None, description="the same in Korean")
     length_m: Annotated[Annotated[float, Field(gt=0, le=500)] | None, Blank] = Field(
         default=None, description="measured length, m"
     )
@@ -88,6 +90,7 @@ class Sighting(Record):
     published: DateCell = Field(default=None, description="day of publication, where earlier than that of the source")
     source: ListCell = Field(description="source ids")
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
     @model_validator(mode="after")
     def _agrees(self) -> Sighting:

@@ -31,11 +31,13 @@ class Source(Record):
     id: Id = Field(description="identifier, named by rows of the other files")
     publisher: Words = Field(description="who published it")
     title: Words = Field(description="title, translated where needed")
+    title_ko: TextCell = Field(default=None, description="title in Korean: its own where it has one, else translated")
     date: PartialDate | None = Field(description="day, month or year of publication; null if it bears none")
     url: TextCell = Field(default=None, description="public address")
     kind: Words = Field(description="press, academic, think-tank imagery analysis, government statement ...")
     reliability: Literal["A", "B", "C", "D", "E", "F"] = Field(description="NATO Admiralty reliability of the source")
     why: TextCell = Field(default=None, description="reason for the letter")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
     seen: bool = Field(default=True, description="the page or a stored excerpt was read by whoever made the row")
     cited: bool = Field(default=True, description="a row of the case names it; others were read for comparison")
     reference: bool = Field(
@@ -86,12 +88,14 @@ def table(sources: Iterable[Source]) -> pa.Table:
                 "source_id": s.id,
                 "publisher": s.publisher,
                 "title": s.title,
+                "title_ko": s.title_ko,
                 "date_text": s.date,
                 "published": s.published,
                 "url": s.url,
                 "kind": s.kind,
                 "reliability": s.reliability,
                 "why": s.why,
+                "why_ko": s.why_ko,
                 "seen": s.seen,
                 "evidence_id": s.evidence_id,
             }

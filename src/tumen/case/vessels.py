@@ -82,6 +82,7 @@ class Vessel(Record):
         default=[], description="field=source id, for particulars that another source gives, e.g. 'imo=x-2025'"
     )
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
     def sources_by_field(self) -> dict[str, str]:
         """Which source gives which particular."""
@@ -107,6 +108,7 @@ class Listing(Record):
     date: DateCell = Field(default=None, description="day, month or year of the listing")
     source: ListCell = Field(description="source ids")
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
 
 def read(path: Path, faults: Faults) -> list[Vessel]:
