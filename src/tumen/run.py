@@ -141,13 +141,17 @@ def _image(x: Inputs) -> Tables:
     if not folder.is_dir() or not any(folder.iterdir()):
         return {name: TABLES[name].empty() for name in (*IMAGE_TABLES, "looks")}
     from tumen.engine import executor
-    from tumen.imagery import case_looks
+    from tumen.imagery import SceneFault, case_looks
 
     settings = dict(x.case.settings.imagery)
     with executor(x.workers, x.dask) as pool:
-        made = case_looks(
-            [folder / "**" / "*"], x["case:places"], settings, executor=pool, simulated=x.case.settings.simulated
-        )
+        try:
+            made = case_looks(
+                [folder / "**" / "*"], x["case:places"], settings, executor=pool,
+                simulated=x.case.settings.simulated, static=folder / "static.geojson",
+            )  # fmt: skip
+        except SceneFault as error:  # a bad scene is a row of its own; this is a bad file of fixed structures
+            raise RunError(str(error)) from error
     known = made["looks"].filter(pc.less_equal(made["looks"].column("published"), x.as_of))
     return {name: made[name] for name in IMAGE_TABLES} | {"looks": known}
 

@@ -380,11 +380,11 @@ def settle_history(
             look["activity"] = "berthed" if look["vessel_present"] else "absent"
             look["length_m"] = row.get("ship_length_m") if look["vessel_present"] else None
             look["note"] = f"p(occupied) {row['p_occupied']:.2f} against {row['references']} other dates"
-    _settle_ports(states, by_look)
 
 
-def _settle_ports(states: list[dict[str, Any]], by_look: dict[str, dict[str, Any]]) -> None:
+def settle_ports(states: list[dict[str, Any]], looks: list[dict[str, Any]]) -> None:
     """A port has at least the ships of its berths: its look may not say less than theirs."""
+    by_look = {look["look_id"]: look for look in looks}
     full: dict[str, list[dict[str, Any]]] = {}
     for row in states:
         if (row.get("p_occupied") or 0) >= 0.5:
@@ -507,6 +507,7 @@ __all__ = [
     "occupied",
     "polygon_mask",
     "settle_history",
+    "settle_ports",
     "usable_share",
     "window_of",
 ]

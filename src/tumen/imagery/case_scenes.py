@@ -18,6 +18,7 @@ from tumen.imagery.areas import areas_of_places
 from tumen.imagery.detection import detect
 from tumen.imagery.land import Land
 from tumen.imagery.settings import DetectSettings
+from tumen.imagery.structures import Mask
 from tumen.tables import TABLES
 
 RASTERS = (".tif", ".tiff", ".jp2", ".png", ".zip", ".safe")
@@ -30,15 +31,18 @@ def case_looks(
     history: pa.Table | None = None,
     executor: Executor | None = None,
     simulated: bool = True,
+    static: Path | None = None,
 ) -> dict[str, pa.Table]:
     """Search every scene that the globs match and judge the places of the case.
 
     `settings` are the case's `[imagery]` values: the fields of `DetectSettings`, and `land`, a list of GeoJSON
-    files. `history` is a BERTH_STATES table of scenes searched before. Returns SCENES, DETECTIONS,
+    files. `history` is a BERTH_STATES table of scenes searched before; `static` a file of fixed structures
+    (`tumen detect --static` writes it), read where it exists, never written. Returns SCENES, DETECTIONS,
     BERTH_STATES, CHIPS and LOOKS. Without `simulated`, scenes marked as simulated are a fault and give nothing
     else: they never enter a real case. Raises `ValueError` on an unknown setting.
     """
     made, land = case_settings(settings)
+    known = Mask.read(static) if static is not None and static.exists() else None
     found = detect(
         scene_files(scene_globs),
         areas=areas_of_places(places),
@@ -46,6 +50,7 @@ def case_looks(
         settings=made,
         executor=executor,
         history=history,
+        static=known,
     )
     return found if simulated else _without_simulated(found)
 

@@ -70,6 +70,14 @@ def detect_command(
     looks: Annotated[
         Path | None, typer.Option("--looks", metavar="FILE", help="Write the looks, also empty ones, as CSV.")
     ] = None,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            metavar="FILE",
+            help="GeoJSON of fixed structures: used where it is there, learned on where these scenes hold enough dates.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Scenes searched at the same time.")] = 1,
 ) -> None:
     """Find ships in satellite images: where, how long, which way they point, how sure.
@@ -80,6 +88,9 @@ def detect_command(
         _stop(WRONG_USE, f"{output}: unknown suffix '{output.suffix}', expected {', '.join(SUFFIXES)}")
     if not output.parent.is_dir():
         _stop(WRONG_USE, f"{output}: no folder {output.parent}, expected one that exists")
+    for name, file in (("--looks", looks), ("--static", static)):
+        if file is not None and not file.parent.is_dir():
+            _stop(WRONG_USE, f"{name} {file}: no folder {file.parent}, expected one that exists")
     if sensor not in (None, "sar", "optical"):
         _stop(WRONG_USE, f"--sensor {sensor}, expected sar or optical")
     try:
@@ -94,7 +105,7 @@ def detect_command(
     except ValueError as error:
         _stop(WRONG_USE, str(error))
     try:
-        code = run(scene, output, areas, tuple(land or ()), not no_osm, settings, chips, looks, workers)
+        code = run(scene, output, areas, tuple(land or ()), not no_osm, settings, chips, looks, workers, static)
     except MissingLibrary as error:
         _stop(UNREACHABLE, str(error))
     except (SceneFault, OSError) as error:
@@ -113,6 +124,7 @@ def run(
     chips: Path | None,
     looks: Path | None,
     workers: int,
+    static: Path | None = None,
 ) -> int:
     """Search, write, report; returns the exit code."""
     from rich.console import Console
@@ -123,8 +135,10 @@ def run(
     from tumen.imagery.detection import detect
     from tumen.imagery.faults import need_all
     from tumen.imagery.land import Land, read_land
+    from tumen.imagery.structures import Mask
 
     need_all()
+    mask = Mask.read(static) if static is not None and static.exists() else Mask()
     given = read_areas(areas) if areas else []
     for file in land:
         read_land(Path(file))  # a fault in it is told before the search, once
@@ -140,7 +154,7 @@ def run(
 
             pool = Pool(workers)
             try:
-                tables = detect(scenes, areas=given, land=ground, settings=settings, executor=pool)
+                tables = detect(scenes, areas=given, land=ground, settings=settings, executor=pool, static=mask)
             finally:
                 pool.shutdown()
         else:
@@ -149,7 +163,7 @@ def run(
                 progress.update(task, description=f"searching {Path(path).name}")
                 progress.advance(task)
 
-            tables = detect(scenes, areas=given, land=ground, settings=settings, started=started)
+            tables = detect(scenes, areas=given, land=ground, settings=settings, started=started, static=mask)
     faults = [r["fault"] for r in tables["scenes"].to_pylist() if r["fault"]]
     for fault in faults:
         print(f"tumen detect: {fault}", file=sys.stderr)
@@ -161,6 +175,9 @@ def run(
             writing.replace_file(chips / f"{row['chip_id']}.png", row["png"])
     if looks is not None:
         writing.replace_file(looks, writing._csv(tables["looks"]).encode())
+    if static is not None and mask.changed:
+        writing.replace_file(static, mask.text().encode())
+        console.print(f"{static}: {len(mask.structures)} fixed structures", highlight=False)
     writing.write(output, tables["detections"], tables["scenes"])
     for row in tables["scenes"].to_pylist():
         if not row["fault"]:

@@ -20,12 +20,13 @@ from tumen import tables
 from tumen.imagery.areas import BERTHS, YARDS, Area, port_of
 from tumen.imagery.berths import IN_BERTH
 from tumen.imagery.faults import MissingLibrary, SceneFault, need, need_all
-from tumen.imagery.fixed import settle_fixed
+from tumen.imagery.fixed import recount, settle_fixed
 from tumen.imagery.geolocation import axis_to_north_deg, pixel_size_m
 from tumen.imagery.land import Land, draw_land
 from tumen.imagery.scene import Scene, open_scene, with_notes
 from tumen.imagery.settings import DetectSettings
 from tumen.imagery.shape import Ship
+from tumen.imagery.structures import Mask
 
 YARDS_SEEN = "yards_seen"  # windows of yards, compared across scenes before the tables are made
 BERTHS_SEEN = "berths_seen"  # and of berths
@@ -41,12 +42,14 @@ def detect(
     executor: Executor | None = None,
     history: pa.Table | None = None,
     started: Callable[[str], None] | None = None,
+    static: Mask | None = None,
 ) -> dict[str, pa.Table]:
     """Search scenes for ships and judge berths and yards.
 
     `areas` limit the looks (not the search); `land` None uses OpenStreetMap's shapes; `executor` runs one
     scene a task; `history` is a BERTH_STATES table of earlier scenes; `started` is told each path before its search
-    (not with an executor). What stands at the same spot in almost all of several dates is marked static, and stacks
+    (not with an executor). What stands at the same spot in almost all of several dates is marked static, by its
+    detections and by the scenes' pixels; `static` is the mask that is known before, which learns. Stacks
     of containers are held against the yard's other dates. Returns the tables SCENES (a bad scene
     has a `fault`), DETECTIONS, BERTH_STATES, CHIPS and LOOKS. Raises `MissingLibrary` without the extra.
     """
@@ -66,10 +69,14 @@ def detect(
     for part in parts:
         for name, found in part.items():
             rows[name].extend(found)
-    from tumen.imagery.berths import settle_history, settle_stacks
+    from tumen.imagery.berths import settle_history, settle_ports, settle_stacks
 
     settle_history(rows["berth_states"], rows["looks"], history, rows[BERTHS_SEEN])
     settle_fixed(rows["detections"], rows["scenes"], rows["looks"], areas or [])
+    mask = Mask() if static is None else static
+    mask.learn(rows["detections"], rows["scenes"], land)
+    recount(mask.mark(rows["detections"], rows["scenes"]), rows["detections"], rows["looks"], areas or [])
+    settle_ports(rows["berth_states"], rows["looks"])
     settle_stacks(rows[YARDS_SEEN], rows["berth_states"], rows["looks"], areas or [])
     return {name: tables.TABLES[name].build(rows[name]) for name in STEPS}
 

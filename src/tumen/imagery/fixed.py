@@ -1,7 +1,7 @@
 """Fixed structures: what is seen at the same spot, equally long, in almost every scene is no ship.
 
 Takes rows of scenes, detections and looks of several dates; marks the detections `static`, lowers their
-probability and counts the looks of areas anew. Wind turbines, platforms, beacons and reefs return the same
+probability and counts the looks of areas anew. (`structures` does the same from the pixels.) Wind turbines, platforms, beacons and reefs return the same
 echo every time; a ship at a quay may lie there for weeks, so that nothing alongside or in a berth is judged.
 """
 
@@ -64,26 +64,35 @@ def settle_fixed(
         row["flags"] = sorted({*row["flags"], "static"})
         row["probability"] *= KEPT
     if fixed:
-        _recount({loose[i]["scene_id"] for i in fixed}, detections, looks, areas)
+        recount({loose[i]["scene_id"] for i in fixed}, detections, looks, areas)
 
 
-def _recount(
+def recount(
     touched: set[str], detections: list[dict[str, Any]], looks: list[dict[str, Any]], areas: list[Area]
 ) -> None:
-    """Looks of areas without quays in scenes that lost a ship. (At ports with land only ships alongside count.)"""
+    """Count the looks of whole areas anew in scenes that lost a ship; rows are changed in place.
+
+    In a port with land ships alongside or in a berth count, elsewhere all (`berths.look_rows`).
+    """
     shapely = need("shapely")
     by_id = {f"{scene}/{a.name}": (scene, a) for scene in touched for a in areas if not a.pixels}
     for look in looks:
         if look["look_id"] not in by_id or look.get("vessel_count") is None or look.get("berth") is not None:
             continue
         scene, area = by_id[look["look_id"]]
-        if area.kind == "port" and ALL_COUNT not in (look.get("note") or ""):
-            continue
-        chances = [
-            d["probability"]
+        moored = area.kind == "port" and ALL_COUNT not in (look.get("note") or "")
+        left = [
+            d
             for d in detections
-            if d["scene_id"] == scene and area.polygon.covers(shapely.Point(d["lon"], d["lat"]))
+            if d["scene_id"] == scene
+            and (d["alongside"] or d["berth"] is not None or not moored)
+            and area.polygon.covers(shapely.Point(d["lon"], d["lat"]))
         ]
+        chances = [d["probability"] for d in left]
         present = 1 - float(np.prod([1 - p for p in chances])) >= 0.5
         look["vessel_present"] = present
         look["vessel_count"] = max(sum(p >= 0.5 for p in chances), int(present))
+        lengths = [d["length_m"] for d in left if d["length_m"] is not None and "static" not in d["flags"]]
+        look["length_m"] = max(lengths, default=None) if present else None
+        if not present:
+            look["activity"] = "absent"
