@@ -214,6 +214,24 @@ def test_polygons_and_berths_of_a_case(tmp_path: Path) -> None:
     ]
 
 
+def test_a_stop_off_the_berths_is_at_anchor_only_where_berths_are_known(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    haven = {"place": "Haven", "kind": "port", "wkt": "POINT(130 42.2)", "role": "origin", "source_id": "s"}
+    pier = "POLYGON((130.02 42.199, 130.021 42.199, 130.021 42.201, 130.02 42.201, 130.02 42.199))"
+    part = {"place": "Pier 2", "kind": "pier", "part_of": "Haven", "wkt": pier, "role": "origin", "source_id": "s"}
+    vessels = see.VESSELS.build(
+        [{"vessel": "Testship", "kind": "named", "mmsi": "999000001", "on_route": True, "source_ids": ["s"]}]
+    )
+    path = tmp_path / "a.parquet"
+    ship = Ship(1, 41.8, 130.0, T0).sail(42.2, 130.0, 10).stay(8, rng).sail(41.8, 130.0, 10)
+    pq.write_table(fleet_of([ship]).table(), path)
+    for given, state in (([haven], None), ([haven, part], "anchored")):
+        places = see.PLACES.build(given)
+        made = case_events([str(path)], places, vessels, {"gap_h": 6})
+        (seen,) = visit_sightings(made, dt.date(2024, 4, 1), ["s"], places=places).to_pylist()
+        assert (seen["place"], seen["state"]) == ("Haven", state)
+
+
 def clash(tmp_path: Path) -> dict[str, pa.Table]:
     """Two hulls under one number, 200 km apart, interleaved; and one wild position."""
     one = Ship(1, 40.3, 150.0, T0).sail(41.3, 150.0, 12).rows()

@@ -143,7 +143,7 @@ def raw(file: str, old: bytes, new: bytes) -> Callable[[Path], None]:
         broken(link_out, "claims.csv", 1, "a link that leads out of the case folder"),
         broken(pipe, "claims.csv", 1, "not a regular file"),
         broken(latin, "claims.csv", 8, "is not UTF-8"),
-        broken(lambda f: (f / "looks.csv").unlink(), "looks.csv", 1, "missing"),
+        broken(lambda f: (f / "vessels.csv").unlink(), "vessels.csv", 1, "missing"),
         broken(lambda f: (f / "case.toml").unlink(), "case.toml", 1, "missing"),
         broken(lambda f: (f / "looks.csv").write_bytes(b""), "looks.csv", 1, "the file is empty"),
         broken(raw("claims.csv", b"containers sent", b"containers\0sent"), "claims.csv", 8, "NUL byte"),

@@ -223,3 +223,15 @@ def test_ships_of_the_transponders_are_heard_where_they_called(tmp_path):
     assert still
     assert all(abs(float(r[3]) - 30.0) < 0.01 for r in still)
     assert truth["calls_with_ais"]
+
+
+def test_a_case_of_ais_alone_counts_at_least_what_ais_shows(tmp_path):
+    """No looks, no sightings, no scenes, no claims: the files may be absent, the visits that AIS shows are counted."""
+    truth = simulate_case(scenarios.read("transponders"), tmp_path / "c", tmp_path / "t.json")
+    for file in ("looks.csv", "sightings.csv", "claims.csv"):
+        (tmp_path / "c" / file).unlink()
+    shutil.rmtree(tmp_path / "c" / "scenes")
+    study = tumen.open(tmp_path / "c", store=tmp_path / "store")
+    headline = study.headline()["visits"]
+    assert headline["low90"] >= len(truth["calls_with_ais"]) - 1
+    assert headline["low90"] <= truth["visits"] <= headline["high90"]

@@ -128,7 +128,7 @@ def _ais(x: Inputs) -> Tables:
             made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool)
         except SettingsError as error:
             raise RunError(f"{x.case.folder / 'case.toml'}: [ais] {error}") from error
-    seen = visit_sightings(made, day, source)
+    seen = visit_sightings(made, day, source, places=x["case:places"])
     return {name: made.get(name, TABLES[name].empty()) for name in AIS_TABLES} | {"sightings": seen}
 
 

@@ -24,6 +24,8 @@ from tumen.tables import see
 # 100, and makes no sighting.
 SURE = {2: 0.95, 3: 0.96, 4: 0.97}
 
+BERTHS = ("berth", "pier", "terminal")  # kinds of place at which a ship lies alongside
+
 
 def case_events(
     archives: Iterable[str | Path],
@@ -102,19 +104,28 @@ def _best(rows: dict[str, dict[str, Any]], vessel_id: str, vessel: str, p: float
 
 
 def visit_sightings(
-    made: Mapping[str, pa.Table], published: dt.date, source_ids: Sequence[str] = (), only_roster: bool = True
+    made: Mapping[str, pa.Table],
+    published: dt.date,
+    source_ids: Sequence[str] = (),
+    only_roster: bool = True,
+    places: pa.Table | None = None,
 ) -> pa.Table:
     """Port visits at the case's places as rows of the table `sightings` (origin ais).
 
     `published` is the day by which the archive could be had: AIS is not published visit by visit. A ship that
-    is not of the roster is given by her identifier, or left out with `only_roster`.
+    is not of the roster is given by her identifier, or left out with `only_roster`. A ship that stopped in a port
+    off its berths is `anchored`; where `places` (PLACES) names no berth of the port nobody can tell, and the state
+    stays empty.
     """
+    parts = places.to_pylist() if places is not None else []
+    berthed = {p["part_of"] for p in parts if p["kind"] in BERTHS and p["part_of"]}
     known = {r["vessel_id"]: r for r in made["ais_roster"].to_pylist()} if "ais_roster" in made else {}
     rows = []
     for visit in made["port_visits"].to_pylist():
         who = known.get(visit["vessel_id"])
         if not visit["in_case"] or visit["confidence"] not in SURE or (only_roster and who is None):
             continue
+        off_berth = visit["stop"] and visit["place"] in berthed
         rows.append(
             {
                 "sighting_id": f"ais-{visit['visit_id']}",
@@ -125,7 +136,7 @@ def visit_sightings(
                 "what": "vessel",
                 "vessel": who["vessel"] if who else visit["vessel_id"],
                 "p_vessel": who["p_vessel"] if who else 0.95,
-                "state": "berthed" if visit["berth"] else "anchored" if visit["stop"] else None,
+                "state": "berthed" if visit["berth"] else "anchored" if off_berth else None,
                 "ais": "on",
                 "lat": visit["lat"],
                 "lon": visit["lon"],

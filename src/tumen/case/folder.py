@@ -57,7 +57,7 @@ PARTS: tuple[Part, ...] = (
     Part("places.geojson", "places", "places:read", required=True),
     Part("vessels.csv", "vessels", "vessels:read", required=True),
     Part("listings.csv", "listings", "vessels:read_listings"),
-    Part("looks.csv", "looks", "looks:read", required=True),
+    Part("looks.csv", "looks", "looks:read"),
     Part("sightings.csv", "sightings", "sightings:read"),
     Part("claims.csv", "claims", "claims:read"),
     Part("glossary.yaml", "glossary", "glossary:read"),

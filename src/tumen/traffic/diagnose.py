@@ -290,7 +290,14 @@ def _conflicts(c: Counted) -> list[dict[str, Any]]:
         rows.append(_row(f"look in doubt {number}, {c.case.place}", 1.0, 0.0, False, text))
     for number, text in enumerate(c.case.remarks, 1):
         rows.append(_row(f"total not used {number}, {c.case.place}", 1.0, None, True, text))
+    if anchored := c.case.looks.at_anchor:
+        text = f"Ships at anchor off the berths of {c.case.place} count as no visit: {_few(anchored)}."
+        rows.append(_row(f"ships at anchor, {c.case.place}", float(len(anchored)), None, True, text))
     return rows
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _surprises(c: Counted) -> list[dict[str, Any]]:

@@ -126,6 +126,7 @@ class PortLooks:
     spans: tuple[Span, ...]
     conflicts: tuple[str, ...] = field(default=())
     complete: tuple[tuple[int, int], ...] = ()
+    at_anchor: tuple[str, ...] = ()  # looks of ships that lay off the berths: no visits, and named as such
 
     @property
     def last_unit(self) -> int:
@@ -249,6 +250,7 @@ def read_port(
     part of a full record, so their choice is no news. `nameless` are looks whose name is set aside.
     """
     conflicts: list[str] = []
+    at_anchor: list[str] = []
     observations: list[Observation] = []
     spans: list[Span] = []
     stacks: list[tuple[int, bool, str]] = []
@@ -273,6 +275,8 @@ def read_port(
             stacks.append((unit, r["stack_present"], r["look_id"]))
         kind, count = _reading(r)
         if kind is None:
+            if r["activity"] == "anchored":
+                at_anchor.append(r["look_id"])
             continue
         if long:
             if kind == "present" or count > 0:
@@ -320,7 +324,7 @@ def read_port(
     observations = _chosen_once(observations)
     conflicts += more
     spans += _stack_spans(stacks, observations, settings)
-    return PortLooks(place, tuple(observations), tuple(spans), tuple(conflicts), tuple(complete))
+    return PortLooks(place, tuple(observations), tuple(spans), tuple(conflicts), tuple(complete), tuple(at_anchor))
 
 
 def _chosen_once(observations: list[Observation]) -> list[Observation]:
