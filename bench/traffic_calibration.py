@@ -28,11 +28,12 @@ import numpy as np
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 from tumen.draws import crps
-from tumen.simulate.traffic import KINDS, PORT, two_ports, world
+from tumen.simulate.traffic import KINDS, PORT, fleet, two_ports, world
 from tumen.traffic.baselines import capture_recapture, count_runs, occupancy_over_dwell
 from tumen.traffic.counting import count_ports, read_cases, tie_of
 
 DAYS = 120
+LEAD_WEEKS = 8  # of the world before the period: a ship may lie in port when it begins
 DRAWS = 1000
 ROUND = 25  # worlds of each kind between two savings of the scores
 LEVELS = (0.5, 0.8, 0.95)
@@ -42,6 +43,7 @@ ALL = (
     "reports",
     "two ports",
     "ais",
+    "hulls across ports",
 )  # the place of a kind seeds its worlds
 METHODS = ("tumen", "runs", "occupancy / dwell", "capture-recapture")
 SETTINGS = TrafficSettings(
@@ -67,8 +69,11 @@ def case(job: tuple[str, int]) -> dict[str, Any]:
     """Count one simulated world and score every method."""
     kind, seed = job
     # Two ports take the seeds of two more worlds, so each of them stands three apart.
-    two = kind == "two ports"
-    made = two_ports(SETTINGS, DAYS, 3 * seed) if two else world(SETTINGS, DAYS, kinds_of(kind, seed), seed)
+    several = {"two ports": two_ports, "hulls across ports": fleet}
+    if kind in several:
+        made = several[kind](SETTINGS, DAYS, 3 * seed, LEAD_WEEKS)
+    else:
+        made = world(SETTINGS, DAYS, kinds_of(kind, seed), seed, lead_weeks=LEAD_WEEKS)
     rng = np.random.default_rng(seed + 1)
     gathered = {"reports": {"reports_gathered": True}, "ais": {"ais_gathered": True}}
     settings = SETTINGS.model_copy(update=gathered.get(kind, {}))

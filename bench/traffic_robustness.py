@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from traffic_calibration import DAYS, DRAWS, SETTINGS, coverage, rank
+from traffic_calibration import DAYS, DRAWS, LEAD_WEEKS, SETTINGS, coverage, rank
 from tumen.draws import crps
 from tumen.simulate.traffic import Truth, world
 from tumen.traffic.counting import count_port, read_cases
@@ -38,6 +38,8 @@ WRONG: dict[str, tuple[str, Truth]] = {
     "nothing wrong, chosen looks": ("tasked", Truth()),
     "odds of choice twice as high": ("tasked", Truth(selection_factor=2.0)),
     "looks chosen with one zeal for all months": ("tasked", Truth(one_choice=True)),
+    "hulls told by name, all of them": ("named", Truth()),
+    "hulls told by name, of the roster's alone": ("named", Truth(strangers_named=False)),
     "false sightings twice as frequent": ("daily", Truth(false_factor=2.0)),
     "another ship in the berth 1 day in 10": ("daily", Truth(other_ship_days=0.1)),
     "another ship in the berth 1 day in 5": ("daily", Truth(other_ship_days=0.2)),
@@ -48,7 +50,7 @@ def case(job: tuple[str, int]) -> tuple[float, float, float]:
     """Rank of the truth, error of the mean, CRPS."""
     name, seed = job
     kind, truth = WRONG[name]
-    made = world(SETTINGS, DAYS, [kind], seed, truth)
+    made = world(SETTINGS, DAYS, [kind], seed, truth, LEAD_WEEKS)
     rng = np.random.default_rng(seed + 1)
     one = read_cases(made.looks, made.claims, made.places, made.vessels, SETTINGS, made.period)[0][0]
     draws = count_port(one, rng, DRAWS).paths.arrivals(0, one.end_unit).astype(float)

@@ -8,8 +8,8 @@ import pytest
 from tumen.case.traffic_settings import SharePrior, SpreadPrior, TrafficSettings
 from tumen.traffic.chain import UNITS_PER_DAY, empty_state, port, transition, transition_by_arrivals
 from tumen.traffic.counting import choices
-from tumen.traffic.filter import Problem, count_in_window, log_evidence
-from tumen.traffic.looks import Hulls, Observation, PortLooks, hulls_of, likelihood
+from tumen.traffic.filter import Kernels, Problem, count_in_window, log_evidence
+from tumen.traffic.looks import Elsewhere, Hulls, Observation, PortLooks, hulls_of, likelihood
 from tumen.traffic.paths import draw_paths
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels, points, sobol
@@ -26,6 +26,7 @@ KNOWN = TrafficSettings(
     detection=SharePrior(median=0.9, factor=1.0),
     false_sighting=SharePrior(median=0.01, factor=1.0),
     other_ships_in_berth=0.0,
+    starts_empty=True,
 )
 
 
@@ -38,7 +39,11 @@ def look(day: float, seen: bool, **changes) -> Observation:
 def problem(observations, settings=KNOWN) -> Problem:
     chain = port(settings.dwell_phases, settings.berths, any(o.mark is not None for o in observations))
     return Problem(
-        chain, levels(settings.swing_sd_log), PortLooks("P", tuple(observations), ()), hulls_of([], settings)
+        chain,
+        levels(settings.swing_sd_log),
+        PortLooks("P", tuple(observations), ()),
+        hulls_of([], settings),
+        starts_empty=settings.starts_empty,
     )
 
 
@@ -102,7 +107,7 @@ def test_hulls_told_at_two_berths_against_rejection_sampling():
     names = [np.where(np.arange(3) == j, 1.0, 1e-9) for j in range(3)]
     hulls = Hulls(("a", "b", "c"), np.full(3, 1 / 3), np.full(3, 100.0), np.full(3, 1.0))
     looks = tuple(look(day, True, mark=names[name]) for day, name in told.items())
-    made = Problem(port(1, 2, True), levels(0.0), PortLooks("P", looks, ()), hulls)
+    made = Problem(port(1, 2, True), levels(0.0), PortLooks("P", looks, ()), hulls, starts_empty=True)
     exact = count_in_window(made, one_point(settings), np.ones(1), 0, days * UNITS_PER_DAY, 31)
     effective = weight.sum() ** 2 / (weight**2).sum()
     assert np.abs(exact[:16] - expected).max() < 4 * 0.5 / np.sqrt(effective)
@@ -153,6 +158,101 @@ def test_count_is_exact_against_rejection_sampling():
     assert effective > 2000
 
 
+def test_a_ship_may_lie_in_port_at_the_start_against_rejection_sampling():
+    # One berth, run for thirty days before the period: what lies there on its first day is no arrival of it.
+    rng, lead, days, told = np.random.default_rng(9), 30, 6, {0: True, 1: True, 4: False}
+    n, rate, dwell = 400_000, 0.3, 2.0
+    idle, stay = rng.exponential(1 / rate, (n, 30)), rng.exponential(dwell, (n, 30))
+    came = np.cumsum(idle, axis=1) + np.cumsum(stay, axis=1) - stay - lead
+    gone = came + stay
+    weight = np.ones(n)
+    for day, seen in told.items():
+        chance = np.where(((came <= day) & (gone > day)).any(1), 1 - 0.99 * 0.1, 0.01)
+        weight *= chance if seen else 1 - chance
+    counts = ((came > 0) & (came < days)).sum(1)
+    expected = np.bincount(counts, weights=weight, minlength=16)[:16] / weight.sum()
+    lay = (weight * ((came <= 0) & (gone > 0)).any(1)).sum() / weight.sum()
+    made = problem([look(d, s) for d, s in told.items()], KNOWN.model_copy(update={"starts_empty": False}))
+    exact = count_in_window(made, one_point(), np.ones(1), 0, days * UNITS_PER_DAY, 31)
+    effective = weight.sum() ** 2 / (weight**2).sum()
+    assert np.abs(exact[:16] - expected).max() < 4 * 0.5 / np.sqrt(effective)
+    assert effective > 20_000
+    known = Weighted(one_point(), np.ones(1), 1.0, 1, 0.0)
+    paths = draw_paths(made, known, days * UNITS_PER_DAY, [], 20_000, rng)
+    assert (paths.lying > 0).mean() == pytest.approx(lay, abs=0.015)
+    assert paths.arrivals(0, days * UNITS_PER_DAY).mean() == pytest.approx((exact * np.arange(32)).sum(), abs=0.03)
+
+
+def test_ships_in_port_that_ais_shows_are_weighed_by_its_share():
+    share = 0.6
+    settings = KNOWN.model_copy(
+        update={"starts_empty": False, "berths": 2, "ais_share": SharePrior(median=share, factor=1.0)}
+    )
+    lay = look(0, True, track=(-20, 6))
+    got = {}
+    for shown in ((), (lay,)):
+        made = Problem(port(1, 2), levels(0.0), PortLooks("P", shown, ()), hulls_of([], settings), 80, False, True)
+        got[len(shown)] = Kernels(made, one_point(settings)).begin().sum(1)
+    before = got[0] / np.array([1, 1 - share, (1 - share) ** 2])  # three states: none, one, two ships
+    assert before.sum() == pytest.approx(1.0)
+    assert before[0] < 0.8
+    assert np.allclose(got[1][1:], before[1:] * [share, 2 * share * (1 - share)])
+
+
+def test_a_hull_is_in_one_place_against_rejection_sampling():
+    # One berth, one hull told twice. Seen elsewhere in between, it is two visits; too soon to have been away, it is one.
+    rng = np.random.default_rng(4)
+    n, rate, dwell, days = 400_000, 0.5, 2.0, 8
+    idle, stay = rng.exponential(1 / rate, (n, 14)), rng.exponential(dwell, (n, 14))
+    came = np.cumsum(idle, axis=1) + np.cumsum(stay, axis=1) - stay
+    gone = came + stay
+    settings = KNOWN.model_copy(
+        update={
+            "rate_per_day": SpreadPrior(median=rate, factor=1.0),
+            "detection": SharePrior(median=1 - 1e-6, factor=1.0),
+            "false_sighting": SharePrior(median=1e-6, factor=1.0),
+        }
+    )
+    hulls = Hulls(("a", "b"), np.array([0.4, 0.3, 0.3]), np.full(3, 100.0), np.full(3, 1.0))
+    mark = np.array([1.0, 1e-9, 1e-9])
+    which = {day: ((came <= day) & (gone > day)).argmax(1) for day in (2, 5)}
+    there = {day: ((came <= day) & (gone > day)).any(1) for day in (2, 4, 5)}
+    one_visit = which[2] == which[5]
+    seen = there[2] & there[5]
+    away = Elsewhere(3 * UNITS_PER_DAY, 4 * UNITS_PER_DAY, 0, 1.0, mark, "far")
+    never = np.zeros(30 * UNITS_PER_DAY)
+    left_by_3 = gone[np.arange(n), which[2]] < 3
+    for weight, elsewhere, back in (
+        (seen & left_by_3 & ~one_visit, (away,), None),
+        (seen & one_visit, (), never),
+    ):
+        looks = (look(2, True, mark=mark), look(5, True, mark=mark))
+        made = Problem(
+            port(1, 1, True),
+            levels(0.0),
+            PortLooks("P", looks, (), elsewhere=elsewhere),
+            hulls,
+            starts_empty=True,
+            back_after=back,
+        )
+        exact = count_in_window(made, one_point(settings), np.ones(1), 0, days * UNITS_PER_DAY, 31)
+        expected = np.bincount((came < days).sum(1), weights=weight, minlength=16)[:16] / weight.sum()
+        assert weight.sum() > 10_000
+        assert np.abs(exact[:16] - expected).max() < 4 * 0.5 / np.sqrt(weight.sum())
+        drawn = draw_paths(made, Weighted(one_point(settings), np.ones(1), 1.0, 1, 0.0), 64, [], 8000, rng)
+        assert drawn.arrivals(0, 64).mean() == pytest.approx((exact * np.arange(32)).sum(), abs=0.06)
+
+
+def test_two_ships_apart_weigh_as_drawn_without_the_first():
+    share = np.array([0.4, 0.3, 0.2, 0.1])
+    hulls = Hulls(("a", "b"), share, np.full(4, 100.0), np.full(4, 1.0))
+    a, b = np.eye(4)[0], np.array([0.2, 0.5, 0.2, 0.1])
+    without = share * [0, 1, 1, 1] / 0.6
+    assert hulls.apart(a, b, 0.0) == pytest.approx((without @ b) / (share @ b))
+    assert hulls.apart(a, b, 1.0) == pytest.approx(1.0)
+    assert hulls.apart(np.eye(4)[2], b, 0.0) == pytest.approx(1.0)  # unknown hulls are many
+
+
 def test_drawn_paths_agree_with_the_exact_count():
     settings = TrafficSettings(
         rate_per_day=SpreadPrior(median=0.2, factor=3.0), berths=2, selection=False, parameter_points=64
@@ -191,7 +291,13 @@ def test_reports_and_their_silence_against_brute_force():
 
     looks = tuple(look(d, True, chosen=True, told=True) for d in told)
     made = Problem(
-        port(1, 1), levels(0.0), PortLooks("P", looks, ()), hulls_of([], settings), days * UNITS_PER_DAY, True
+        port(1, 1),
+        levels(0.0),
+        PortLooks("P", looks, ()),
+        hulls_of([], settings),
+        days * UNITS_PER_DAY,
+        True,
+        starts_empty=True,
     )
     assert [w.told for w in made.watches] == [2, 0]
     known = Weighted(one_point(settings), np.ones(1), 1.0, 1, 0.0)
@@ -218,7 +324,9 @@ def test_visits_that_ais_shows_leave_the_dark_ones_poisson():
     starts = [2.0, 9.5, 9.9, 20.0]
     looks = tuple(look(d, True, track=(round(d * UNITS_PER_DAY), round(d * UNITS_PER_DAY) + 4)) for d in starts)
     end = days * UNITS_PER_DAY
-    made = Problem(port(1, 4), levels(0.0), PortLooks("P", looks, ()), hulls_of([], settings), end, ais_throughout=True)
+    made = Problem(
+        port(1, 4), levels(0.0), PortLooks("P", looks, ()), hulls_of([], settings), end, False, True, starts_empty=True
+    )
     exact = count_in_window(made, one_point(settings), np.ones(1), 0, end, 31)
     dark = np.exp(np.arange(20) * np.log(rate * (1 - share) * days) - rate * (1 - share) * days)
     dark /= np.cumprod(np.maximum(np.arange(20), 1))

@@ -100,8 +100,24 @@ def test_tables_are_as_declared_and_draws_are_joint(made, counted):
     visits = (seen + unseen)[:, here]
     voyages = total(counted, "voyages", "voyages")[0][:, 0]
     assert np.corrcoef(visits, voyages)[0, 1] > 0.9
-    assert (voyages <= visits + 2).all()  # a ship in port at the start is not there: it begins empty
+    assert (voyages <= visits + 2).all()  # two berths: two ships may have lain in port at the start
     assert seen[:, here].max() <= sum(r["vessel_present"] is True for r in made.looks.to_pylist())
+
+
+def test_a_ship_in_port_at_the_start_sails_but_is_no_visit(made):
+    rows = [look(0, look_id="first"), look(0.5), *(look(d, vessel_present=False) for d in range(2, 88))]
+    result = run(made, rows)
+    there = next(r for r in result["diagnostics"].to_pylist() if r["name"].startswith("in port at the start"))
+    assert there["value"] > 0.9
+    assert f"{PORT} a ship lay in port" in there["text"]
+    visits = sum(total(result, "visits", v, by=("place",))[0] for v in ("seen", "unseen"))
+    here = sorted({r["place"] for r in result["visits"].to_pylist()}).index(PORT)
+    voyages = total(result, "voyages", "voyages")[0][:, 0]
+    assert voyages.mean() > visits[:, here].mean() + 0.7
+    (window,) = result["voyage_windows"].to_pylist()
+    assert window["look_ids"][0] == "first"
+    empty = run(made, rows, settings=SMALL.model_copy(update={"starts_empty": True}))
+    assert not any(r["name"].startswith("in port at the start") for r in empty["diagnostics"].to_pylist())
 
 
 def test_same_seed_same_tables_other_seed_same_answer(made, counted):
@@ -228,6 +244,36 @@ def test_named_hull_and_its_window(made):
     assert window["departed_before"] <= window["arrived_before"]
     assert window["arrived_after"] <= window["arrived_before"]
     assert window["probability"] > 0.7
+
+
+def test_a_hull_seen_elsewhere_has_left(made):
+    rows = [look(20, vessel="Simulated A", p_vessel=0.99, look_id="in"), look(21.25, look_id="still")]
+    far = look(21, place=FAR_PORT, vessel="Simulated A", p_vessel=0.99, look_id="far")
+
+    def same(looks):
+        return [set(w["look_ids"]) & {"in", "still"} for w in run(made, looks)["voyage_windows"].to_pylist()]
+
+    assert {"in", "still"} in same(rows)
+    assert {"in", "still"} not in same([*rows, far])
+    case = read_cases(
+        tables.LOOKS.build([*rows, far]), tables.CLAIMS.empty(), made.places, made.vessels, SMALL, made.period
+    )[0][0]
+    (seen,) = case.looks.elsewhere
+    assert 20 * 8 < seen.gone < 21 * 8 < seen.back < 22 * 8  # 120 nautical miles
+
+
+def test_a_hull_of_no_roster_is_told_apart(made):
+    case = read_cases(made.looks, made.claims, made.places, made.vessels, SMALL, made.period)[0][0]
+    stranger = case.hulls.mark("Simulated Stranger", 0.9, None, 5.0)
+    known = case.hulls.mark("Simulated A", 0.9, None, 5.0)
+    assert case.hulls.same_over_different(stranger, known) < 0.3 < 1 < case.hulls.same_over_different(known, known)
+    assert case.hulls.mark("Nobody", 0.9, None, 5.0) is None
+
+
+def test_a_long_look_without_a_ship_is_named(made):
+    long = look(20, vessel_present=False, look_id="week") | {"end": look(27)["end"]}
+    told = [r["text"] for r in run(made, [look(5), long])["diagnostics"].to_pylist() if r["name"].startswith("look in")]
+    assert any("week" in text and "[[traffic.quiet]]" in text for text in told)
 
 
 def test_posterior_count_agrees_with_the_draws(made):

@@ -287,7 +287,7 @@ def _stacks(
     wanted = ["vessel", "length_m", "stack_length_m", "containers", "evidence_id"]
     rows = looks.select([c for c in ("look_id", "same_scene_as", *wanted) if c in looks.column_names]).to_pylist()
     measured = {r["look_id"] for r in rows if r["containers"] or r["stack_length_m"]}
-    rows = [{"kind": "look", "row": r["look_id"], **r} for r in rows if r.get("same_scene_as") not in measured]
+    rows = [{"kind": "look", "row": r["look_id"], "again": r.get("same_scene_as") in measured, **r} for r in rows]
     # A sighting of a look repeats it; one without is a report of its own.
     bare = sightings.select(["sighting_id", "look_id", "what", *wanted]).to_pylist()
     bare = [r for r in bare if r["look_id"] is None and r["what"] in ("stack", "vessel")]
@@ -302,7 +302,7 @@ def _stacks(
         if count > most:
             whom = f"'{ship}'" if ship else f"a ship of {row['length_m']:.0f} m"
             impossible.append((row["row"], _too_full(row["kind"], row["row"], count, whom, most)))
-        elif count > 0 or length > 0:
+        elif (count > 0 or length > 0) and not row.get("again"):
             out.append(
                 Stack(
                     row["row"],

@@ -108,6 +108,9 @@ class TrafficSettings(Record):
     # to 10 March 2024: 27 days.
     campaign_days: SpreadPrior = SpreadPrior(median=150.0, factor=3.0)
     pause_days: SpreadPrior = SpreadPrior(median=21.0, factor=2.0)
+    # Whether no ship of the route lay in port when the period began (it begins before the route did). False: one may
+    # have, with the chance that the rate, the stays and the pauses of that moment give.
+    starts_empty: bool = False
     # Ships of the route that can lie alongside at one time, where places.geojson does not say.
     berths: int = Field(default=2, ge=1, le=4)
 

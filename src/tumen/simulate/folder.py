@@ -119,6 +119,7 @@ def invent(scenario: Scenario, loading: Loading, seed: int) -> Invented:
     how = traffic.Truth(
         dwell_factor=scenario.dwell_factor, cloud_share=scenario.cloud_share, selection_factor=scenario.selection_factor,
         false_factor=scenario.false_factor, other_ship_days=scenario.other_ship_days,
+        strangers_named=False,
     )  # fmt: skip
     world = traffic.world(settings, days, scenario.looks, seed, how)
     rng = np.random.default_rng([seed, 1])
@@ -361,7 +362,7 @@ def _settings(text: str, made: Invented) -> str:
         if line is None:
             raise ValueError(f"case.toml of the starter case has no {name}")
         text = f"{text[: line.start()]}{name} = {value}{text[line.end() :]}"
-    out = [text.rstrip(), "\n\n[traffic]\nladen_share = 1.0             # so the world was made\n"]
+    out = [text.rstrip(), "\n\n[traffic]\nladen_share = 1.0             # so the world was made\nstarts_empty = true\n"]
     out.append(f'destinations = [{{ place = "{traffic.FAR_PORT}", start = {START.isoformat()}, share = 1.0 }}]\n')
     if made.scenario.ais_share > 0:
         out.append(f'\n[ais]\npublished = "{made.as_of.isoformat()}"\nsource = ["{ARCHIVE}"]\n')

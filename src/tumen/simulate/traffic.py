@@ -25,13 +25,18 @@ PORT, FAR_PORT = "Simulated Port", "Simulated Far Port"
 HULLS = ("Simulated A", "Simulated B", "Simulated C")
 HULL_LENGTHS_M = (95.0, 115.0, 135.0)
 STRETCH_DAYS = 28  # of days among which images are bought with the same zeal, or a watch lasts at least
+STRANGER = "Simulated Stranger"  # as which a hull that is none of the roster is told
 NAME_RIGHT = 0.95  # chance that an analyst's name is right
+NAME_TOLD = 0.7  # chance that a look at a ship tells its name at all, whatever ship it is
 ORIGIN = "simulated"
 
 
 @dataclass(frozen=True)
 class World:
-    """True visits (arrived, left in days since the start; ship index, -1 unknown; length_m) and what is seen of them."""
+    """True visits (arrived, left in days since the start; ship index, -1 unknown; length_m) and what is seen of them.
+
+    Ships that came before the start are listed too, where the world began before it: they may lie in port at the start.
+    """
 
     arrived: np.ndarray
     left: np.ndarray
@@ -47,7 +52,7 @@ class World:
     @property
     def visits(self) -> int:
         """True number of arrivals in the period."""
-        return len(self.arrived)
+        return int((self.arrived >= 0).sum())
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,30 @@ class Truth:
     false_factor: float = 1.0
     other_ship_days: float = 0.0
     one_choice: bool = False
+    strangers_named: bool = True
 
 
-def world(settings: TrafficSettings, days: int, kinds: Sequence[str], seed: int, truth: Truth | None = None) -> World:
-    """Draw a world of `days` days with evidence of the given kinds (see `KINDS`)."""
+def world(
+    settings: TrafficSettings,
+    days: int,
+    kinds: Sequence[str],
+    seed: int,
+    truth: Truth | None = None,
+    lead_weeks: int = 0,
+) -> World:
+    """Draw a world of `days` days with evidence of the given kinds (see `KINDS`).
+
+    It begins `lead_weeks` before the period with an empty port; with none, the period itself begins with one.
+    """
     truth = truth or Truth()
     rng = np.random.default_rng(seed)
     start = dt.date(2020, 1, 6)
     period = (start, start + dt.timedelta(days=days - 1))
     dwell = _spread(settings.dwell_at(PORT), rng) * truth.dwell_factor
-    rate = _rate_by_week(settings, days, rng)
-    arrived, left = _visits(rate, dwell, settings.berths, settings.dwell_phases, days, rng)
+    lead = 7 * lead_weeks
+    rate = _rate_by_week(settings, lead + days, rng)
+    arrived, left = _visits(rate, dwell, settings.berths, settings.dwell_phases, lead + days, rng)
+    arrived, left = arrived - lead, left - lead
     ship, length = _ships(settings, len(arrived), rng)
     made = World(
         arrived,
@@ -96,10 +114,10 @@ def world(settings: TrafficSettings, days: int, kinds: Sequence[str], seed: int,
     return replace(made, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build(claims))
 
 
-def two_ports(settings: TrafficSettings, days: int, seed: int) -> World:
+def two_ports(settings: TrafficSettings, days: int, seed: int, lead_weeks: int = 0) -> World:
     """Two ports of loading with sparse looks, whose ships go to one far port: looks there, and one total of both."""
     rng = np.random.default_rng(seed)
-    made = [world(settings, days, ["sparse"], seed + k) for k in (1, 2)]
+    made = [world(settings, days, ["sparse"], seed + k, lead_weeks=lead_weeks) for k in (1, 2)]
     looks = [
         row | {"place": f"{PORT} {k}", "look_id": f"{k}-{row['look_id']}"}
         for k, one in enumerate(made, 1)
@@ -117,7 +135,7 @@ def two_ports(settings: TrafficSettings, days: int, seed: int) -> World:
     )
     eye = _Eye(settings, both, Truth(), rng)
     looks += eye.looks("far")
-    share = _share(settings.collector_share, rng)
+    share = _swayed(_share(settings.collector_share, rng), rng)
     counted = int(rng.binomial(both.visits, share) + rng.poisson(0.02 * both.visits + 0.02))
     total = eye._claim("BOTH", "voyages", counted, days - 1, "at_least") | {"place": None, "scope": "sea"}
     return replace(both, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build([total]))
@@ -130,6 +148,55 @@ def _spread(prior: SpreadPrior, rng: np.random.Generator) -> float:
 def _share(prior: SharePrior, rng: np.random.Generator) -> float:
     odds = prior.median / (1 - prior.median) * np.exp(prior.sd_logit * rng.standard_normal())
     return float(odds / (1 + odds))
+
+
+def fleet(settings: TrafficSettings, days: int, seed: int, lead_weeks: int = 0) -> World:
+    """Two ports of loading and one port of discharge, all called at by the same named hulls, which looks tell by name.
+
+    A hull that left is out for its passage, its stay and the passage back; until then it can come to neither port.
+    """
+    rng = np.random.default_rng(seed)
+    made = [world(settings, days, [], seed + k, lead_weeks=lead_weeks) for k in (1, 2)]
+    came = np.concatenate([one.arrived for one in made])
+    left = np.concatenate([one.left for one in made])
+    here = np.repeat([0, 1], [len(one.arrived) for one in made])
+    passage = np.array([[_spread(settings.passage_days, rng) for _ in came] for _ in range(2)]).reshape(2, -1)
+    stay = rng.gamma(settings.dwell_phases, settings.dwell_at(FAR_PORT).median / settings.dwell_phases, len(came))
+    free, ship = np.full(len(HULLS), -np.inf), np.full(len(came), -1)
+    for i in np.argsort(came):
+        share = _composition(settings)
+        share[:-1][free > came[i]] = 0.0
+        number = int(rng.choice(len(share), p=share / share.sum()))
+        if number < len(HULLS):
+            ship[i], free[number] = number, left[i] + passage[:, i].sum() + stay[i]
+    blank = made[0].places.to_pylist()
+    places = [blank[0] | {"place": f"{PORT} {k}", "lon": 5.0 * k} for k in (1, 2)] + [blank[1] | {"lon": 7.5}]
+    both = replace(
+        made[0], arrived=came, left=left, ship=ship, length_m=np.zeros(len(came)), places=tables.PLACES.build(places)
+    )
+    noon = np.arange(days) + settings.overpass_hour_utc / 24
+    looks: list[dict[str, Any]] = []
+    for k in (0, 1):
+        own = replace(
+            both,
+            arrived=came[here == k],
+            left=left[here == k],
+            ship=ship[here == k],
+            length_m=np.zeros((here == k).sum()),
+        )
+        rows = _Eye(settings, own, Truth(), rng).looks("named")
+        looks += [row | {"place": f"{PORT} {k + 1}", "look_id": f"{k + 1}-{row['look_id']}"} for row in rows]
+    sail = rng.random(len(came)) < settings.laden_share
+    landed = left + passage[0]
+    looks += _Eye(settings, both, Truth(), rng).far(
+        noon[::3], np.where(sail, landed, np.inf), landed + stay, named=True
+    )
+    return replace(both, looks=tables.LOOKS.build(looks))
+
+
+def _swayed(share: float, rng: np.random.Generator) -> float:
+    """A collector's share in one stretch of time: more or less cloud than usual, or as usual."""
+    return float(1 / (1 + (1 - share) / share * np.exp(-rng.choice([-0.5, 0.0, 0.5]))))
 
 
 def _rate_by_week(settings: TrafficSettings, days: int, rng: np.random.Generator) -> np.ndarray:
@@ -171,6 +238,12 @@ def _ships(settings: TrafficSettings, count: int, rng: np.random.Generator) -> t
     return ship, np.where(unknown, strange, np.array(HULL_LENGTHS_M)[np.maximum(ship, 0)])
 
 
+def _composition(settings: TrafficSettings) -> np.ndarray:
+    """Share of the visits by hull, strangers last."""
+    known = (1 - settings.unknown_hull_share) / len(HULLS)
+    return np.array([*(known for _ in HULLS), settings.unknown_hull_share])
+
+
 def _places(settings: TrafficSettings) -> pa.Table:
     rows = [
         {
@@ -192,6 +265,7 @@ def _vessels() -> pa.Table:
         {"vessel": name, "kind": "named", "length_m": length, "on_route": True, "source_ids": [ORIGIN]}
         for name, length in zip(HULLS, HULL_LENGTHS_M, strict=True)
     ]
+    rows.append({"vessel": STRANGER, "kind": "named", "on_route": False, "source_ids": [ORIGIN]})
     return tables.VESSELS.build(rows)
 
 
@@ -279,10 +353,22 @@ class _Eye:
             )
         if kind == "lengths":
             row["length_m"] = max(length + self.settings.length_sd_m * float(self.rng.standard_normal()), 30.0)
+        elif self.truth.strangers_named:
+            if self.rng.random() < NAME_TOLD:
+                row |= {"vessel": self._name(ship), "p_vessel": NAME_RIGHT}
         elif ship >= 0:
             right = self.rng.random() < NAME_RIGHT
             row["vessel"] = HULLS[ship if right else int(self.rng.integers(0, len(HULLS)))]
             row["p_vessel"] = NAME_RIGHT
+
+    def _name(self, ship: int) -> str:
+        """Name that is told of a ship: its own, or one of the others' as often as they come."""
+        if self.rng.random() >= NAME_RIGHT:
+            share = _composition(self.settings)
+            share[ship] = 0.0
+            ship = int(self.rng.choice(len(share), p=share / share.sum()))
+            ship = -1 if ship == len(HULLS) else ship
+        return HULLS[ship] if ship >= 0 else STRANGER
 
     def _tasked(self, noon: np.ndarray) -> list[dict[str, Any]]:
         """Images bought: how many of a stretch of 28 days (or of all days) is independent of the ships, which days is not."""
@@ -321,7 +407,7 @@ class _Eye:
         """Visits of ships that keep their transponder on, one look each, and nothing of the others."""
         share, rows = _share(self.settings.ais_share, self.rng), []
         for came, gone, ship in zip(self.world.arrived, self.world.left, self.world.ship, strict=True):
-            if self.rng.random() < share:
+            if gone > 0 and self.rng.random() < share:
                 row = self._row(came, PORT, 1.0)
                 row["end"] += dt.timedelta(days=float(min(gone, self.world.days) - came))
                 row |= {"vessel_present": True, "vessel_count": 1, "count_reading": "at_least"}
@@ -344,13 +430,19 @@ class _Eye:
         sail = self.rng.random(len(w.left)) < s.laden_share
         landed = w.left + np.array([_spread(s.passage_days, self.rng) for _ in w.left])
         stay = self.rng.gamma(s.dwell_phases, s.dwell_at(FAR_PORT).median / s.dwell_phases, len(w.left))
+        return self.far(times, np.where(sail, landed, np.inf), landed + stay)
+
+    def far(self, times: np.ndarray, landed: np.ndarray, away: np.ndarray, named: bool = False) -> list[dict[str, Any]]:
+        """Looks at the far port, where ships lie from `landed` to `away`; hulls told by name there, with `named`."""
         rows = []
         for when in times:
-            there = int((sail & (landed <= when) & (landed + stay > when)).sum())
-            found = self.rng.random(there) < self.detection
+            there = np.flatnonzero((landed <= when) & (away > when))
+            found = there[self.rng.random(len(there)) < self.detection]
             row = self._row(float(when), FAR_PORT, 1.0)
-            row["vessel_present"] = bool(found.any() or self.rng.random() < s.ships_at_destination_otherwise)
+            row["vessel_present"] = bool(len(found) or self.rng.random() < self.settings.ships_at_destination_otherwise)
             row["tasked"] = False
+            if named and len(found):
+                self._mark(row, found, "named")
             rows.append(row)
         return rows
 
@@ -387,7 +479,7 @@ class _Eye:
             total, begin = 0, 0
             for end in ends:
                 true = int(((self.world.arrived >= begin) & (self.world.arrived < end + 1)).sum())
-                share = 1 / (1 + np.exp(-(logit + float(self.rng.choice([-0.5, 0.0, 0.5])))))
+                share = _swayed(1 / (1 + np.exp(-logit)), self.rng)
                 over = (0.02 if careful else s.overcount_share) * true + 0.02
                 total += int(self.rng.binomial(true, share) + self.rng.poisson(over))
                 begin = int(end) + 1

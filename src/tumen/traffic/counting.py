@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from tumen.traffic.looks import (
     TrafficFault,
     check_looks,
     clock_of,
+    elsewhere,
     hull_conflicts,
     hulls_of,
     read_port,
@@ -49,7 +50,7 @@ from tumen.traffic.totals import (
     destination_shares,
     path_evidence,
 )
-from tumen.traffic.voyages import Visits, alongside_after, visits_of
+from tumen.traffic.voyages import Visits, alongside_after, back_after, visits_of
 
 Rows = Sequence[Mapping[str, Any]]
 ALL_PORTS = "all ports of loading"
@@ -79,7 +80,10 @@ class PortCase:
         chain = port(self.settings.dwell_phases, self.berths, tracked)
         s = self.settings
         grid, watched = levels(s.swing_sd_log), s.reports_gathered and s.selection
-        return Problem(chain, grid, self.looks, self.hulls, self.end_unit, watched, s.ais_gathered)
+        back = back_after(s, s.dwell_days.median, s.dwell_phases) if tracked else None
+        return Problem(
+            chain, grid, self.looks, self.hulls, self.end_unit, watched, s.ais_gathered, s.starts_empty, back
+        )
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ def read_cases(
             last_unit,
             settings,
             nameless,
+            positions,
             alone=len(origins) == 1,
         )
         for place in origins
@@ -191,6 +196,7 @@ def _read_case(
     last_unit: int,
     settings: TrafficSettings,
     nameless: set[str],
+    positions: Mapping[str, tuple[float, float]],
     *,
     alone: bool,
 ) -> PortCase:
@@ -211,6 +217,7 @@ def _read_case(
         complete=[(first, last) for first, last, *_ in days],
         nameless=nameless,
     )
+    read = replace(read, elsewhere=elsewhere(rows, place, positions, hulls, clock, nameless))
     groups, said = collectors(used, place, destinations, clock, end_unit, settings)
     listed: dict[str, Listed] = {}
     for group in {g for g, _ in groups}:
@@ -374,7 +381,10 @@ def draw_port(
 
 def with_visits(case: PortCase, weighted: Weighted, paths: Paths, rng: np.random.Generator) -> Counted:
     """Drawn paths with the ships of their visits."""
-    visits = visits_of(paths, case.looks.observations, case.hulls, case.clock, case.hull_totals, case.settings, rng)
+    looks = case.looks
+    visits = visits_of(
+        paths, looks.observations, case.hulls, case.clock, case.hull_totals, case.settings, rng, looks.elsewhere
+    )
     return Counted(case, weighted, paths, visits)
 
 

@@ -52,7 +52,15 @@ def diagnostics(
             )
         )
     for c in counted:
-        rows += _settings(c) + _effective(c) + _overlap(c) + _sensitivity(c, rng) + _conflicts(c) + _surprises(c)
+        rows += (
+            _settings(c)
+            + _beginning(c)
+            + _effective(c)
+            + _overlap(c)
+            + _sensitivity(c, rng)
+            + _conflicts(c)
+            + _surprises(c)
+        )
     return rows
 
 
@@ -80,6 +88,16 @@ def _settings(c: Counted) -> list[dict[str, Any]]:
         )
     )
     return [_row(f"settings of the count, {place}", float(c.case.berths), None, True, text)]
+
+
+def _beginning(c: Counted) -> list[dict[str, Any]]:
+    """Ships that lay in port when the period began: they sail, but came before it."""
+    if c.case.settings.starts_empty:
+        return []
+    share = float((c.paths.lying > 0).mean())
+    text = f"At {c.case.place} a ship lay in port when the period began in {share:.0%} of the draws. It is no visit of the "
+    text += "period; where it sailed laden, its voyage is counted."
+    return [_row(f"in port at the start, {c.case.place}", float(c.paths.lying.mean()), None, True, text)]
 
 
 def _effective(c: Counted) -> list[dict[str, Any]]:

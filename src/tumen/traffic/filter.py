@@ -12,6 +12,7 @@ Vectors are (S, R): states of the port, then rows; row ((paused x P) + point) x 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,8 @@ from tumen.traffic.looks import Hulls, Observation, PortLooks, likelihood, seen
 from tumen.traffic.prior import Levels, Points, pause_week
 
 _SPOOFED = 1e-3  # weight of a visit that AIS shows where all berths are full: made up, or anchored
+_WEEKS_BEFORE = 5  # of traffic run before the period: longer than nearly all stays, so that an empty port is forgotten
+_REMEMBERED = 40 * UNITS_PER_DAY  # after which a ship told apart has surely left
 _LEAST_RATE = 1e-4  # arrivals a day that AIS may show in a pause
 STRETCH_DAYS = 28
 _STRETCH = STRETCH_DAYS * UNITS_PER_DAY  # of days among which looks are taken to be chosen with the same zeal
@@ -53,7 +56,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Problem:
-    """One port with its chain, the swing of its rate, and what was seen of it."""
+    """One port with its chain, the swing of its rate, and what was seen of it.
+
+    `back_after` is the chance that a hull which left is back within so many units; None where it may be at once.
+    """
 
     chain: Port
     levels: Levels
@@ -62,6 +68,8 @@ class Problem:
     end_unit: int = 10**9
     watched: bool = False
     ais_throughout: bool = False
+    starts_empty: bool = False
+    back_after: np.ndarray | None = None
 
     @cached_property
     def by_unit(self) -> dict[int, list[Observation]]:
@@ -140,14 +148,19 @@ class Problem:
         """Number of visits whose start AIS shows, by unit."""
         out: dict[int, int] = {}
         for o in self.looks.observations:
-            if o.track is not None:
+            if o.track is not None and o.track[0] >= 0:
                 out[o.unit] = out.get(o.unit, 0) + 1
         return out
 
     @cached_property
+    def lying(self) -> int:
+        """Number of ships that lay in port when the period began, as AIS shows."""
+        return sum(o.track is not None and o.track[0] < 0 for o in self.looks.observations)
+
+    @cached_property
     def weighed(self) -> frozenset[int]:
-        """Units at which a look, the choice of looks, the want of a report or AIS tells something."""
-        return frozenset((*self.by_unit, *self.choice_days, *self.untold_days, *self.shown))
+        """Units at which a look, the choice of looks, the want of a report, AIS or a hull seen elsewhere tells something."""
+        return frozenset((*self.by_unit, *self.choice_days, *self.untold_days, *self.shown, *self.remarks))
 
     @property
     def last_unit(self) -> int:
@@ -156,21 +169,45 @@ class Problem:
 
     @cached_property
     def remarks(self) -> dict[int, np.ndarray]:
-        """At each look that tells a hull, by unit: weights (S, S) of which ship it is of, from state to state."""
+        """At each look that tells a hull, by unit: weights (S, S) of which ship it is of, from state to state; and where that
+        hull is seen elsewhere, that it is no longer alongside.
+        """
         out: dict[int, np.ndarray] = {}
-        before: np.ndarray | None = None
-        if not self.chain.tracked:
+        chain = self.chain
+        if not chain.tracked:
             return out
-        empty = np.diag((self.chain.ships == 0).astype(float))
-        for unit, group in self.by_unit.items():
-            for o in group:
-                if o.mark is None:
-                    continue
-                ratio = self.hulls.same_over_different(before, o.mark) if before is not None else 1.0
-                weight = ratio ** min(o.weight, 1.0) * (self.chain.same - empty) + empty + self.chain.other
-                out[unit] = out[unit] @ weight if unit in out else weight
-                before = o.mark
+        empty = np.diag((chain.ships == 0).astype(float))
+        alongside = (chain.same.diagonal() > 0) & (
+            chain.ships > 0
+        )  # states in which the ship told apart last lies there
+        looks = [(u, 0, o) for u, group in self.by_unit.items() for o in group if o.mark is not None]
+        told: list[tuple[int, int, Any]] = [*looks, *((e.gone, 1, e) for e in self.looks.elsewhere)]
+        before: np.ndarray | None = None
+        last, left = 0, False
+        for unit, kind, o in sorted(told, key=lambda t: t[:2]):
+            if kind == 0:
+                same = other = 1.0
+                gone = 1.0
+                if before is not None:
+                    weight = min(o.weight, 1.0)
+                    same = self.hulls.same_over_different(before, o.mark) ** weight
+                    other = self.hulls.apart(before, o.mark, 0.0) ** weight
+                    free = 1.0 if left or self.back_after is None else self._back(unit - last)
+                    gone = self.hulls.apart(before, o.mark, free) ** weight
+                which = same * (chain.same - empty) + empty + np.where(alongside, other, gone)[:, None] * chain.other
+                out[unit] = out[unit] @ which if unit in out else which
+                before, last, left = o.mark, unit, False
+            elif before is not None and last <= unit <= last + _REMEMBERED:
+                not_there = self.hulls.apart(before, o.mark, 0.0)
+                if not_there < 0.999:
+                    which = np.diag(np.where(alongside, not_there, 1.0))
+                    out[unit] = out[unit] @ which if unit in out else which
+                    left = True
         return out
+
+    def _back(self, units: int) -> float:
+        back = self.back_after
+        return 1.0 if back is None or units >= len(back) else float(back[units])
 
 
 def _reach(spans: Sequence[tuple[int, int]], end_unit: int) -> tuple[int, int]:
@@ -255,10 +292,31 @@ class Kernels:
         return walked[:, 0], walked[:, 1]
 
     def begin(self) -> np.ndarray:
-        """State at the start of the period, (S, R): an empty port, the rate from its law, traffic on in the long-run share."""
+        """State at the start of the period, (S, R): the rate from its law, traffic on in the long-run share, and the ships
+        that then lie in port: none, or as many as the weeks before have left there.
+        """
         running = self.start / (self.start + self.stop)
         share = np.stack([running, 1 - running])[:, :, None] * self.problem.levels.prior[None, None, :]
-        return (empty_state(self.problem.chain)[:, None] * share.reshape(1, -1)).astype(self.dtype)
+        v = (empty_state(self.problem.chain)[:, None] * share.reshape(1, -1)).astype(self.dtype)
+        if self.problem.starts_empty:
+            return v
+        for _ in range(_WEEKS_BEFORE):
+            v = self.mix(self.forward(v, -WEEK_UNITS, 0))
+        if self.problem.lying or (self.problem.heard is not None and self.problem.heard[0] == 0):
+            v = (v.reshape(self.size, 2, self.points, self.levels) * self._lying[:, None, :, None]).reshape(v.shape)
+        return v
+
+    @property
+    def _lying(self) -> np.ndarray:
+        """Chance (S, P) that AIS shows as many ships in port at the start as it does; more than lie there are made up."""
+        shown, share = self.problem.lying, self.p.ais_share
+        rows = [
+            math.comb(int(n), shown) * share**shown * (1 - share) ** (int(n) - shown)
+            if n >= shown
+            else np.full(len(share), _SPOOFED)
+            for n in self.problem.chain.ships
+        ]
+        return np.stack(rows).astype(self.dtype)
 
     def by_point(self, v: np.ndarray) -> np.ndarray:
         """Sum of (S, R) by parameter point, (P,)."""

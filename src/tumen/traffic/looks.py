@@ -39,7 +39,7 @@ class Observation:
     `kind` is present | absent | exactly | at_least; `weight` is below 1 where several reports
     share a scene; `chosen` tells that the look is not a random sample of hours, `told` that it is
     known only because a ship was seen. `track` are the first and last unit of a visit that AIS shows, the look
-    being of its start.
+    being of its start; the first is below 0 where the ship lay in port when the period began.
     """
 
     unit: int
@@ -81,7 +81,7 @@ class Hulls:
     """Types of ship: the named hulls of the route, then unknown hulls by length.
 
     `share` (J,) is the prior composition of visits; `length_m` and `length_sd_m` (J,) are the
-    hull's length and how far it is known.
+    hull's length and how far it is known. `strangers` are hulls that have a name but are none of the named ones.
     """
 
     names: tuple[str, ...]
@@ -89,6 +89,7 @@ class Hulls:
     length_m: np.ndarray
     length_sd_m: np.ndarray
     classes: tuple[tuple[str, float], ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def named(self) -> int:
@@ -110,11 +111,42 @@ class Hulls:
             named[j] = p
             like = like * named if length_m is not None else named
             told = True
+        elif name is not None and name in self.strangers:
+            p = min(p_name if p_name is not None else DEFAULT_NAME_CONFIDENCE, 0.999)
+            unknown = float(self.share[self.named :].sum())
+            other = np.full(len(self.share), p)
+            other[: self.named] = (1 - p) * unknown / max(1 - unknown, 1e-9)
+            like = like * other
+            told = True
         return like if told else None
 
     def same_over_different(self, a: np.ndarray, b: np.ndarray) -> float:
         """Bayes factor of one hull against two drawn apart, for two marks."""
         return float((self.share * a * b).sum() / ((self.share * a).sum() * (self.share * b).sum()))
+
+    def apart(self, a: np.ndarray, b: np.ndarray, free: float) -> float:
+        """Bayes factor of two ships, of which the second may be the hull of the first with a chance of only `free` of its
+        share, against two drawn apart: a named hull is one ship and can be in one place, unknown hulls are many.
+        """
+        s, n, all_b = self.share, self.named, float((self.share * b).sum())
+        bound = 1.0 - free
+        given = (s * a)[:n] * (all_b - (s * b)[:n] * bound) / (1.0 - s[:n] * bound)
+        return float((given.sum() + (s * a)[n:].sum() * all_b) / ((s * a).sum() * all_b))
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A named hull seen in another port: it has left this one by unit `gone` and is not back before unit `back`.
+
+    `mark` (J,) is the likelihood of the name, `hull` its index, `p` how probable it is that the name is right.
+    """
+
+    gone: int
+    back: int
+    hull: int
+    p: float
+    mark: np.ndarray
+    look_id: str
 
 
 @dataclass(frozen=True)
@@ -127,6 +159,7 @@ class PortLooks:
     conflicts: tuple[str, ...] = field(default=())
     complete: tuple[tuple[int, int], ...] = ()
     at_anchor: tuple[str, ...] = ()  # looks of ships that lay off the berths: no visits, and named as such
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     @property
     def last_unit(self) -> int:
@@ -169,7 +202,9 @@ def hulls_of(vessels: Sequence[Mapping[str, Any]], settings: TrafficSettings) ->
     length = [v["length_m"] if v["length_m"] is not None else settings.unknown_length_m for v in named] + list(bins)
     spread = [1.0 if v["length_m"] is not None else settings.unknown_length_sd_m for v in named] + [3.0] * len(bins)
     classes = tuple((v["vessel"], v["length_m"]) for v in vessels if v["kind"] == "class" and v["length_m"] is not None)
-    return Hulls(tuple(v["vessel"] for v in named), np.array(share), np.array(length), np.array(spread), classes)
+    names = tuple(v["vessel"] for v in named)
+    strangers = tuple(v["vessel"] for v in vessels if v["kind"] == "named" and not v["on_route"])
+    return Hulls(names, np.array(share), np.array(length), np.array(spread), classes, strangers)
 
 
 def check_looks(rows: Sequence[Mapping[str, Any]], berths: Mapping[str, int]) -> None:
@@ -226,6 +261,31 @@ def hull_conflicts(
     return sentences, ids
 
 
+def elsewhere(
+    rows: Sequence[Mapping[str, Any]],
+    place: str,
+    positions: Mapping[str, tuple[float, float]],
+    hulls: Hulls,
+    clock: Clock,
+    nameless: set[str],
+) -> tuple[Elsewhere, ...]:
+    """Named hulls seen in other ports, as one port is to read them: no ship sails faster than `FASTEST_KNOTS`."""
+    out: list[Elsewhere] = []
+    for r in rows:
+        there = r["place"]
+        if r["vessel"] not in hulls.names or not r["vessel_present"] or r["look_id"] in nameless or there == place:
+            continue
+        if place not in positions or there not in positions or r["end"] - r["start"] > LONGEST_LOOK:
+            continue
+        sail = dt.timedelta(hours=_nautical_miles(positions[place], positions[there]) / FASTEST_KNOTS)
+        gone, back = clock.unit(r["end"] - sail) + 1, clock.unit(r["start"] + sail) - 1
+        p = r["p_vessel"] if r["p_vessel"] is not None else DEFAULT_NAME_CONFIDENCE
+        mark = hulls.mark(r["vessel"], p, None, 1.0)
+        if mark is not None and 0 <= gone < back:
+            out.append(Elsewhere(gone, back, hulls.names.index(r["vessel"]), float(p), mark, r["look_id"]))
+    return tuple(sorted(out, key=lambda e: (e.gone, e.look_id)))
+
+
 def _nautical_miles(a: tuple[float, float], b: tuple[float, float]) -> float:
     lat1, lon1, lat2, lon2 = map(math.radians, (*a, *b))
     h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
@@ -267,6 +327,7 @@ def read_port(
         if r["usable_share"] <= 0.0:
             continue  # cloud: no news at all
         tracked = r["origin"] == "ais" and r["vessel_present"] is True
+        before = tracked and first <= -UNITS_PER_DAY and not settings.starts_empty
         long = r["end"] - r["start"] > LONGEST_LOOK and not tracked
         unit = _unit_of(r, clock) if not tracked else first
         if not 0 <= unit <= last_unit:
@@ -282,6 +343,11 @@ def read_port(
             if kind == "present" or count > 0:
                 ids = (r["look_id"],)
                 spans.append(Span(max(first, 0), min(last, last_unit), 1.0, settings.inference_wrong, ids))
+            else:
+                conflicts.append(
+                    f"{r['look_id']} at {place} tells of {(last - first) / UNITS_PER_DAY:.0f} days without a ship and is not "
+                    f"used as a look; expected one look an image, or a stretch under [[traffic.quiet]] of case.toml"
+                )
             continue
         seen = kind == "present" or count > 0
         event = r["selection"] == "event" and not tracked
@@ -316,7 +382,7 @@ def read_port(
                 r["look_id"],
                 mark,
                 told=chosen and event,
-                track=(max(first, 0), min(last, last_unit)) if tracked else None,
+                track=(first if before else max(first, 0), min(last, last_unit)) if tracked else None,
             )
         )
     observations, more = _share_scenes(observations, own)

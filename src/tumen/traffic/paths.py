@@ -27,6 +27,7 @@ _MOST_POINTS = 256
 _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
 _ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
+BEFORE = "rate before the period"  # of ships a day, carried by each draw
 _ALIKE = 0.6  # as in the default correlation of the collectors' shares
 
 
@@ -91,7 +92,7 @@ class History:
         return self.arrived[self.index(last)].astype(int) - self.arrived[self.index(first)].astype(int)
 
     def departed(self, i: int) -> np.ndarray:
-        """Departures up to cut i, (N,)."""
+        """Departures up to cut i, less the ships that lay in port at the start, (N,)."""
         return self.arrived[i].astype(int) - self.ships[i]
 
     def days(self, first: int, last: int) -> np.ndarray:
@@ -129,12 +130,27 @@ class Paths:
         """Number of draws."""
         return self.arrived.shape[0]
 
+    @property
+    def lying(self) -> np.ndarray:
+        """Ships that lay in port when the period began, (N,): no arrivals of it."""
+        return self.ships[:, 0].astype(int) - self.arrived[:, 0]
+
     def history(self) -> History:
         """The draws as evidence on paths reads them, complete."""
         none = np.zeros(self.draws)
         at = self.at
         return History(
-            at, self.arrived.T, self.ships.T, self.point, self.points, none, none, none, none > 0, {}, len(at) - 1
+            at,
+            self.arrived.T,
+            self.ships.T,
+            self.point,
+            self.points,
+            none,
+            none,
+            none,
+            none > 0,
+            self.carried,
+            len(at) - 1,
         )
 
     def take(self, which: np.ndarray) -> Paths:
@@ -384,6 +400,8 @@ class _Walk:
             {},
         )
         self._note()
+        if not self.problem.starts_empty:
+            self.history.carried[BEFORE] = self.history.rate.astype(np.float32)
         self.history.ships[0] = self.problem.chain.ships[self.state]
         self._tell(0)
 

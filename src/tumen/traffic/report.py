@@ -42,7 +42,7 @@ def report(
         months = month_starts(period[0], c.case.clock.when(c.case.last_unit - 1).date())
         edges = np.array([c.case.clock.day(m) for m in months] + [c.case.last_unit + 1])
         v = c.visits
-        inside = v.arrived < c.case.end_unit
+        inside = (v.arrived >= 0) & (v.arrived < c.case.end_unit)
         month = np.searchsorted(edges, np.maximum(v.arrived, 0), side="right") - 1
         visits.append(_visit_rows(c.case.place, v.draw, month, v.ship, v.seen, inside, months, v.labels))
         bound, ports = destinations_of(v.left, c.case.clock, destinations, c.case.settings, rng)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from tumen.case.traffic_settings import DestinationShare, TrafficSettings
-from tumen.traffic.chain import UNITS_PER_DAY
+from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY
 from tumen.traffic.looks import Clock, Observation, Span, seen
-from tumen.traffic.paths import Evidence, History
+from tumen.traffic.paths import BEFORE, Evidence, History
 from tumen.traffic.prior import DAYS_PER_MONTH, Points
 
 COUNTED = ("visits", "voyages", "visits_per_month")
@@ -550,6 +550,10 @@ class FarEvidence:
         hi = history.index(self.unit)
         log_none = np.zeros(len(history.point))
         d = self.observation.usable * history.points.detection[history.point]
+        early = float(self.at_berth[self.unit + 1 :].sum()) * UNIT_DAYS
+        if early > 0 and BEFORE in history.carried:
+            # Ships that left before the period began, at the pace of that time.
+            log_none -= history.carried[BEFORE] * early * self.share * d
         previous = history.departed(lo)
         for i in range(lo + 1, hi + 1):
             now = history.departed(i)

@@ -16,13 +16,14 @@ import numpy as np
 
 from tumen.case.traffic_settings import TrafficSettings
 from tumen.traffic.chain import UNIT_DAYS, UNITS_PER_DAY
-from tumen.traffic.looks import Clock, Hulls, Observation
+from tumen.traffic.looks import Clock, Elsewhere, Hulls, Observation
 from tumen.traffic.paths import Paths
 from tumen.traffic.totals import destination_shares
 
 UNIDENTIFIED = "unidentified"
 UNKNOWN_PORT = "unknown"
 _COMPOSITION_WEIGHT = 6.0  # prior visits that the composition of the roster stands for: as many as one month's
+_LAY_THERE = -0.5  # arrival (unit) of a ship that lay in port when the period began
 _CLASS_TOLERANCE_M = 8.0  # a measured length this near a roster class takes its name
 
 
@@ -30,7 +31,8 @@ _CLASS_TOLERANCE_M = 8.0  # a measured length this near a roster class takes its
 class Visits:
     """Flat arrays (V,), ordered by draw and arrival.
 
-    `left` is the unit of departure, -1 where still alongside at the end. `ship` indexes `labels`.
+    `arrived` is the unit of arrival, below 0 for a ship that lay in port when the period began. `left` is the unit of
+    departure, -1 where still alongside at the end. `ship` indexes `labels`.
     `first` (D + 1,) is where each draw's visits begin.
     """
 
@@ -52,14 +54,17 @@ def visits_of(
     totals: Sequence[Mapping[str, Any]],
     settings: TrafficSettings,
     rng: np.random.Generator,
+    seen_elsewhere: Sequence[Elsewhere] = (),
 ) -> Visits:
-    """All visits of all draws. `totals` are claims of voyages by one named hull."""
-    draw, cut = _events(paths.arrived)
+    """All visits of all draws. `totals` are claims of voyages by one named hull, `seen_elsewhere` hulls seen in other ports."""
+    came = paths.arrived + paths.lying[:, None].astype(np.int16)
+    draw, cut = _events(came)
     low = np.maximum(cut - 1, 0)
     arrived = paths.at[low] + rng.random(len(cut)) * (paths.at[cut] - paths.at[low])
     counts = np.bincount(draw, minlength=paths.draws)
     first = np.concatenate([[0], np.cumsum(counts)])
-    gone = paths.arrived.astype(np.int16) - paths.ships
+    arrived[np.arange(len(draw)) - first[draw] < paths.lying[draw]] = _LAY_THERE
+    gone = came - paths.ships
     gone_draw, gone_cut = _events(np.maximum.accumulate(gone, axis=1))
     gone_counts = np.bincount(gone_draw, minlength=paths.draws)
     number = np.arange(len(gone_draw)) - np.repeat(np.cumsum(gone_counts) - gone_counts, gone_counts)
@@ -104,7 +109,8 @@ def visits_of(
     marks = np.zeros((int(marked.sum()), len(hulls.share)))
     for of, log_mark in told:
         marks[row[of]] += log_mark
-    ship, labels = _ships(draw, arrived, left, marks, marked, hulls, clock, totals, paths.draws, settings, rng)
+    absent = _absent(arrived, hulls, clock, settings) | _elsewhere(arrived, left, hulls, seen_elsewhere)
+    ship, labels = _ships(draw, arrived, left, marks, marked, hulls, clock, totals, paths.draws, absent, rng)
     return Visits(draw, arrived, left, seen, ship, labels, first, shown)
 
 
@@ -126,12 +132,11 @@ def _ships(
     clock: Clock,
     totals: Sequence[Mapping[str, Any]],
     draws: int,
-    settings: TrafficSettings,
+    absent: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Index of the ship's label for each visit."""
+    """Index of the ship's label for each visit; hulls that are `absent` (V, named) then are not given to it."""
     kinds = len(hulls.share)
-    absent = _absent(arrived, hulls, clock, settings)
     kind = np.zeros(len(draw), int)
     if marked.any():
         p = marks + np.log(hulls.share)
@@ -161,6 +166,17 @@ def _absent(arrived: np.ndarray, hulls: Hulls, clock: Clock, settings: TrafficSe
         if a.vessel in hulls.names:
             last = clock.day(a.end + dt.timedelta(days=1)) if a.end else np.inf
             out[:, hulls.names.index(a.vessel)] |= (arrived >= clock.day(a.start)) & (arrived < last)
+    return out
+
+
+def _elsewhere(arrived: np.ndarray, left: np.ndarray, hulls: Hulls, seen: Sequence[Elsewhere]) -> np.ndarray:
+    """Visits (V, named) during which a hull was seen in another port, or on its way from or to it."""
+    out = np.zeros((len(arrived), hulls.named), bool)
+    until = np.where(left < 0, np.inf, left)
+    for hull in {e.hull for e in seen}:
+        own = [e for e in seen if e.hull == hull and e.p > 0.5]
+        begun, over = np.sort([e.gone for e in own]), np.sort([e.back for e in own])
+        out[:, hull] = np.searchsorted(begun, until) > np.searchsorted(over, arrived, side="right")
     return out
 
 
@@ -239,6 +255,18 @@ def destinations_of(
     u = rng.random(len(left))
     out[laden] = np.minimum((edges[day[laden]] <= u[laden, None]).sum(1), len(labels) - 1)
     return out, labels
+
+
+def back_after(settings: TrafficSettings, far_dwell_days: float, phases: int, longest_days: float = 40.0) -> np.ndarray:
+    """Chance that a hull is back at the port of loading by units since it left: out, discharged, and home again."""
+    from scipy.special import gammainc, ndtr
+
+    edges = np.arange(0, int(longest_days * UNITS_PER_DAY) + 1) * UNIT_DAYS
+    passage = settings.passage_days
+    sailed = np.diff(ndtr(np.log(np.maximum(edges, 1e-12) / passage.median) / max(passage.sd_log, 1e-3)))
+    stayed = np.diff(gammainc(phases, edges * phases / far_dwell_days))
+    size = len(sailed)
+    return np.cumsum(np.convolve(np.convolve(sailed, stayed)[:size], sailed)[:size])
 
 
 def alongside_after(
