@@ -90,16 +90,19 @@ def _near_land(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
         + np.floor(_wrapped(lon) + 180).astype(np.int64) % 360
     )
     cells, where = np.unique(own, return_inverse=True)
-    out = np.zeros(len(cells), dtype=bool)
+    return np.array([_land_about(cell) for cell in cells.tolist()], dtype=bool)[where]
+
+
+@lru_cache(maxsize=180 * 360)
+def _land_about(cell: int) -> bool:
+    """Whether a cell of a degree has land within the farthest ring of any point in it."""
+    row, column = divmod(cell, 360)
     # 100 nm are 1.67 degrees of latitude: two rows either way, and as many columns as that is wide there
-    for k, cell in enumerate(cells.tolist()):
-        row, column = divmod(cell, 360)
-        rows = np.arange(max(0, row - 2), min(179, row + 2) + 1)
-        edge = min(89.0, max(abs(rows[0] - 90), abs(rows[-1] - 89)))
-        wide = min(180, int(np.ceil(FAR_NM / 60 / max(0.01, np.cos(np.radians(edge))))))
-        columns = np.arange(column - wide, column + wide + 1) % 360
-        out[k] = _land_in((rows[:, None] * 360 + columns[None, :]).ravel()).any()
-    return out[where]
+    rows = np.arange(max(0, row - 2), min(179, row + 2) + 1)
+    edge = min(89.0, max(abs(rows[0] - 90), abs(rows[-1] - 89)))
+    wide = min(180, int(np.ceil(FAR_NM / 60 / max(0.01, np.cos(np.radians(edge))))))
+    columns = np.arange(column - wide, column + wide + 1) % 360
+    return bool(_land_in((rows[:, None] * 360 + columns[None, :]).ravel()).any())
 
 
 def distance_nm(lat: np.ndarray, lon: np.ndarray, rings: tuple[float, ...] = RINGS_NM) -> np.ndarray:

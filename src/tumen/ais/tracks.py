@@ -213,6 +213,35 @@ def _off(
     return min(ahead, d)
 
 
+# Sines and cosines of courses by the tenth of a degree, enough for a bound (a twentieth of a degree is a thousandth off).
+_SINES = np.sin(np.radians(np.arange(3601) / 10.0))
+_COSINES = np.cos(np.radians(np.arange(3601) / 10.0))
+
+
+@inlined
+def _off_at_most(
+    dt: float, j: int, i: int, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray
+) -> float:
+    """A bound on what `_off` gives, at a tenth of its cost; infinite where speed or course are not told, the step is long
+    (an hour, a tenth of a degree) or the place far north. Flat, with one cosine: the margins are wider than what that
+    leaves out."""
+    c, e = cog[j], cog[i]
+    if dt > 3600.0 or not (0.0 <= c < 360.0 and 0.0 <= e < 360.0 and sog[j] >= 0.0 and sog[i] >= 0.0):
+        return np.inf
+    y = np.float64(np.int64(lat[i]) - lat[j]) * 1e-7
+    x = np.float64(np.int64(lon[i]) - lon[j]) * 1e-7
+    if abs(y) > 0.1 or abs(lat[j]) > 700_000_000:
+        return np.inf
+    y *= M_PER_DEGREE
+    x *= M_PER_DEGREE * math.cos(math.radians(lat[j] * 1e-7))
+    ahead, back = sog[j] * KNOT_MS * dt, sog[i] * KNOT_MS * dt
+    c10, e10 = int(c * 10.0 + 0.5), int(e * 10.0 + 0.5)
+    y1, x1 = y - ahead * _COSINES[c10], x - ahead * _SINES[c10]
+    y2, x2 = y - back * _COSINES[e10], x - back * _SINES[e10]
+    missed = 0.5 * (math.sqrt(y1 * y1 + x1 * x1) + math.sqrt(y2 * y2 + x2 * x2))
+    return 1.02 * missed + 0.01 * (abs(x) + abs(y)) + 0.001 * (ahead + back)
+
+
 @inlined
 def _link(
     j: int, i: int, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, sog: np.ndarray, cog: np.ndarray,
@@ -310,12 +339,11 @@ def split(
     made = np.zeros(len(start) - 1, dtype=np.int32)
     last = np.empty(OPEN_TRACKS, dtype=np.int64)
     number = np.empty(OPEN_TRACKS, dtype=np.int64)
-    # the reading as two: tails of both, where it began, and what each reading costs since
+    # the reading as two: tails of both, where it began, and how much more it costs since than the reading as one
     doubt = np.zeros(OPEN_TRACKS, dtype=np.bool_)
     tail = np.empty((OPEN_TRACKS, 2), dtype=np.int64)
     since = np.empty(OPEN_TRACKS, dtype=np.int64)
-    as_one = np.empty(OPEN_TRACKS, dtype=np.float64)
-    as_two = np.empty(OPEN_TRACKS, dtype=np.float64)
+    lead = np.empty(OPEN_TRACKS, dtype=np.float64)
     possible_ms = possible_kn * KNOT_MS
     long_ms = long_kn * KNOT_MS
     for v in range(len(start) - 1):
@@ -338,25 +366,36 @@ def split(
             off = np.inf
             one = np.inf
             straight = np.inf
-            if opened == 1 and not doubt[0]:
+            if opened == 1 and (not doubt[0] or lead[0] >= -MARGIN):
                 # the common case: one ship, a step that starts no doubt (all below says the same at more cost)
                 j = last[0]
                 dt = (t[i] - t[j]) * 1e-6
                 spread = SPREAD_M + SPREAD_M_S * dt
-                quick = min(
-                    max(DOUBTFUL * spread, min(DOUBTFUL_M, TOO_FAR * spread)),
-                    _reach_m(dt, possible_ms, long_ms, slack_m),
-                )
+                reach = _reach_m(dt, possible_ms, long_ms, slack_m)
+                quick = max(DOUBTFUL * spread, min(DOUBTFUL_M, TOO_FAR * spread))
+                if doubt[0]:
+                    # and where it is in doubt, one that the ship heard last surely made: the other cannot be likelier
+                    quick = min(quick, SWITCH * spread)
                 # latitude and longitude together are never less than the way
                 dy, dx = abs(np.int64(lat[i]) - lat[j]), abs(np.int64(lon[i]) - lon[j])
-                plain = (dy + dx) * (1e-7 * M_PER_DEGREE) <= quick
-                if not plain and dy * (1e-7 * M_PER_DEGREE) <= quick:
-                    plain = distance_m(lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7) <= quick
+                way = (dy + dx) * (1e-7 * M_PER_DEGREE)
+                plain = way <= min(quick, reach)
+                if not plain and way <= reach:
+                    plain = _off_at_most(dt, j, i, lat, lon, sog, cog) <= quick
+                if not plain and dy * (1e-7 * M_PER_DEGREE) <= min(quick, reach):
+                    plain = distance_m(lat[j] * 1e-7, lon[j] * 1e-7, lat[i] * 1e-7, lon[i] * 1e-7) <= min(quick, reach)
+                if plain and t[j] == t[i]:
+                    fate[i] = INSTANT
+                    track[i] = number[0]
+                    continue
                 if plain:
-                    if t[j] == t[i]:
-                        fate[i] = INSTANT
-                        track[i] = number[0]
-                        continue
+                    if doubt[0]:
+                        side = 0 if j == tail[0, 0] else 1
+                        other[i] = side
+                        if t[i] - t[since[0]] > DOUBT_US and t[i] - t[tail[0, 0]] > DOUBT_US:
+                            doubt[0] = False
+                        else:
+                            tail[0, side] = i
                     last[0] = i
                     before[i] = j
                     track[i] = number[0]
@@ -369,10 +408,10 @@ def split(
                     # (`last` is one of the two tails, so only the other is to be asked)
                     o = 1 if last[k] == tail[k, 0] else 0
                     c1, f1 = _link(tail[k, o], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
-                    if as_two[k] - as_one[k] + min(c, c1) < 2.0 * math.log(REGION_M):
+                    if lead[k] + min(c, c1) < 2.0 * math.log(REGION_M):
                         if c1 < c or (c1 == c and o == 1):
                             far = f1
-                        c = as_two[k] - as_one[k] + min(c, c1)
+                        c = lead[k] + min(c, c1)
                 if c < cost:
                     cost = c
                     best = k
@@ -398,9 +437,8 @@ def split(
                         c1, f1 = _link(tail[k, o], i, t, lat, lon, sog, cog, before, possible_ms, long_ms, slack_m)
                         c1 += SWITCH
                     side = o if c1 < one or (c1 == one and o == 0) else near
-                    as_one[k] += one
-                    as_two[k] += min(one, c1)
-                    if as_one[k] > as_two[k] + MARGIN:
+                    lead[k] += min(0.0, c1 - one)
+                    if lead[k] < -MARGIN:
                         # two ships: the rows of the second since the doubt began become a track of their own
                         for r in range(since[k], i):
                             if track[r] == number[k] and other[r] == 1:
@@ -427,9 +465,7 @@ def split(
                         continue
                     other[i] = side
                     # what is surely one ship, or is long ago, is looked at no more
-                    if as_two[k] > as_one[k] + 14.0 or (
-                        t[i] - t[since[k]] > DOUBT_US and t[i] - t[tail[k, 0]] > DOUBT_US
-                    ):
+                    if lead[k] > 14.0 or (t[i] - t[since[k]] > DOUBT_US and t[i] - t[tail[k, 0]] > DOUBT_US):
                         doubt[k] = False
                     else:
                         tail[k, side] = i
@@ -440,8 +476,7 @@ def split(
                     tail[k, 1] = i
                     since[k] = i
                     other[i] = 1
-                    as_one[k] = one
-                    as_two[k] = 2.0 * math.log(max(REGION_M, 5.0 * (SPREAD_M + SPREAD_M_S * dt)))
+                    lead[k] = 2.0 * math.log(max(REGION_M, 5.0 * (SPREAD_M + SPREAD_M_S * dt))) - one
                 before[i] = last[k]
                 last[k] = i
                 track[i] = number[k]
