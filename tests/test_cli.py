@@ -32,6 +32,13 @@ def test_every_command_explains_itself() -> None:
         assert len(done.output.splitlines()) > 5
 
 
+def test_add_names_every_kind_of_row() -> None:
+    from tumen.case.add import KINDS
+
+    said = runner.invoke(app, ["add", "--help"]).output
+    assert all(kind in said for kind in KINDS)
+
+
 def test_version() -> None:
     assert runner.invoke(app, ["--version"]).output.strip() == f"tumen {__version__}"
 
@@ -49,6 +56,9 @@ def test_a_clean_case_says_what_it_holds() -> None:
         (["check", "no-such-folder"], 1, "no-such-folder"),
         (["show", str(NAJIN), "no-such-table"], 2, "no table"),
         (["run", str(NAJIN), "--as-of", "yesterday"], 2, "YYYY-MM-DD"),
+        (["run", str(NAJIN), "--as-of", "2020-01-01"], 1, "2023-08-01 (period_start) or a later day"),
+        (["scenes", str(NAJIN), "--from", "2024-02-01", "--to", "2024-01-01"], 2, "lies before"),
+        (["fmt", "no-such-folder"], 1, "not a folder"),
         (["frobnicate"], 2, "frobnicate"),
         (["new", str(ROOT)], 1, ""),
         (["serve", str(NAJIN), "--host", "0.0.0.0"], 2, "--shared"),

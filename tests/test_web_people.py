@@ -34,6 +34,15 @@ def who(database: Database, name: str) -> Person:
     return found
 
 
+def test_everybody_is_listed_without_secrets_and_a_closed_account_is_told(database: Database) -> None:
+    people.close_person(database, "joon")
+    rows = people.everybody(database)
+    assert [(r["name"], r["role"], r["active"]) for r in rows] == [
+        ("joon", "commenter", 0), ("mina", "analyst", 1), ("ruth", "reader", 1)
+    ]  # fmt: skip
+    assert not any("secret" in r for r in rows)
+
+
 def test_a_new_database_admits_nobody(tmp_path: Path) -> None:
     empty = Database(tmp_path / "x.sqlite")
     for name, password in (("admin", "admin"), ("root", ""), ("tumen", "tumen")):

@@ -232,7 +232,9 @@ def check(case: CaseFolder) -> None:
 @app.command()
 def add(
     case: CaseFolder,
-    kind: Annotated[str, typer.Argument(help="What to add: sighting, look, claim or indicator.")],
+    kind: Annotated[
+        str, typer.Argument(help="What to add: look, sighting, claim, indicator, vessel, listing, transfer or source.")
+    ],
     fields: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE...", help="Cells of the new row.")],
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
@@ -608,6 +610,17 @@ def people_add(
     print(f"{name} may sign in as {role}")
 
 
+@people_app.command("list")
+def people_list(case: CaseFolder, people: People = None) -> None:
+    """Who may sign in: name, role, whether a moderator, since when; closed accounts are marked."""
+    from tumen.web.people import everybody
+    from tumen.web.serve import database_of
+
+    for row in everybody(database_of(case, people)):
+        marks = [word for word, holds in (("moderator", row["moderator"]), ("closed", not row["active"])) if holds]
+        print(f"{row['name']:24} {row['role']:10} {row['created'][:10]} {' '.join(marks)}".rstrip())
+
+
 @people_app.command("close")
 def people_close(case: CaseFolder, name: Annotated[str, typer.Argument()], people: People = None) -> None:
     """Shut an account and end its sessions; what it wrote stays."""
@@ -677,6 +690,8 @@ def scenes(
     first, last = _day(start), _day(end)
     assert first is not None
     assert last is not None
+    if last < first:
+        raise typer.BadParameter(f"{end} lies before --from {start}", param_hint="--to")
     query = dict(loaded.settings.imagery)
     raise typer.Exit(scenes_command(loaded.tables()["places"], query, first, last, case / "scenes", download))
 

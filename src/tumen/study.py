@@ -314,11 +314,14 @@ def open_study(
 ) -> Study:
     """Open a case folder as of a day (default: the case's own `as_of`).
 
-    Results go to the folder's `.tumen/` or to `store`. Raises `CaseError` with every fault of the case.
+    Results go to the folder's `.tumen/` or to `store`. Raises `CaseError` with every fault of the case, `RunError`
+    for a day before its period.
     """
     case = Case.load(Path(folder))
     if isinstance(as_of, str):
         as_of = dt.date.fromisoformat(as_of)
+    if as_of is not None and as_of < case.settings.period[0]:
+        raise RunError(f"{as_of}: before the case, expected {case.settings.period[0]} (period_start) or a later day")
     case = case.as_of(as_of or case.settings.as_of)
     return Study(case, Store(Path(store) if store else Path(folder) / ".tumen"), workers=workers, dask=dask)
 

@@ -32,6 +32,9 @@ def format_case(folder: str | Path) -> list[Path]:
 def format_changes(folder: str | Path) -> list[Change]:
     """What `format_case` would write, without writing it. Raises `CaseError` with every fault."""
     folder, faults, changes = Path(folder), Faults(), []
+    if not folder.is_dir():
+        faults.add(At(str(folder), 1), "folder", "not a folder", "the folder of a case")
+        faults.stop()
     for file in MODELS:
         path = folder / file
         if not file.endswith(".csv") or not path.is_file():

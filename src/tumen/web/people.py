@@ -14,6 +14,7 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
@@ -74,6 +75,13 @@ def add_person(database: Database, name: str, password: str, role: str, moderato
         )
         c.execute("DELETE FROM sessions WHERE name = ?", (name,))
         audit.note(c, "command line", "person added", name, role=role, moderator=moderator)
+
+
+def everybody(database: Database) -> list[dict[str, Any]]:
+    """Every account by name: name, role, moderator, active, created (UTC). No secrets."""
+    with database.read() as c:
+        rows = c.execute("SELECT name, role, moderator, active, created FROM people ORDER BY name").fetchall()
+    return [dict(row) for row in rows]
 
 
 def close_person(database: Database, name: str) -> bool:
