@@ -187,6 +187,45 @@ def test_visit_confidence_by_what_was_seen(tmp_path: Path) -> None:
     assert found["3"]["longest_gap_hours"] == pytest.approx(6, abs=0.1)
 
 
+def test_a_ship_last_heard_entering_a_port_is_in_a_port_gap_to_the_archives_end(tmp_path: Path) -> None:
+    """GFW's code begins a gap after four hours of silence in port even where nothing follows; a voyage leads there."""
+    rng = np.random.default_rng(6)
+    enters = Ship(1, 39.5, 160.0, T0).sail(39.99, 160.0, 6)
+    enters_late = Ship(2, 39.5, 160.01, T0 + 32 * HOUR).sail(39.99, 160.01, 6)
+    calls_twice = Ship(3, 37.5, 160.0, T0).sail(38.0, 160.0, 12).stay(5, rng).sail(39.99, 160.0, 12)
+    elsewhere = Ship(4, 39.5, 160.02, T0).sail(39.99, 160.02, 6).silence(20, 43.0, 161.0).sail(43.5, 161.0, 10)
+    last = Ship(5, 41.5, 150.0, T0).stay(40, rng)
+    made = events(fleet_of([enters, enters_late, calls_twice, elsewhere, last]), tmp_path, pairs=False)
+    visits = {(v["vessel_id"][-1], v["place"]): v for v in made["port_visits"].to_pylist()}
+    told = {k: (v["confidence"], v["gap"], v["exit"]) for k, v in visits.items()}
+    assert told == {
+        ("1", "Northport"): (3, True, False), ("2", "Northport"): (1, False, False),
+        ("3", "Southport"): (4, False, True), ("3", "Northport"): (3, True, False), ("4", "Northport"): (4, True, True),
+    }  # fmt: skip
+    one = visits["1", "Northport"]
+    assert one["longest_gap_hours"] == pytest.approx((utc(T0 + 40 * HOUR) - one["end"]).total_seconds() / 3600, abs=0.1)
+    assert one["earliest_after"] is None
+    legs = {k: [(v["from_place"], v["to_place"]) for v in rows(made["ais_voyages"], k)] for k in (1, 2, 3)}
+    assert legs == {1: [(None, "Northport")], 2: [], 3: [(None, "Southport"), ("Southport", "Northport")]}
+    assert rows(made["ais_voyages"], 1)[0]["to_visit"] == one["visit_id"]
+    # with a longer port gap nothing is raised, and the last way leads nowhere
+    made = events(fleet_of([enters, calls_twice, last]), tmp_path, pairs=False, settings={"port_gap_h": 39})
+    assert [v["confidence"] for v in rows(made["port_visits"], 1)] == [1]
+    assert [(v["from_place"], v["to_place"]) for v in rows(made["ais_voyages"], 3)] == [
+        (None, "Southport"), ("Southport", None)
+    ]  # fmt: skip
+
+
+def test_a_meeting_near_a_port_counts_only_where_the_settings_say_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    pairs = [(Ship(2 * k + 1, y, 160.0, T0), Ship(2 * k + 2, y, 160.002, T0)) for k, y in enumerate((40.06, 40.1))]
+    fleet = fleet_of([ship.stay(6, rng) for pair in pairs for ship in pair])
+    made = events(fleet, tmp_path)["encounters"].to_pylist()
+    assert [(e["vessel_id"][-1], e["at_sea"]) for e in made] == [("3", True)]
+    made = events(fleet, tmp_path, settings={"encounter_near_port": True})["encounters"].to_pylist()
+    assert [(e["vessel_id"][-1], e["at_sea"]) for e in made] == [("1", False), ("3", True)]
+
+
 def test_polygons_and_berths_of_a_case(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     ring = "POLYGON((129.99 42.19, 130.01 42.19, 130.01 42.21, 129.99 42.21, 129.99 42.19))"

@@ -7,6 +7,7 @@ last stage, which alone looks across vessels.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -27,8 +28,11 @@ from tumen.ais.shuffle import Part, positions_of, statics_of
 from tumen.ais.work import Folder, folder
 
 # Changes whenever results made before must not be used again.
-BUCKET_VERSION = 5
+BUCKET_VERSION = 6
 HOUR_US = 3_600_000_000
+# From one visit to the next, the visit on whose raising it hangs, and whether it holds when raised or when not.
+Visit = dict[str, Any]
+Leg = tuple[Visit | None, Visit | None, Visit | None, bool]
 # Stands for a distance to land that the last stage has to ask for.
 NOT_ASKED = -1.0
 TIME = pa.timestamp("us", tz="UTC")
@@ -188,6 +192,9 @@ class Events:
         firsts, lasts = (self.messages(whole[chosen, k]).to_pylist() for k in (1, 2))
         of, named = whole[chosen, 0], [self.port_names[k] for k in whole[chosen, 4].tolist()]
         ids = event_ids("visit", self.vessels(of), self.data.number[of], self.t[whole[chosen, 1]], named).to_pylist()
+        # the last that was heard under a number, on whichever of its tracks
+        heard_last = np.full(len(self.data.vessels), np.iinfo(np.int64).min)
+        np.maximum.at(heard_last, self.data.owner, self.t[self.begin[1:] - 1])
         berthed = self.berthed
         for k, visit_id, first_message, last_message in zip(chosen, ids, firsts, lasts, strict=True):
             g, first, last, flags, port, stop, stop_end, count, longest, still = whole[k].tolist()
@@ -210,6 +217,7 @@ class Events:
                     "latest_before": int(self.t[first - 1]) if first > a else None,
                     "earliest_after": (int(self.t[last]) if leave else int(self.t[last + 1])) if leave or last < b else None,
                     "in_case": name in self.places.from_case, "messages": count,
+                    "open": not leave and last == b and end == int(heard_last[self.data.owner[g]]),
                     "first_message": first_message, "last_message": last_message, "first_row": first, "last_row": last, "g": g,
                 }
             )  # fmt: skip
@@ -272,20 +280,28 @@ class Events:
         )  # fmt: skip
 
     def _voyages(self) -> None:
+        """Ways between visits. Where a track's last visit is open and would count if her silence turns out to be a port
+        gap, which only the last stage can tell, both endings are told and hang on that visit."""
         s, t = self.s, self.t
         long = int(s.gap_h * HOUR_US)
         rows = []
         by_track: dict[int, list[dict[str, Any]]] = {}
         visit: dict[str, Any]
         for visit in self.visits:
-            if visit["confidence"] >= s.voyage_confidence:
+            counts = visit["confidence"] >= s.voyage_confidence
+            if counts or (visit["open"] and raised_confidence(visit) >= s.voyage_confidence):
                 by_track.setdefault(visit["g"], []).append(visit)
         for g, held in by_track.items():
             a, b = int(self.begin[g]), int(self.begin[g + 1]) - 1
-            legs: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
-                (None, held[0]), *pairwise(held), (held[-1], None)
-            ]  # fmt: skip
-            for left, reached in legs:
+            ends: list[dict[str, Any] | None] = [None, *held, None]
+            legs: list[Leg] = [(left, reached, None, False) for left, reached in pairwise(ends)]
+            hangs = held[-1] if held[-1]["confidence"] < s.voyage_confidence else None
+            if hangs:
+                before = held[-2] if len(held) > 1 else None
+                legs[-2:] = [(before, hangs, hangs, True)]
+                if before:
+                    legs.append((before, None, hangs, False))
+            for left, reached, hung, raised in legs:
                 i = left["last_row"] if left else a
                 j = reached["first_row"] if reached else b
                 if j <= i:
@@ -302,6 +318,7 @@ class Events:
                         "departed": int(t[i]), "arrived": int(t[j]), "hours": (int(t[j]) - int(t[i])) / HOUR_US,
                         "distance_nm": float(np.sum(self.step[i + 1 : j + 1], dtype=np.float64)) / NAUTICAL_MILE_M,
                         "gaps": len(quiet), "gap_hours": float(quiet.sum()) / HOUR_US,
+                        "hangs_on": hung["visit_id"] if hung else None, "if_raised": raised,
                     }
                 )  # fmt: skip
         made = table(rows, VOYAGE_TYPES)
@@ -472,18 +489,24 @@ def visit_confidence(entry: bool, stop: bool, gap: bool, leave: bool) -> int:
     return 4 if entry and leave else 3 if entry or leave else 2
 
 
+def raised_confidence(visit: Mapping[str, Any]) -> int:
+    """Confidence of an open visit once the silence after it has become a port gap."""
+    return visit_confidence(visit["entry"], visit["stop"], True, visit["exit"])
+
+
 VISIT_TYPES = {
     "visit_id": pa.string(), "vessel_id": pa.string(), "track": pa.int32(), "place": pa.string(), "berth": pa.string(),
     "start": TIME, "end": TIME, "hours": pa.float64(), "lat": pa.float64(), "lon": pa.float64(), "entry": pa.bool_(),
     "stop": pa.bool_(), "gap": pa.bool_(), "exit": pa.bool_(), "confidence": pa.int32(), "stop_start": TIME,
     "stop_end": TIME, "stopped_hours": pa.float64(), "longest_gap_hours": pa.float64(), "latest_before": TIME,
     "earliest_after": TIME, "in_case": pa.bool_(), "messages": pa.int32(), "first_message": pa.string(),
-    "last_message": pa.string(),
+    "last_message": pa.string(), "open": pa.bool_(),
 }  # fmt: skip
 VOYAGE_TYPES = {
     "voyage_id": pa.string(), "vessel_id": pa.string(), "track": pa.int32(), "from_place": pa.string(),
     "to_place": pa.string(), "from_visit": pa.string(), "to_visit": pa.string(), "departed": TIME, "arrived": TIME,
     "hours": pa.float64(), "distance_nm": pa.float64(), "gaps": pa.int32(), "gap_hours": pa.float64(),
+    "hangs_on": pa.string(), "if_raised": pa.bool_(),
 }  # fmt: skip
 SPOOF_TYPES = {
     "vessel_id": pa.string(), "track": pa.int32(), "kind": pa.string(), "start": TIME, "end": TIME,

@@ -27,7 +27,7 @@ from tumen import engine
 from tumen.ais import anchorages, encounters, gaps, identity, places, shuffle, spoofing
 from tumen.ais import archives as sources
 from tumen.ais.anchorages import Learned
-from tumen.ais.bucket import BUCKET_VERSION, Walk, read_tables, walk_bucket
+from tumen.ais.bucket import BUCKET_VERSION, HOUR_US, Walk, raised_confidence, read_tables, walk_bucket
 from tumen.ais.columns import Mapping as ColumnMapping
 from tumen.ais.places import Places
 from tumen.ais.reasons import Drops
@@ -265,15 +265,15 @@ def _join(
         made = {t.name: t.empty() for t in tables.AIS_TABLES}
         made["drops"] = _drops(planned)
         return made
-    visits = whole("visits")
+    ends = whole("ends")
+    archive_end = int(np.max(ends.column("end").to_numpy())) if ends.num_rows else 0
+    visits, voyages = _silent_in_port(whole("visits"), whole("voyages"), archive_end, rules)
     put(tables.PORT_VISITS, visits, ("vessel_id", "track", "start", "visit_id"))
-    put(tables.AIS_VOYAGES, whole("voyages"), ("vessel_id", "track", "departed", "voyage_id"))
+    put(tables.AIS_VOYAGES, voyages, ("vessel_id", "track", "departed", "voyage_id"))
     put(tables.IDENTITIES, whole("identities"), ("vessel_id", "first_seen"))
     put(tables.SPOOFING, spoofing.with_common_points(whole("spoofing")), ("vessel_id", "track", "kind", "start"))
 
     reception = gaps.Reception([held["heard"] for held in buckets])
-    ends = whole("ends")
-    archive_end = int(np.max(ends.column("end").to_numpy())) if ends.num_rows else 0
     area = np.unique(whole("area").column("cell").to_numpy())
     silent = gaps.judge(whole("gaps"), ends, reception, area, rules, archive_end)
     put(tables.GAPS, silent, ("vessel_id", "track", "start"))
@@ -300,6 +300,32 @@ def _join(
     put(tables.ANCHORAGES, [a.row() for a in learned], ("anchorage",))
     made["drops"] = _drops(planned)
     return made
+
+
+def _silent_in_port(
+    visits: pa.Table, voyages: pa.Table, archive_end: int, rules: EventSettings
+) -> tuple[pa.Table, pa.Table]:
+    """A ship last heard in port, and silent from then to the end of the archives for as long as a port gap takes, is in a
+    port gap, as in GFW's code (`create_in_out_events`); visits so raised, and the voyages that lead there."""
+    silence = pc.divide(pc.subtract(archive_end, visits.column("end").cast(pa.int64()).cast(pa.float64())), HOUR_US)
+    raised = pc.and_(visits.column("open"), pc.greater_equal(silence, rules.port_gap_h))
+    count = [
+        raised_confidence(v) if up else v["confidence"]
+        for up, v in zip(
+            raised.to_pylist(), visits.select(["entry", "stop", "exit", "confidence"]).to_pylist(), strict=True
+        )
+    ]
+    longest = pc.if_else(
+        raised, pc.max_element_wise(visits.column("longest_gap_hours"), silence), visits.column("longest_gap_hours")
+    )
+    up = visits.filter(raised).column("visit_id")
+    for name, values in (
+        ("confidence", pa.array(count, pa.int32())), ("gap", pc.or_(visits.column("gap"), raised)), ("longest_gap_hours", longest),
+    ):  # fmt: skip
+        visits = visits.set_column(visits.column_names.index(name), name, values)
+    hangs = voyages.column("hangs_on")
+    fits = pc.equal(pc.is_in(hangs, up.combine_chunks()), voyages.column("if_raised"))
+    return visits, voyages.filter(pc.or_(pc.is_null(hangs), fits))
 
 
 def _sorted(built: pa.Table, order: tuple[str, ...]) -> pa.Table:
@@ -370,6 +396,8 @@ def _placed(met: pa.Table, known: Places, rules: EventSettings) -> pa.Table:
     placed = met.set_column(met.column_names.index("confidence"), "confidence", pa.array(sure, pa.int32()))
     placed = placed.append_column("port_m", pa.array(metres, mask=metres > TOLD_PORT_M))
     placed = placed.append_column("at_sea", pa.array(at_sea))
+    if not rules.encounter_near_port:
+        placed = placed.filter(pa.array(at_sea | ~both))
     for name in ("start", "end"):
         placed = placed.set_column(placed.column_names.index(name), name, placed.column(name).cast(tables.TIME))
     return placed

@@ -58,6 +58,8 @@ class EventSettings:
     encounter_h: float = 2.0
     encounter_kn: float = 2.0
     encounter_port_m: float = 10_000.0
+    # nearer to a port than that it is no encounter for GFW; true keeps it, marked by `at_sea` false
+    encounter_near_port: bool = False
     slot_s: int = 600
     # a position is interpolated between messages at most this far apart
     interpolate_h: float = 2.0
