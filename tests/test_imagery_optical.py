@@ -358,6 +358,9 @@ def test_swapped_bands_are_named(tmp_path):
     swapped = rewritten(path, lambda raw: raw[[4, 3, 2, 1, 0]], "S2_20240102T020000.tif")
     row = detect([str(swapped)], land=land)["scenes"].to_pylist()[0]
     assert "bands are swapped" in row["fault"]
+    assert detect([str(path)], land=NO_LAND)["scenes"].to_pylist()[0]["fault"] is None
+    row = detect([str(swapped)], land=NO_LAND)["scenes"].to_pylist()[0]  # no coastline to tell land from sea
+    assert "bands are swapped" in row["fault"]
 
 
 def test_lines_without_data_are_told_and_not_usable(tmp_path):

@@ -149,8 +149,9 @@ def test_swapped_polarisations_are_named(shared, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["missing", "empty", "text", "truncated", "zeros", "wide png", "crs", "complex", "folder"]
-)
+    "kind",
+    ["missing", "empty", "text", "truncated", "zeros", "optical zeros", "wide png", "cut png", "cut jp2", "crs", "complex", "folder"],
+)  # fmt: skip
 def test_each_bad_file_gives_one_message(kind, tmp_path):
     path = tmp_path / "scene.tif"
     if kind == "empty":
@@ -167,6 +168,17 @@ def test_each_bad_file_gives_one_message(kind, tmp_path):
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     elif kind == "zeros":
         tif(path, np.zeros((1, 128, 128), np.uint16), ("VV",))
+    elif kind == "optical zeros":
+        tif(path, np.zeros((5, 128, 128), np.uint16), ("B02", "B03", "B04", "B08", "B11"))
+    elif kind.startswith("cut"):
+        path = tmp_path / f"picture.{kind[-3:]}"
+        noise = np.random.default_rng(1).integers(1, 255, (3, 200, 200), np.uint8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            driver = {"png": "PNG", "jp2": "JP2OpenJPEG"}[kind[-3:]]
+            with rasterio.open(path, "w", driver=driver, width=200, height=200, count=3, dtype="uint8") as out:
+                out.write(noise)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif kind == "wide png":
         path = tmp_path / "wide.png"
         with warnings.catch_warnings():
@@ -181,6 +193,7 @@ def test_each_bad_file_gives_one_message(kind, tmp_path):
         path.mkdir()
     words = {
         "missing": "no such file", "empty": "empty file", "text": "not readable", "truncated": "ends after", "zeros": "no pixel holds data",
+        "optical zeros": "no pixel holds data", "cut png": "breaks off after", "cut jp2": "cannot be read",
         "wide png": "60000 x 8", "crs": "outside", "complex": "complex", "folder": "without manifest",
     }  # fmt: skip
     assert words[kind] in fault(path)

@@ -482,7 +482,8 @@ def look_rows(
                 "activity": None
                 if not told
                 else (("anchored" if area.kind == "anchorage" else "berthed") if present else "absent"),
-                "note": f"{len(mine)} candidates of any kind in the area; identity not told by the image"
+                "note": ("" if seen > 0 else "no pixel of it could be seen; ")
+                + f"{len(mine)} candidates of any kind in the area; identity not told by the image"
                 + (f"; {ALL_COUNT}" if area.kind == "port" and not ashore else ""),
             }
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -108,6 +109,8 @@ def detect_command(
         code = run(scene, output, areas, tuple(land or ()), not no_osm, settings, chips, looks, workers, static)
     except MissingLibrary as error:
         _stop(UNREACHABLE, str(error))
+    except BrokenExecutor:
+        _stop(DATA_FAULT, f"a process died with {workers} at work, expected memory for one scene each: --workers 1")
     except (SceneFault, OSError) as error:
         _stop(DATA_FAULT, str(error))
     if code:
@@ -177,14 +180,16 @@ def run(
         writing.replace_file(looks, writing._csv(tables["looks"]).encode())
     if static is not None and mask.changed:
         writing.replace_file(static, mask.text().encode())
-        console.print(f"{static}: {len(mask.structures)} fixed structures", highlight=False)
+        console.print(f"{static}: {len(mask.structures)} fixed structures", highlight=False, soft_wrap=True)
     writing.write(output, tables["detections"], tables["scenes"])
     for row in tables["scenes"].to_pylist():
         if not row["fault"]:
             count = sum(r["scene_id"] == row["scene_id"] for r in tables["detections"].select(["scene_id"]).to_pylist())
             notes = f" ({'; '.join(row['notes'])})" if row["notes"] else ""
             console.print(
-                f"{row['scene_id']}: {count} ships, {100 * row['usable_share']:.0f} % usable{notes}", highlight=False
+                f"{row['scene_id']}: {count} ships, {100 * row['usable_share']:.0f} % usable{notes}",
+                highlight=False,
+                soft_wrap=True,
             )
     return DATA_FAULT if faults else 0
 

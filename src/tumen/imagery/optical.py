@@ -118,6 +118,9 @@ def search(
             shift = moved if moved != (0, 0) else shift
             ships += found
     lines = (min(blank), max(blank)) if blank else None
+    if windows is None and len(blank) == scene.height * len(range(0, scene.width, TILE)):
+        # Nothing was seen, which is not the same as nothing there.
+        raise SceneFault(scene.path, "no pixel holds data", "an image")
     return Seen(_drop_doubles(ships), usable, water_px, shift, tuple(notes), lines)
 
 
@@ -198,6 +201,8 @@ def _tile(scene: Scene, land: Land | None, runner, x: int, y: int, w: int, h: in
     sea = water(bands, share, clear)
     if sea is None:
         return [], cells, 0.0, moved, empty
+    if share is None:
+        check_dark(scene, bands, sea, clear)
     sea_px = (
         float(((share[inner] < 0.5) & clear[inner]).sum())
         if share is not None
@@ -258,6 +263,25 @@ def check_order(scene: Scene, bands: dict[str, np.ndarray], land: np.ndarray, cl
         raise SceneFault(
             scene.path,
             f"infrared parts land from water by a factor of {parted[0]:.1f} and blue by {parted[1]:.1f}: bands are swapped",
+            "bands in the order that their names say",
+        )
+
+
+def check_dark(scene: Scene, bands: dict[str, np.ndarray], sea: Water, clear: np.ndarray) -> None:
+    """Where no coastline is known: raise `SceneFault` where what looks like water is the bright part of the infrared.
+
+    Water absorbs the short-wave infrared, so that everything else is brighter in it; bands in reverse order make the
+    land look like water.
+    """
+    infrared = bands.get("B11")
+    rest = clear & ~_open_water(sea.mask)
+    if infrared is None or "B02" not in bands or sea.mask.sum() < ENOUGH or rest.sum() < ENOUGH:
+        return
+    ratio = float(np.median(infrared[sea.mask]) + FLOOR) / float(max(np.median(infrared[rest]), 0) + FLOOR)
+    if ratio > 1.2:
+        raise SceneFault(
+            scene.path,
+            f"what looks like water is {ratio:.1f} times as bright in the infrared as the rest: bands are swapped",
             "bands in the order that their names say",
         )
 

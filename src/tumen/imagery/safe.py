@@ -61,7 +61,7 @@ class Product:
             raise SceneFault(
                 path,
                 f"a zip that unpacks to {size / 1e9:.1f} GB from {packed / 1e6:.1f} MB",
-                "a SAFE product of at most 20 GB",
+                f"a SAFE product: at most {MAX_UNPACKED_BYTES / 1e9:.0f} GB, and at most {MAX_RATIO} times its zip",
             )
         if any(i.filename.startswith("/") or ".." in i.filename.split("/") for i in infos):
             raise SceneFault(path, "a zip with names outside itself", "a zipped SAFE product")
@@ -469,6 +469,8 @@ def _sentinel2(product: Product) -> Scene:
     tile = product.xml(tiles[0])
     bands: dict[str, Band] = {}
     notes: list[str] = []
+    if len(tiles) > 1:  # products from before October 2016
+        notes.append(f"the product holds {len(tiles)} tiles, only the first is searched")
     for name in (*OPTICAL, "SCL"):
         found = _band_file(product, name)
         if found is None:

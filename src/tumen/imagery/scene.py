@@ -127,7 +127,7 @@ class Scene:
             )
         except need("rasterio.errors").RasterioError as error:
             raise SceneFault(
-                self.path, f"rows {y} to {y + height} cannot be read ({_short(error)})", "an undamaged raster"
+                self.path, f"rows {y} to {y + height} cannot be read{_why(error)}", "an undamaged raster"
             ) from None
 
     def strips(self, rows: int) -> Iterator[tuple[int, int]]:
@@ -153,6 +153,12 @@ def _thaw(state: dict[str, Any]) -> Scene:
 
 def _short(error: BaseException) -> str:
     return str(error).splitlines()[0].strip().rstrip(".")[:120] or type(error).__name__
+
+
+def _why(error: BaseException) -> str:
+    """What GDAL says, in brackets, unless it only points elsewhere."""
+    text = _short(error)
+    return "" if "previous exception" in text else f" ({text})"
 
 
 def open_raster(path: str, threads: int = 1) -> Any:
@@ -202,12 +208,15 @@ def open_plain(path: str, sensor: Kind | None = None, pixel_m: float | None = No
     """Describe a single raster file: COG, GeoTIFF, JP2, PNG."""
     data = open_raster(path)
     check_size(path, data)
-    kind, bands, notes = _bands(path, data, sensor)
+    try:
+        kind, bands, notes = _bands(path, data, sensor)
+        scale, offset = (1.0, 0.0) if kind == "sar" else _reflectance(data)
+    except need("rasterio.errors").RasterioError:
+        raise SceneFault(path, "its pixels cannot be read: damaged, or cut short", "an undamaged raster") from None
     sensor_name = _sensor_name(path, kind)
     geo, size, accuracy = _georeference(path, data, sensor_name)
     if pixel_m is not None:
         size = (pixel_m, pixel_m)
-    scale, offset = (1.0, 0.0) if kind == "sar" else _reflectance(data)
     tags = {**data.tags(), **dict(data.tags(1))} if data.count else {}
     when = _time(path, tags)
     simulated = tags.get("TUMEN_SIMULATED", "").lower() == "true"
@@ -282,7 +291,7 @@ def check_size(path: str, data: Any) -> None:
         )
     if max(data.width, data.height) > MAX_SIDE:
         raise SceneFault(path, f"{data.width} x {data.height} pixels", f"at most {MAX_SIDE} a side")
-    if data.driver == "GTiff" and (short := _cut_short(path, data)) is not None:
+    if (short := _cut_short(path, data) if data.driver == "GTiff" else _no_end(path, data)) is not None:
         raise SceneFault(path, short, "an undamaged raster")
     if any(t.startswith("complex") for t in data.dtypes):
         raise SceneFault(path, "complex pixels (a single-look product)", "detected amplitude, e.g. Sentinel-1 GRD")
@@ -305,6 +314,22 @@ def _cut_short(path: str, data: Any) -> str | None:
                 line = min(data.height, (row + 1) * data.block_shapes[0][0])
                 return f"{Path(data.name).name} ends after {size:,} bytes, before line {line:,} of {data.height:,}"
     return None
+
+
+# Last bytes of pictures that GDAL fills up, without a word, where they break off. A JPEG may carry a trailer.
+ENDS = {"PNG": (b"IEND", 12), "JPEG": (b"\xff\xd9", 65_536)}
+
+
+def _no_end(path: str, data: Any) -> str | None:
+    """What a PNG or JPEG lacks at its end."""
+    if data.driver not in ENDS or not os.path.isfile(data.name):
+        return None
+    mark, reach = ENDS[data.driver]
+    size = os.path.getsize(data.name)
+    with open(data.name, "rb") as file:
+        file.seek(max(0, size - reach))
+        whole = mark in file.read()
+    return None if whole else f"{Path(data.name).name} breaks off after {size:,} bytes"
 
 
 def _file_size(name: str) -> int | None:
