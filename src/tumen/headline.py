@@ -47,7 +47,7 @@ def headline(
     words = basis.replace("_", " ")
     span = f"{period[0]} to {period[1]}"
     found = {
-        "visits": (seen + unseen, "visits", "visits", f"port visits at {', '.join(origins)}, {span}, of which about {missed:.0f} no look caught"),
+        "visits": (seen + unseen, "visits", "visits", f"port visits at {', '.join(origins)}, {span}, of which about {missed:.0f} are in no published look"),
         "voyages": (_total(tables["voyages"], "voyages"), "voyages", "voyages", f"laden voyages on the route, {span}"),
         "containers": (_total(_where(cargo, "commodity", "containers"), "quantity"), "containers", "cargo", f"20-foot containers that left by sea and rail, {span}"),
         "rounds": (_total(_where(cargo, "commodity", "rounds"), "quantity"), "rounds", "cargo", f"artillery rounds and rockets that left, all calibres, {span}"),
