@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tumen.case import Case
+from tumen.case.claims import OF_CARGO, OF_VISITS
 from tumen.tables import TABLES
+from tumen.views import REMARKS, View
 
 Tables = dict[str, pa.Table]
 
@@ -30,7 +32,8 @@ Tables = dict[str, pa.Table]
 class Inputs:
     """What a step may look at: the tables that it declared, the case as of the day, its own seed.
 
-    `made_by` gives, for a table of an earlier step, the evidence id of the computation.
+    `made_by` gives, for a table of an earlier step, the evidence id of the computation; ids may be stand-ins (`views`),
+    so a step passes them on and reads nothing from them.
     """
 
     tables: Tables
@@ -66,6 +69,9 @@ class Step:
 
     `files` are parts of the case, each with its file, without which the step is left out; `after` are steps
     without which it has nothing to work on. A step that is left out gives empty tables, and the answer says so.
+    `views` say which part of a table it heeds: a change elsewhere in the table leaves its result as it is. A step with
+    views names evidence ids only in `evidence_id`, `parents` and other columns of ids, never within a text. A step that
+    `cites` names the computations behind its inputs.
     """
 
     name: str
@@ -77,6 +83,8 @@ class Step:
     work: Callable[[Inputs], Tables]
     files: tuple[tuple[str, str], ...] = ()
     after: tuple[str, ...] = ()
+    views: Mapping[str, View] = field(default_factory=dict)
+    cites: bool = False
 
     def left_out(self, case: Case, left_out: Mapping[str, str]) -> str | None:
         """Why this step cannot be done with this case; None if it can.
@@ -264,6 +272,37 @@ def _headline(x: Inputs) -> Tables:
     return {"headline": headline(x.tables, origins, basis, x.as_of, x.made_by, x.period)}
 
 
+def _on_visits(claims: pa.Table, case: Case) -> pa.Array:
+    """Claims that the count takes as evidence."""
+    named = pc.is_in(claims.column("quantity"), pa.array(OF_VISITS))
+    return pc.and_(named, pc.equal(claims.column("use"), "evidence"))
+
+
+def _on_cargo(claims: pa.Table, case: Case) -> pa.Array:
+    """Claims that the weighing reads, also those that it only compares."""
+    loading = case.loading
+    assert loading is not None
+    named = pc.is_in(claims.column("quantity"), pa.array([*OF_CARGO, *loading.munition]))
+    return pc.and_(named, pc.equal(claims.column("direction"), loading.direction))
+
+
+def _in_checks(claims: pa.Table, case: Case) -> pa.Array:
+    """Claims that the front is held against."""
+    assert case.front is not None
+    return pc.is_in(claims.column("claim_id"), pa.array([c.claim for c in case.front.check if c.claim], pa.string()))
+
+
+def _in_valuations(claims: pa.Table, case: Case) -> pa.Array:
+    """Claims that put a sum on the trade."""
+    assert case.prices is not None
+    return pc.is_in(claims.column("claim_id"), pa.array([v.claim for v in case.prices.valuation], pa.string()))
+
+
+NO_REMARKS = View()
+OF_INDICATORS = View(without=("note", "parents"))
+DAYS_OF_SOURCES = View(without=("publisher", "title", "date_text", "url", "kind", "reliability", "why", "seen", "parents"))
+
+
 STEPS: tuple[Step, ...] = (
     Step(
         "ais", "see: walk the AIS archives",
@@ -294,6 +333,10 @@ STEPS: tuple[Step, ...] = (
         ("looks", "case:claims", "case:places", "case:vessels"), ("settings.traffic", "settings.period"),
         ("visits@count", "voyages@count", "forecasts@count", "voyage_windows", "rates", "diagnostics@count"),
         ("traffic", "case/traffic_settings.py"), _count,
+        views={
+            "looks": NO_REMARKS, "case:claims": View(rows=_on_visits), "case:places": NO_REMARKS,
+            "case:vessels": NO_REMARKS,
+        },
     ),
     Step(
         "weigh", "weigh: containers and rounds",
@@ -301,6 +344,10 @@ STEPS: tuple[Step, ...] = (
         ("cargo", "draw_map", "claims_compared", "origins", "loads", "sensitivity", "box_rounds", "diagnostics@weigh"),
         ("cargo", "case/loading.py"), _weigh,
         files=(("loading", "loading.toml"),),
+        views={
+            "looks": NO_REMARKS, "sightings": View(without=(*REMARKS, "text")), "case:claims": View(rows=_on_cargo),
+            "case:vessels": NO_REMARKS,
+        },
     ),
     Step(
         "settle", "settle: one world for ships and cargo",
@@ -314,6 +361,7 @@ STEPS: tuple[Step, ...] = (
         ("front", "front_totals", "front_answers", "front_checks", "diagnostics@front"),
         ("ledger", "case/front.py"), _front,
         files=(("front", "front.toml"),), after=("weigh",),
+        views={"case:claims": View(rows=_in_checks)},
     ),
     Step(
         "account", "account: given, returned, owed",
@@ -324,6 +372,7 @@ STEPS: tuple[Step, ...] = (
         ),
         ("ledger", "case/account.py"), _account,
         files=(("prices", "prices.toml"),), after=("weigh",),
+        views={"case:claims": View(without=("note", "label", "parents"), rows=_in_valuations)},
     ),
     Step(
         "judge", "judge: how the rest is being paid",
@@ -331,6 +380,7 @@ STEPS: tuple[Step, ...] = (
         ("trades", "trade_draws", "drivers", "ach", "ach_scores", "devils_advocate", "collect", "diagnostics@judge"),
         ("assess", "case/judge.py", "case/expression.py"), _judge,
         files=(("trades", "trades.toml"),),
+        views={"case:indicators": OF_INDICATORS, "case:sources": DAYS_OF_SOURCES, "balance": NO_REMARKS},
     ),
     Step(
         "answer", "answer: redlines and options",
@@ -338,11 +388,17 @@ STEPS: tuple[Step, ...] = (
         ("redlines", "options", "packages", "frontier", "reversals", "coverage", "diagnostics@answer"),
         ("assess", "case/judge.py", "case/expression.py"), _answer,
         files=(("responses", "responses.toml"),), after=("judge",),
+        views={
+            "case:indicators": OF_INDICATORS, "case:sources": DAYS_OF_SOURCES, "balance": NO_REMARKS,
+            "trades": View(without=()),
+        },
     ),
     Step(
         "headline", "headline: the answer in figures",
         ("visits", "voyages", "cargo", "account_totals", "front_totals", "case:places"), ("prices.headline_basis", "settings.period"),
         ("headline",),
         ("headline.py",), _headline,
+        views={"account_totals": NO_REMARKS, "front_totals": NO_REMARKS, "case:places": NO_REMARKS},
+        cites=True,
     ),
 )  # fmt: skip

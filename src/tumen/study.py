@@ -2,7 +2,8 @@
 
 Takes a case and the steps of `run.py`; gives every table of the chain, from the store where
 nothing it depends on has changed. A step's key is the hash of its inputs, settings, seed and
-code, so one changed row computes only what stands on it.
+code, so one changed row computes only what stands on it. Beside that key stands one of what the step heeds (`views`):
+where only a remark or a row that it does not read changed, the kept result gets the present evidence ids.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tumen.evidence import Evidence, Node
 from tumen.run import STEPS, Inputs, RunError, Step
 from tumen.store import RunRecord, StepRecord, Store, code_version, stamp, step_key, table_hash
 from tumen.tables import DIAGNOSTICS, TABLES
+from tumen.views import put_back, stand_in, stand_ins
 
 Tables = dict[str, pa.Table]
 
@@ -235,18 +237,17 @@ class Study:
         self.run(until=step_name)
         if step_name in self._left_out:
             raise RunError(f"{self.case.folder}: {step_name} cannot be done: {self._left_out[step_name]}")
-        return {name.split("@")[0]: self._input(name)[0] for name, s in self._made_by.items() if s == step_name}
+        return {name.split("@")[0]: self._input(name) for name, s in self._made_by.items() if s == step_name}
 
-    def _input(self, name: str) -> tuple[pa.Table, str]:
+    def _input(self, name: str) -> pa.Table:
         if name in self._digests:
-            digest = self._digests[name]
-            table = self.store.get(digest)
+            table = self.store.get(self._digests[name])
             if table is None:
                 raise RunError(f"table {name} vanished from {self.store.folder}; run again")
-            return table, digest
+            return table
         own = name.removeprefix("case:")
         if name.startswith("case:") and own in self._case_tables:
-            return self._case_tables[own], self._case_hashes[own]
+            return self._case_tables[own]
         raise RunError(f"no step gives the table '{name}'")
 
     def _input_hash(self, name: str) -> str:
@@ -264,40 +265,76 @@ class Study:
             self._digests |= {g: self.store.put(TABLES[g.split("@")[0]].empty()) for g in step.gives}
             return
         settings = {part: plain(_part(self.case, part)) for part in step.reads}
+        made_by = {n: self._steps[self._made_by[n]].evidence_id for n in step.needs if n in self._made_by}
+        if step.cites:
+            settings["made_by"] = made_by
         seed = seed_for(self.case.settings.seed, step.name)
         hashes = {name: self._input_hash(name) for name in step.needs}
         as_of = self.case.settings.as_of.isoformat()
-        code = code_version(*step.code, "draws.py")
+        code = code_version(*step.code, "draws.py", "views.py")
         hashed = {part: content_id(part, value) for part, value in settings.items()}
         key = step_key(step.name, code, hashed, seed, as_of, hashes)
         record = self.store.done(key)
         if record is None:
-            self.progress(step.title, "start")
-            record = self._compute(step, StepRecord(key, step.name, code, _brief(settings), seed, as_of, hashes))
-            self.progress(step.title, "done")
+            record = StepRecord(key, step.name, code, _brief(settings), seed, as_of, hashes)
+            record = self._with_ids(step, record, made_by)
         else:
             self.progress(step.title, "kept")
         self._steps[step.name] = record
         self._digests.update(record.outputs)
         self._made_by.update(dict.fromkeys(record.outputs, step.name))
 
-    def _compute(self, step: Step, record: StepRecord) -> StepRecord:
-        made_by = {n: self._steps[self._made_by[n]].evidence_id for n in step.needs if n in self._made_by}
-        tables = {name: self._input(name)[0] for name in step.needs}
-        inputs = Inputs(tables, self.case, record.seed, made_by, self.workers, self.dask)
-        start = time.perf_counter()
-        with one_thread():
-            made = step.work(inputs)
-        missing = {g for g in step.gives if g.split("@")[0] not in made}
-        if missing:
-            raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")
-        outputs = {}
-        for name in step.gives:
+    def _with_ids(self, step: Step, record: StepRecord, made_by: dict[str, str]) -> StepRecord:
+        """The step's tables with the present evidence ids: computed, or kept where what the step heeds is as it was."""
+        tables: Tables = {}
+        hashes: dict[str, str] = {}
+        ids = {stand_in("step", name): own for name, own in made_by.items()}
+        for name in step.needs:
+            hashes[name] = self._input_hash(name)
+            if name in step.views:
+                tables[name], own = stand_ins(name, step.views[name].of(self._input(name), self.case))
+                hashes[name] = table_hash(tables[name])
+                ids |= own
+        settings = {k: v for k, v in record.settings.items() if k != "made_by"}
+        hashed = {k: content_id(k, v) for k, v in settings.items()}
+        key = step_key(f"work of {step.name}", record.code, hashed, record.seed, record.as_of, hashes)
+        work = self.store.done(key)
+        made: Tables = {}
+        if work is None:
+            self.progress(step.title, "start")
+            tables |= {name: self._input(name) for name in step.needs if name not in tables}
+            work = StepRecord(key, step.name, record.code, settings, record.seed, record.as_of, hashes)
+            inputs = Inputs(
+                tables, self.case, record.seed, {n: stand_in("step", n) for n in made_by}, self.workers, self.dask
+            )
+            work, made = self._compute(step, work, inputs)
+            self.progress(step.title, "done")
+        else:
+            self.progress(step.title, "kept")
+        outputs = dict(work.outputs)
+        for name, digest in work.outputs.items():
             base = name.split("@")[0]
-            outputs[name] = self.store.put(stamp(base, made[base], record.evidence_id))
-        record = replace(record, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+            if not TABLES[base].draws:
+                table = made[name] if name in made else self.store.get(digest)
+                if table is None:
+                    raise RunError(f"table {name} vanished from {self.store.folder}; run again")
+                outputs[name] = self.store.put(stamp(base, put_back(table, ids), record.evidence_id))
+        record = replace(record, outputs=outputs, seconds=work.seconds)
         self.store.finish(record)
         return record
+
+    def _compute(self, step: Step, record: StepRecord, inputs: Inputs) -> tuple[StepRecord, Tables]:
+        start = time.perf_counter()
+        with one_thread():
+            given = step.work(inputs)
+        missing = {g for g in step.gives if g.split("@")[0] not in given}
+        if missing:
+            raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")
+        made = {name: given[name.split("@")[0]] for name in step.gives}
+        outputs = {name: self.store.put(table) for name, table in made.items()}
+        record = replace(record, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+        self.store.finish(record)
+        return record, made
 
     def _all_diagnostics(self) -> pa.Table:
         parts = [self.table(g) for s in STEPS for g in s.gives if g.split("@")[0] == "diagnostics"]

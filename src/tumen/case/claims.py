@@ -55,6 +55,12 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "share": ("share", "share, 0 to 1"),
 }
 SHARES = ("share",)
+# What the count and the weighing read of the claims, by quantity; the munitions of loading.toml come on top for cargo.
+OF_VISITS = ("visits", "visits_per_month", "voyages", "vessel_days", "image_days")
+OF_CARGO = (
+    "containers", "containers_arms", "tonnes", "rounds", "usable_rounds", "rounds_per_month", "rounds_per_year", "rate_ratio",
+    "voyages",
+)  # fmt: skip
 
 Reading = Literal["exactly", "at_least", "up_to", "range", "capacity_152", "capacity_122"]
 Independence = Literal["own observation", "derived", "claim", "self-report"]
