@@ -28,7 +28,8 @@ import numpy as np
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 from tumen.draws import crps
-from tumen.simulate.traffic import KINDS, PORT, fleet, two_ports, world
+from tumen.simulate.several import fleet, two_ports
+from tumen.simulate.traffic import KINDS, PORT, world
 from tumen.traffic.baselines import capture_recapture, count_runs, occupancy_over_dwell
 from tumen.traffic.counting import count_ports, read_cases, tie_of
 

@@ -260,6 +260,13 @@ def test_a_hull_seen_elsewhere_has_left(made):
     )[0][0]
     (seen,) = case.looks.elsewhere
     assert 20 * 8 < seen.gone < 21 * 8 < seen.back < 22 * 8  # 120 nautical miles
+    stay = far | {"end": look(24)["end"], "origin": "ais"}
+    case = read_cases(
+        tables.LOOKS.build([*rows, stay]), tables.CLAIMS.empty(), made.places, made.vessels, SMALL, made.period
+    )[0][0]
+    (known,) = case.looks.elsewhere
+    assert known.gone == seen.gone
+    assert 24 * 8 < known.back < 25 * 8  # AIS tells of the whole stay
 
 
 def test_a_hull_of_no_roster_is_told_apart(made):

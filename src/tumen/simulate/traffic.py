@@ -85,12 +85,13 @@ def world(
     rng = np.random.default_rng(seed)
     start = dt.date(2020, 1, 6)
     period = (start, start + dt.timedelta(days=days - 1))
-    dwell = _spread(settings.dwell_at(PORT), rng) * truth.dwell_factor
+    dwell = spread_of(settings.dwell_at(PORT), rng) * truth.dwell_factor
     lead = 7 * lead_weeks
     rate = _rate_by_week(settings, lead + days, rng)
     arrived, left = _visits(rate, dwell, settings.berths, settings.dwell_phases, lead + days, rng)
     arrived, left = arrived - lead, left - lead
     ship, length = _ships(settings, len(arrived), rng)
+    ship, length = _one_place_each(settings, arrived, left, ship, length, np.random.default_rng([seed, 1]))
     made = World(
         arrived,
         left,
@@ -103,7 +104,7 @@ def world(
         _places(settings),
         _vessels(),
     )
-    eye = _Eye(settings, made, truth, rng)
+    eye = Eye(settings, made, truth, rng)
     looks: list[dict[str, Any]] = []
     claims: list[dict[str, Any]] = []
     for kind in kinds:
@@ -114,96 +115,27 @@ def world(
     return replace(made, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build(claims))
 
 
-def two_ports(settings: TrafficSettings, days: int, seed: int, lead_weeks: int = 0) -> World:
-    """Two ports of loading with sparse looks, whose ships go to one far port: looks there, and one total of both."""
-    rng = np.random.default_rng(seed)
-    made = [world(settings, days, ["sparse"], seed + k, lead_weeks=lead_weeks) for k in (1, 2)]
-    looks = [
-        row | {"place": f"{PORT} {k}", "look_id": f"{k}-{row['look_id']}"}
-        for k, one in enumerate(made, 1)
-        for row in one.looks.to_pylist()
-    ]
-    here, far = made[0].places.to_pylist()
-    places = [here | {"place": f"{PORT} {k}", "lon": float(k)} for k in (1, 2)]
-    both = replace(
-        made[0],
-        arrived=np.concatenate([one.arrived for one in made]),
-        left=np.concatenate([one.left for one in made]),
-        ship=np.concatenate([one.ship for one in made]),
-        length_m=np.concatenate([one.length_m for one in made]),
-        places=tables.PLACES.build([*places, far]),
-    )
-    eye = _Eye(settings, both, Truth(), rng)
-    looks += eye.looks("far")
-    share = _swayed(_share(settings.collector_share, rng), rng)
-    counted = int(rng.binomial(both.visits, share) + rng.poisson(0.02 * both.visits + 0.02))
-    total = eye._claim("BOTH", "voyages", counted, days - 1, "at_least") | {"place": None, "scope": "sea"}
-    return replace(both, looks=tables.LOOKS.build(looks), claims=tables.CLAIMS.build([total]))
-
-
-def _spread(prior: SpreadPrior, rng: np.random.Generator) -> float:
+def spread_of(prior: SpreadPrior, rng: np.random.Generator) -> float:
+    """A value drawn from its prior."""
     return float(prior.median * np.exp(prior.sd_log * rng.standard_normal()))
 
 
-def _share(prior: SharePrior, rng: np.random.Generator) -> float:
+def share_of(prior: SharePrior, rng: np.random.Generator) -> float:
+    """A share drawn from its prior."""
     odds = prior.median / (1 - prior.median) * np.exp(prior.sd_logit * rng.standard_normal())
     return float(odds / (1 + odds))
 
 
-def fleet(settings: TrafficSettings, days: int, seed: int, lead_weeks: int = 0) -> World:
-    """Two ports of loading and one port of discharge, all called at by the same named hulls, which looks tell by name.
-
-    A hull that left is out for its passage, its stay and the passage back; until then it can come to neither port.
-    """
-    rng = np.random.default_rng(seed)
-    made = [world(settings, days, [], seed + k, lead_weeks=lead_weeks) for k in (1, 2)]
-    came = np.concatenate([one.arrived for one in made])
-    left = np.concatenate([one.left for one in made])
-    here = np.repeat([0, 1], [len(one.arrived) for one in made])
-    passage = np.array([[_spread(settings.passage_days, rng) for _ in came] for _ in range(2)]).reshape(2, -1)
-    stay = rng.gamma(settings.dwell_phases, settings.dwell_at(FAR_PORT).median / settings.dwell_phases, len(came))
-    free, ship = np.full(len(HULLS), -np.inf), np.full(len(came), -1)
-    for i in np.argsort(came):
-        share = _composition(settings)
-        share[:-1][free > came[i]] = 0.0
-        number = int(rng.choice(len(share), p=share / share.sum()))
-        if number < len(HULLS):
-            ship[i], free[number] = number, left[i] + passage[:, i].sum() + stay[i]
-    blank = made[0].places.to_pylist()
-    places = [blank[0] | {"place": f"{PORT} {k}", "lon": 5.0 * k} for k in (1, 2)] + [blank[1] | {"lon": 7.5}]
-    both = replace(
-        made[0], arrived=came, left=left, ship=ship, length_m=np.zeros(len(came)), places=tables.PLACES.build(places)
-    )
-    noon = np.arange(days) + settings.overpass_hour_utc / 24
-    looks: list[dict[str, Any]] = []
-    for k in (0, 1):
-        own = replace(
-            both,
-            arrived=came[here == k],
-            left=left[here == k],
-            ship=ship[here == k],
-            length_m=np.zeros((here == k).sum()),
-        )
-        rows = _Eye(settings, own, Truth(), rng).looks("named")
-        looks += [row | {"place": f"{PORT} {k + 1}", "look_id": f"{k + 1}-{row['look_id']}"} for row in rows]
-    sail = rng.random(len(came)) < settings.laden_share
-    landed = left + passage[0]
-    looks += _Eye(settings, both, Truth(), rng).far(
-        noon[::3], np.where(sail, landed, np.inf), landed + stay, named=True
-    )
-    return replace(both, looks=tables.LOOKS.build(looks))
-
-
-def _swayed(share: float, rng: np.random.Generator) -> float:
+def swayed(share: float, rng: np.random.Generator) -> float:
     """A collector's share in one stretch of time: more or less cloud than usual, or as usual."""
     return float(1 / (1 + (1 - share) / share * np.exp(-rng.choice([-0.5, 0.0, 0.5]))))
 
 
 def _rate_by_week(settings: TrafficSettings, days: int, rng: np.random.Generator) -> np.ndarray:
-    mean, swing = _spread(settings.rate_per_day, rng), settings.swing_sd_log
+    mean, swing = spread_of(settings.rate_per_day, rng), settings.swing_sd_log
     offset = float(rng.standard_normal()) * swing
-    walk = _spread(settings.rate_walk_sd, rng) * np.sqrt(7 / 30.4375) if settings.drift else 0.0
-    campaign, pause = _spread(settings.campaign_days, rng), _spread(settings.pause_days, rng)
+    walk = spread_of(settings.rate_walk_sd, rng) * np.sqrt(7 / 30.4375) if settings.drift else 0.0
+    campaign, pause = spread_of(settings.campaign_days, rng), spread_of(settings.pause_days, rng)
     stop, go = 1 - np.exp(-7 / campaign), 1 - np.exp(-7 / pause)
     on = rng.random() < go / (go + stop) if settings.pauses else True
     out = []
@@ -238,6 +170,48 @@ def _ships(settings: TrafficSettings, count: int, rng: np.random.Generator) -> t
     return ship, np.where(unknown, strange, np.array(HULL_LENGTHS_M)[np.maximum(ship, 0)])
 
 
+def _one_place_each(
+    settings: TrafficSettings,
+    arrived: np.ndarray,
+    left: np.ndarray,
+    ship: np.ndarray,
+    length: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ships and lengths in which no named hull comes before it is back from its last call."""
+    out = np.array([spread_of(settings.passage_days, rng) + spread_of(settings.passage_days, rng) for _ in arrived])
+    out += rng.gamma(settings.dwell_phases, settings.dwell_at(FAR_PORT).median / settings.dwell_phases, len(arrived))
+    made = available(settings, arrived, left + out, rng, ship)
+    strange = np.clip(
+        settings.unknown_length_m + settings.unknown_length_sd_m * rng.standard_normal(len(made)), 60, 210
+    )
+    fresh = np.where(made < 0, strange, np.array(HULL_LENGTHS_M)[np.maximum(made, 0)])
+    return made, np.where(made == ship, length, fresh)
+
+
+def available(
+    settings: TrafficSettings,
+    arrived: np.ndarray,
+    back: np.ndarray,
+    rng: np.random.Generator,
+    wanted: np.ndarray | None = None,
+) -> np.ndarray:
+    """Ships by arrival (-1: a stranger), drawn from the composition less the hulls that are not back yet.
+
+    A ship that is `wanted` already stays, where it is back.
+    """
+    free, ship = np.full(len(HULLS), -np.inf), np.full(len(arrived), -1)
+    for i in np.argsort(arrived):
+        share = _composition(settings)
+        share[:-1][free > arrived[i]] = 0.0
+        number = int(wanted[i]) if wanted is not None else len(HULLS)
+        if wanted is None or share[number] == 0.0:
+            number = int(rng.choice(len(share), p=share / share.sum()))
+        if 0 <= number < len(HULLS):
+            ship[i], free[number] = number, back[i]
+    return ship
+
+
 def _composition(settings: TrafficSettings) -> np.ndarray:
     """Share of the visits by hull, strangers last."""
     known = (1 - settings.unknown_hull_share) / len(HULLS)
@@ -269,16 +243,16 @@ def _vessels() -> pa.Table:
     return tables.VESSELS.build(rows)
 
 
-class _Eye:
+class Eye:
     """Whoever looks: draws looks and totals of the world, with errors."""
 
     def __init__(self, settings: TrafficSettings, made: World, truth: Truth, rng: np.random.Generator) -> None:
         self.settings, self.world, self.truth, self.rng = settings, made, truth, rng
-        self.detection = _share(settings.detection, rng)
-        misread = min(_share(settings.false_sighting, rng) * truth.false_factor, 0.9)
+        self.detection = share_of(settings.detection, rng)
+        misread = min(share_of(settings.false_sighting, rng) * truth.false_factor, 0.9)
         self.false = 1 - (1 - misread) * (1 - settings.other_ships_in_berth)
-        self.odds = _spread(settings.selection_odds, rng) * truth.selection_factor
-        self.reported = _share(settings.reported_share, rng)
+        self.odds = spread_of(settings.selection_odds, rng) * truth.selection_factor
+        self.reported = share_of(settings.reported_share, rng)
         self.number = 0
         self.stack = False
         others = rng.poisson(truth.other_ship_days * made.days / 4.0)
@@ -405,7 +379,7 @@ class _Eye:
 
     def _ais(self) -> list[dict[str, Any]]:
         """Visits of ships that keep their transponder on, one look each, and nothing of the others."""
-        share, rows = _share(self.settings.ais_share, self.rng), []
+        share, rows = share_of(self.settings.ais_share, self.rng), []
         for came, gone, ship in zip(self.world.arrived, self.world.left, self.world.ship, strict=True):
             if gone > 0 and self.rng.random() < share:
                 row = self._row(came, PORT, 1.0)
@@ -428,7 +402,7 @@ class _Eye:
     def _far(self, times: np.ndarray) -> list[dict[str, Any]]:
         s, w = self.settings, self.world
         sail = self.rng.random(len(w.left)) < s.laden_share
-        landed = w.left + np.array([_spread(s.passage_days, self.rng) for _ in w.left])
+        landed = w.left + np.array([spread_of(s.passage_days, self.rng) for _ in w.left])
         stay = self.rng.gamma(s.dwell_phases, s.dwell_at(FAR_PORT).median / s.dwell_phases, len(w.left))
         return self.far(times, np.where(sail, landed, np.inf), landed + stay)
 
@@ -479,11 +453,11 @@ class _Eye:
             total, begin = 0, 0
             for end in ends:
                 true = int(((self.world.arrived >= begin) & (self.world.arrived < end + 1)).sum())
-                share = _swayed(1 / (1 + np.exp(-logit)), self.rng)
+                share = swayed(1 / (1 + np.exp(-logit)), self.rng)
                 over = (0.02 if careful else s.overcount_share) * true + 0.02
                 total += int(self.rng.binomial(true, share) + self.rng.poisson(over))
                 begin = int(end) + 1
-                rows.append(self._claim(f"C{number}", "visits", total, int(end), "at_least" if careful else "exactly"))
+                rows.append(self.claim(f"C{number}", "visits", total, int(end), "at_least" if careful else "exactly"))
         rows += self._day_pair()
         return rows
 
@@ -496,11 +470,12 @@ class _Eye:
             for t in chosen
         )
         return [
-            self._claim("DAYS", "image_days", usable, end, "exactly"),
-            self._claim("DAYS", "vessel_days", seen, end, "exactly"),
+            self.claim("DAYS", "image_days", usable, end, "exactly"),
+            self.claim("DAYS", "vessel_days", seen, end, "exactly"),
         ]
 
-    def _claim(self, group: str, quantity: str, value: float, end: int, reading: str) -> dict[str, Any]:
+    def claim(self, group: str, quantity: str, value: float, end: int, reading: str) -> dict[str, Any]:
+        """A row of CLAIMS from the start of the world to day `end`."""
         self.number += 1
         first = self.world.period[0]
         last = first + dt.timedelta(days=end)

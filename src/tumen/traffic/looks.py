@@ -275,10 +275,15 @@ def elsewhere(
         there = r["place"]
         if r["vessel"] not in hulls.names or not r["vessel_present"] or r["look_id"] in nameless or there == place:
             continue
-        if place not in positions or there not in positions or r["end"] - r["start"] > LONGEST_LOOK:
+        if place not in positions or there not in positions:
             continue
         sail = dt.timedelta(hours=_nautical_miles(positions[place], positions[there]) / FASTEST_KNOTS)
-        gone, back = clock.unit(r["end"] - sail) + 1, clock.unit(r["start"] + sail) - 1
+        first, last = r["start"], r["end"]  # an hour of this span, or with AIS the whole of it
+        if r["origin"] != "ais":
+            if last - first > LONGEST_LOOK:
+                continue
+            first, last = last, first
+        gone, back = clock.unit(first - sail) + 1, clock.unit(last + sail) - 1
         p = r["p_vessel"] if r["p_vessel"] is not None else DEFAULT_NAME_CONFIDENCE
         mark = hulls.mark(r["vessel"], p, None, 1.0)
         if mark is not None and 0 <= gone < back:
