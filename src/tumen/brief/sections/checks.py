@@ -18,6 +18,7 @@ CHECKS = (
     (r"effective joint draws of ports", "joint_ports", ""),
     (r"settings of the count, (.+)", "count_settings", ""),
     (r"in port at the start, (.+)", "in_port_at_start", "rate"),
+    (r"ships at anchor, (.+)", "at_anchor", ""),
     (r"share counted, (.+)", "share_counted", "rate"),
     (r"distinct paths, (.+)", "distinct_paths", ""),
     (r"prior-posterior overlap, (.+)", "prior_overlap", "share"),
