@@ -216,18 +216,32 @@ def run(
     >>> run(Serial(), len, ["a", "bb"])
     [1, 2]
     """
-    listed = list(tasks)
-    futures = [runner.submit(function, task) for task in listed]
+    return begin(runner, function, tasks)(progress)
+
+
+def begin(
+    runner: Executor, function: Callable[[T], R], tasks: Iterable[T]
+) -> Callable[[Callable[[int, int], None] | None], list[R]]:
+    """Give tasks out and return at once; call what is returned (see `run`) to wait for their results.
+
+    >>> begin(Serial(), len, ["a", "bb"])(None)
+    [1, 2]
+    """
     # distributed.Executor hands back concurrent futures too, so one loop serves all three.
-    finished = 0
-    try:
-        if progress:
-            for future in as_completed(futures):
-                future.result()
-                finished += 1
-                progress(finished, len(listed))
-        return [future.result() for future in futures]
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
+    futures = [runner.submit(function, task) for task in tasks]
+
+    def results(progress: Callable[[int, int], None] | None) -> list[R]:
+        finished = 0
+        try:
+            if progress:
+                for future in as_completed(futures):
+                    future.result()
+                    finished += 1
+                    progress(finished, len(futures))
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+    return results

@@ -16,7 +16,7 @@ from tumen.ais import coast, walk
 from tumen.ais.bucket import HOUR_US, NOT_ASKED, RECEPTION_US
 from tumen.ais.compiled import kernel
 from tumen.ais.geo import KNOT_MS, M_PER_DEGREE, NAUTICAL_MILE_M, distance_m, distances_m
-from tumen.ais.ids import event_ids
+from tumen.ais.ids import event_ids, numbers_of
 from tumen.ais.places import Places
 from tumen.ais.settings import EventSettings
 
@@ -248,7 +248,7 @@ def rendezvous(slow: pa.Table, gaps: list[dict[str, Any]], settings: EventSettin
     sure = 1 + offshore.astype(np.int32) + ((best >= 0) & off[np.maximum(best, 0)]).astype(np.int32)
     return pa.table(
         {
-            "encounter_id": event_ids("rendezvous", slow.column("loiter_id")),
+            "encounter_id": event_ids("rendezvous", numbers_of(slow.column("loiter_id"))),
             "kind": pa.repeat("one-sided", len(best)), "vessel_id": slow.column("vessel_id"), "track": slow.column("track"),
             "other_id": names.cast(pa.string()).take(which),
             "other_track": pa.array([g["track"] for g in silent], pa.int32()).take(which),

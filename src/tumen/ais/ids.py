@@ -33,6 +33,25 @@ def event_ids(kind: str, *columns: Any) -> pa.Array:
     return whole.cast(pa.string())
 
 
+_DIGIT = np.full(256, 0, np.uint64)
+_DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint64)
+
+
+def numbers_of(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Identifiers as whole numbers, to name an event by another's without hashing text.
+
+    >>> numbers_of(pa.array(["000000000000002a"])).tolist()
+    [42]
+    """
+    whole = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    text = whole.cast(pa.binary()).cast(pa.binary(16)).buffers()[1]
+    digits = np.frombuffer(text, np.uint8)[16 * whole.offset :][: 16 * len(whole)].reshape(-1, 16)
+    out = np.zeros(len(digits), np.uint64)
+    for k in range(16):
+        out = (out << np.uint64(4)) | _DIGIT[digits[:, k]]
+    return out.view(np.int64)
+
+
 def _mixed(x: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * _FIRST
     x = (x ^ (x >> np.uint64(27))) * _SECOND

@@ -13,8 +13,9 @@ import json
 import pickle
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,8 @@ def run(
         segments = _ingest(planned, address, latest, bits, block_bytes, runner, tell)
         stage = _Walking(planned, segments, address, out, rules, known, positions, bits, pairs, runner, tell)
         buckets, learned = stage.run()
-        made = _join(planned, buckets, address, rules, known, learned, runner, tell, pairs)
+        with _clearing(address, work is None):
+            made = _join(planned, buckets, address, rules, known, learned, runner, tell, pairs)
     if out is not None:
         write(made, out, csv)
     unreachable = sum(int(d.counts[sources.reasons.UNREADABLE]) for d in planned.drops)
@@ -151,6 +153,19 @@ def _workplace(work: Path | str | None) -> Iterator[str]:
         yield str(made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _clearing(address: str, wanted: bool) -> Iterator[None]:
+    """Meanwhile take away the segments, of which nothing is read any more, where they are not to be kept."""
+    done = threading.Thread(target=shutil.rmtree, args=(Path(address) / "segments", True)) if wanted else None
+    if done:
+        done.start()
+    try:
+        yield
+    finally:
+        if done:
+            done.join()
 
 
 def _ingest(
@@ -265,6 +280,8 @@ def _join(
         made = {t.name: t.empty() for t in tables.AIS_TABLES}
         made["drops"] = _drops(planned)
         return made
+    # pairs are sought by the workers while this process makes the other tables
+    pairing = _pairing(buckets, address, rules, runner) if pairs else None
     ends = whole("ends")
     archive_end = int(np.max(ends.column("end").to_numpy())) if ends.num_rows else 0
     visits, voyages = _silent_in_port(whole("visits"), whole("voyages"), archive_end, rules)
@@ -282,8 +299,8 @@ def _join(
     slow = whole("loitering")
     put(tables.LOITERING, slow, ("vessel_id", "track", "start"))
     ports = places.with_learned(known, [(a.port, a.lat, a.lon) for a in learned if a.new])
-    if pairs:
-        met = _encounters(buckets, address, rules, runner, tell)
+    if pairing:
+        met = _encounters(buckets, pairing(lambda a, b: tell("pairing", a, b)), rules)
         alone = gaps.rendezvous(encounters.unmet(_long(slow, rules), met), silent, rules)
         both = pa.concat_tables([met, alone.select(met.column_names)])
         put(tables.ENCOUNTERS, _placed(both, ports, rules), ("start", "vessel_id", "track", "encounter_id"))
@@ -370,20 +387,27 @@ def _long(slow: pa.Table, rules: EventSettings) -> pa.Table:
     return held
 
 
-def _encounters(
-    buckets: list[dict[str, Any]], address: str, rules: EventSettings, runner: Executor, tell: Progress
-) -> pa.Table:
-    """Encounters of two ships that were both heard, times as microseconds."""
+Runs = tuple[np.ndarray, np.ndarray]
+
+
+def _pairing(
+    buckets: list[dict[str, Any]], address: str, rules: EventSettings, runner: Executor
+) -> Callable[[Callable[[int, int], None] | None], list[Runs]]:
+    """Have runs of pairs sought, span by span; what is returned waits for them."""
     files = [f"{held['file']}.slow" for held in buckets]
-    held = pa.concat_tables([b["slow_tracks"] for b in buckets])
-    vessel, number = held.column("vessel").to_numpy(), held.column("track").to_numpy()
     counts = [b["slow_tracks"].num_rows for b in buckets]
     jobs = encounters.spans(
         address, files, [b["slow_days"] for b in buckets], counts, rules.slot_s, rules.encounter_m, rules.encounter_h
     )
-    done = engine.run(runner, encounters.pair_span, jobs, lambda a, b: tell("pairing", a, b))
+    return engine.begin(runner, encounters.pair_span, jobs)
+
+
+def _encounters(buckets: list[dict[str, Any]], found: list[Runs], rules: EventSettings) -> pa.Table:
+    """Encounters of two ships that were both heard, times as microseconds."""
+    held = pa.concat_tables([b["slow_tracks"] for b in buckets])
+    vessel, number = held.column("vessel").to_numpy(), held.column("track").to_numpy()
     least = round(rules.encounter_h * 3600 / rules.slot_s)
-    runs, sums = encounters.join_spans(done, vessel, number, least)
+    runs, sums = encounters.join_spans(found, vessel, number, least)
     return encounters.listing(runs, sums, held.column("vessel_id"), number, rules)
 
 
@@ -429,12 +453,17 @@ def write(made: dict[str, pa.Table], out: Path, csv: bool = False) -> None:
     import pyarrow.parquet as pq
 
     out.mkdir(parents=True, exist_ok=True)
-    for name, made_table in made.items():
+
+    def one(name: str) -> None:
         aside = out / f".{name}.parquet.part"
-        pq.write_table(made_table, aside, compression="zstd")
+        pq.write_table(made[name], aside, compression="zstd")
         aside.replace(out / f"{name}.parquet")
         if csv:
-            _write_text(made_table, out / f"{name}.csv")
+            _write_text(made[name], out / f"{name}.csv")
+
+    with ThreadPoolExecutor(engine.cores()) as threads:
+        # the largest first, so that none is left over at the end
+        list(threads.map(one, sorted(made, key=lambda name: (-made[name].num_rows, name))))
 
 
 def _write_text(table: pa.Table, path: Path) -> None:
