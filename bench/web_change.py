@@ -2,10 +2,11 @@
 
     python bench/web_change.py CASE [--store STORE] [--chromium PATH]
 
-A copy of the case is served and its answer computed first. Then the note of one row at a time is changed in the
-text, as an editor would save it; timed are the new answer (from the save, with the second that the folder is looked
-at) and, where Chromium is there, an overview that stands open until it has replaced itself. A note changes no number,
-but no step can know that: what leans on the row is computed again. Processor time is that of the server.
+A copy of the case is served and its answer computed first. Then one row at a time is changed in the text, as an
+editor would save it: first the note of the last row of each kind, which moves no number, then numbers: what a look saw,
+a claim of rounds, a claim of visits. Timed are the new answer (from the save, with the quarter of a second in which the
+folder is looked at) and, where Chromium is there, an overview that stands open until it has replaced itself. Processor
+time is that of the server. Each change stands while the next is made.
 """
 
 from __future__ import annotations
@@ -17,12 +18,46 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from web_speed import FLAGS, _free_port, _get, _until
 
-ROWS = ("source", "indicator", "claim", "sighting", "look")
+
+class Change(NamedTuple):
+    """A change to time: the kind of row, which of the case's rows, and the cells that it gets."""
+
+    label: str
+    kind: str
+    which: Callable[[Any], bool]
+    cells: Callable[[Any], dict[str, str]]
+
+
+def _note(kind: str, field: str = "note") -> Change:
+    return Change(
+        f"{kind}, {field}", kind, lambda r: True, lambda r: {field: f"{getattr(r, field) or ''} (changed)".strip()}
+    )
+
+
+def _heard(r: Any, *quantities: str) -> bool:
+    return r.quantity in quantities and r.use == "evidence" and r.reading == "exactly" and bool(r.point)
+
+
+CHANGES = (
+    _note("source", "title"),
+    _note("indicator"),
+    _note("claim"),
+    _note("sighting"),
+    _note("look"),
+    # A look that saw nothing saw a ship; a figure is a tenth higher.
+    Change("look, state", "look", lambda r: r.vessel_present is False, lambda r: {"vessel_present": "yes"}),
+    Change("claim of rounds", "claim", lambda r: _heard(r, "rounds"), lambda r: {"point": f"{r.point * 1.1:.0f}"}),
+    Change("claim of boxes", "claim", lambda r: _heard(r, "containers"), lambda r: {"point": f"{r.point * 1.1:.0f}"}),
+    Change(
+        "claim of visits", "claim", lambda r: _heard(r, "visits", "voyages"), lambda r: {"point": f"{r.point + 1:.0f}"}
+    ),
+)
 
 
 def main() -> None:
@@ -53,8 +88,8 @@ def measure(folder: Path, base: str, pid: int, chromium: str | None) -> None:
     _until(lambda: version(base) > 0)
     time.sleep(8)  # the pages are drawn ahead in the background
     if not chromium:
-        for kind in ROWS:
-            print(changed(folder, base, pid, kind, None))
+        for change in CHANGES:
+            print(changed(folder, base, pid, change, None), flush=True)
         return
     from playwright.sync_api import sync_playwright
 
@@ -62,20 +97,22 @@ def measure(folder: Path, base: str, pid: int, chromium: str | None) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page()
         page.goto(base, wait_until="load")
-        for kind in ROWS:
-            print(changed(folder, base, pid, kind, page))
+        for change in CHANGES:
+            print(changed(folder, base, pid, change, page), flush=True)
         browser.close()
 
 
-def changed(folder: Path, base: str, pid: int, kind: str, page: Any) -> str:
-    """Change the note of the last row of a kind; the times in words."""
+def changed(folder: Path, base: str, pid: int, change: Change, page: Any) -> str:
+    """Change the last row that a change is for; the times in words."""
     from tumen.case import Case
     from tumen.web.edit import Editor
 
     editor, case = Editor(folder), Case.load(folder)
-    row = editor.open(kind, getattr(case, f"{kind}s")[-1].id)
-    field = "note" if "note" in row.cells else "title"
-    made = editor.prepare_change(row, row.cells | {field: f"{row.cells[field]} (changed)".strip()})
+    rows = [r for r in getattr(case, f"{change.kind}s") if change.which(r)]
+    if not rows:
+        return f"{change.label:16} no such row in this case"
+    row = editor.open(change.kind, rows[-1].id)
+    made = editor.prepare_change(row, row.cells | change.cells(rows[-1]))
     before, ran = version(base), _seconds(pid)
     if page is not None:
         page.evaluate("document.querySelector('main').dataset.old = '1'")
@@ -88,7 +125,7 @@ def changed(folder: Path, base: str, pid: int, kind: str, page: Any) -> str:
         page.wait_for_function("() => document.querySelector('main').dataset.old !== '1'", timeout=120_000)
         shown = f", page by itself {time.perf_counter() - start:6.2f} s"
     time.sleep(6)
-    return f"{kind:10} changed: new answer {answered:6.2f} s ({cost:5.2f} s of processor){shown}"
+    return f"{change.label:16} changed: new answer {answered:6.2f} s ({cost:5.2f} s of processor){shown}"
 
 
 def version(base: str) -> int:

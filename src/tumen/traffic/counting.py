@@ -9,7 +9,7 @@ else carries the case.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,6 +53,7 @@ from tumen.traffic.totals import (
 from tumen.traffic.voyages import Visits, alongside_after, back_after, visits_of
 
 Rows = Sequence[Mapping[str, Any]]
+Weighed = Callable[["PortCase", Weighted], None]
 ALL_PORTS = "all ports of loading"
 
 
@@ -350,9 +351,10 @@ def count_port(
     *,
     evidence: Sequence[Evidence] | None = None,
     particles: int | None = None,
+    weighed: Weighed | None = None,
 ) -> Counted:
     """Joint draws of one port; more particles where too few distinct paths survive the totals."""
-    weighted, paths = draw_port(case, rng, draws, evidence=evidence, particles=particles)
+    weighted, paths = draw_port(case, rng, draws, evidence=evidence, particles=particles, weighed=weighed)
     return with_visits(case, weighted, paths.take(rng.permutation(paths.draws)[:draws]), rng)
 
 
@@ -363,13 +365,16 @@ def draw_port(
     *,
     evidence: Sequence[Evidence] | None = None,
     particles: int | None = None,
+    weighed: Weighed | None = None,
 ) -> tuple[Weighted, Paths]:
-    """Weighted parameters and at least `draws` paths of one port."""
+    """Weighted parameters and at least `draws` paths of one port; `weighed` is told the parameters before paths are drawn."""
     settings = case.settings
     pieces = list(case.evidence if evidence is None else evidence)
     problem = case.problem
     pieces = sorted(pieces + choices(problem, settings), key=lambda e: e.unit)
     weighted = integrate(problem, settings, settings.dwell_at(case.place), rng)
+    if weighed is not None:
+        weighed(case, weighted)
     size = max(particles or settings.particles, draws)
     for attempt in range(3):
         paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
@@ -389,9 +394,20 @@ def with_visits(case: PortCase, weighted: Weighted, paths: Paths, rng: np.random
 
 
 def count_ports(
-    cases: Sequence[PortCase], tie: Tie, seeds: Sequence[np.random.SeedSequence], draws: int, executor: Executor | None
+    cases: Sequence[PortCase],
+    tie: Tie,
+    seeds: Sequence[np.random.SeedSequence],
+    draws: int,
+    executor: Executor | None,
+    weighed: Weighed | None = None,
 ) -> tuple[list[Counted], float | None]:
-    """Joint draws of all ports of loading, and the effective number of pairings where something ties them."""
+    """Joint draws of all ports of loading, and the effective number of pairings where something ties them.
+
+    `weighed` is told the parameters of a port counted in this process by itself as soon as they stand.
+    """
+    if not tie and (executor is None or len(cases) == 1):
+        rngs = [np.random.default_rng(seed) for seed in seeds]
+        return [count_port(c, rng, draws, weighed=weighed) for c, rng in zip(cases, rngs, strict=True)], None
     run = executor.map if executor is not None and len(cases) > 1 else map
     if not tie:
         return list(run(_alone, cases, seeds, [draws] * len(cases))), None
@@ -442,14 +458,16 @@ def count(
     Raises `TrafficFault` where looks or totals cannot be true, naming every row. What is doubtful but
     possible is kept and named in the diagnostics.
     """
+    from tumen.traffic.diagnose import SecondRuns
     from tumen.traffic.report import report
 
     cases, destinations, conflicts, rows = read_cases(looks, claims, places, vessels, settings, period)
     seeds = np.random.SeedSequence(seed).spawn(len(cases) + 1)
     tie, remarks = tie_of(cases, destinations, claims, rows)
-    counted, effective = count_ports(cases, tie, seeds[:-1], draws, executor)
     rng = np.random.default_rng(seeds[-1])
-    return report(counted, destinations, conflicts, rows, period, draws, rng, effective, remarks)
+    with SecondRuns(cases, rng) as second:
+        counted, effective = count_ports(cases, tie, seeds[:-1], draws, executor, second.begin)
+        return report(counted, destinations, conflicts, rows, period, draws, rng, second, effective, remarks)
 
 
 def check(

@@ -7,7 +7,7 @@ parameter points and draws, or by a small second run without the thing in questi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ _SECOND_POINTS = 64
 def diagnostics(
     counted: Sequence[Counted],
     conflicts: Sequence[str],
-    rng: np.random.Generator,
+    second: SecondRuns,
     tied: float | None = None,
     remarks: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def diagnostics(
             + _beginning(c)
             + _effective(c)
             + _overlap(c)
-            + _sensitivity(c, rng)
+            + _sensitivity(c, second)
             + _conflicts(c)
             + _surprises(c)
         )
@@ -164,7 +164,7 @@ def _total(c: Counted) -> np.ndarray:
     return c.paths.arrivals(0, c.case.end_unit).astype(float)
 
 
-def _sensitivity(c: Counted, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _sensitivity(c: Counted, second: SecondRuns) -> list[dict[str, Any]]:
     total = _total(c)
     place, sd = c.case.place, max(float(total.std()), 1e-9)
     base = float(total.mean())
@@ -178,7 +178,7 @@ def _sensitivity(c: Counted, rng: np.random.Generator) -> list[dict[str, Any]]:
         z = c.paths.points.z[c.paths.point, 0]
         rows.append(_shifted("dwell prior", z, np.log(1.25) / dwell.sd_log, "1.25", total, base, sd, place))
     rows += _collectors(c, total, base, sd)
-    rows += _second_runs(c, base, sd, rng)
+    rows += _second_runs(c, base, sd, second)
     return rows
 
 
@@ -244,19 +244,55 @@ def _shifted(
     )
 
 
-def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Runs without the published totals, and with every look taken as a random sample."""
+class SecondRuns:
+    """Runs without the published totals, and with every look taken as a random sample, of each port.
+
+    They need a port's parameters, not its paths, so they are drawn beside those on another core. Each has a generator of
+    its own, so that when it runs changes no draw.
+    """
+
+    def __init__(self, cases: Sequence[PortCase], rng: np.random.Generator) -> None:
+        self._threads = ThreadPoolExecutor(1)
+        self._seeds = {case.place: rng.spawn(2) for case in cases}
+        self._alone: dict[str, Future[np.ndarray] | None] = {}
+        self._blind = {
+            case.place: self._threads.submit(_blind, case, self._seeds[case.place][1])
+            for case in cases
+            if case.settings.selection and any(o.chosen for o in case.looks.observations)
+        }
+
+    def __enter__(self) -> SecondRuns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def begin(self, case: PortCase, weighted: Weighted) -> None:
+        """Start the run without totals, where there are any; the parameters of its looks stand."""
+        rest = [e for e in case.evidence if not isinstance(e, TotalEvidence | DaysEvidence)]
+        own = self._seeds[case.place][0]
+        some = len(rest) < len(case.evidence)
+        self._alone[case.place] = self._threads.submit(_small_run, case, weighted, rest, own) if some else None
+
+    def alone(self, c: Counted) -> np.ndarray | None:
+        """Visits of the period without the totals; None where there are none."""
+        if c.case.place not in self._alone:
+            self.begin(c.case, c.weighted)
+        future = self._alone[c.case.place]
+        return None if future is None else future.result()
+
+    def blind(self, c: Counted) -> float | None:
+        """Mean number of visits with every look a random sample; None where no look was chosen."""
+        future = self._blind.get(c.case.place)
+        return None if future is None else future.result()
+
+
+def _second_runs(c: Counted, base: float, sd: float, second: SecondRuns) -> list[dict[str, Any]]:
+    """What the second runs show."""
     rows = []
     place = c.case.place
-    totals = [e for e in c.case.evidence if isinstance(e, TotalEvidence | DaysEvidence)]
-    rest = [e for e in c.case.evidence if not isinstance(e, TotalEvidence | DaysEvidence)]
-    chosen = c.case.settings.selection and any(o.chosen for o in c.case.looks.observations)
-    own, other = rng.spawn(2)
-    with ThreadPoolExecutor(2) as threads:
-        alone = threads.submit(_small_run, c.case, c.weighted, rest, own) if totals else None
-        blind = threads.submit(_blind, c.case, other) if chosen else None
-    if alone is not None:
-        bare = alone.result()
+    bare, blind = second.alone(c), second.blind(c)
+    if bare is not None:
         share = 1.0 - min(1.0, (sd / max(float(bare.std()), 1e-9)) ** 2)
         rows.append(
             _row(
@@ -269,7 +305,7 @@ def _second_runs(c: Counted, base: float, sd: float, rng: np.random.Generator) -
             )
         )
     if blind is not None:
-        moved = blind.result() - base
+        moved = blind - base
         rows.append(
             _row(
                 f"choice of looks, {place}",

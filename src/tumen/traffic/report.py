@@ -16,7 +16,7 @@ import pyarrow as pa
 from tumen import tables
 from tumen.traffic.chain import UNITS_PER_DAY, WEEK_UNITS
 from tumen.traffic.counting import Counted, PortCase, month_starts
-from tumen.traffic.diagnose import diagnostics
+from tumen.traffic.diagnose import SecondRuns, diagnostics
 from tumen.traffic.looks import Observation, read_port
 from tumen.traffic.voyages import destinations_of
 
@@ -29,6 +29,7 @@ def report(
     period: tuple[dt.date, dt.date],
     draws: int,
     rng: np.random.Generator,
+    second: SecondRuns,
     tied: float | None = None,
     remarks: Sequence[str] = (),
 ) -> dict[str, pa.Table]:
@@ -71,7 +72,7 @@ def report(
         "voyage_windows": tables.VOYAGE_WINDOWS.build(windows),
         "rates": tables.RATES.build(rates),
         "forecasts": tables.FORECASTS.build(_joined(forecasts, tables.FORECASTS)),
-        "diagnostics": tables.DIAGNOSTICS.build(diagnostics(counted, conflicts, rng, tied, remarks)),
+        "diagnostics": tables.DIAGNOSTICS.build(diagnostics(counted, conflicts, second, tied, remarks)),
     }
 
 
