@@ -300,7 +300,9 @@ def _in_valuations(claims: pa.Table, case: Case) -> pa.Array:
 
 NO_REMARKS = View()
 OF_INDICATORS = View(without=("note", "parents"))
-DAYS_OF_SOURCES = View(without=("publisher", "title", "date_text", "url", "kind", "reliability", "why", "seen", "parents"))
+DAYS_OF_SOURCES = View(
+    without=("publisher", "title", "date_text", "url", "kind", "reliability", "why", "seen", "parents")
+)
 
 
 STEPS: tuple[Step, ...] = (

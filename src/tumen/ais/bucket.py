@@ -454,16 +454,22 @@ class Events:
             86_400 // s.slot_s, s.encounter_kn, int(s.interpolate_h * HOUR_US), self.job.pairs,
         )  # fmt: skip
         # tracks are numbered among those that were slow at all
-        used, dense = np.unique(g, return_inverse=True)
-        self.slow = [slot, dense.astype(np.int32), lat, lon]
+        slow = np.zeros(len(self.data.owner), dtype=bool)
+        slow[g] = True
+        used = np.flatnonzero(slow)
+        dense = np.cumsum(slow, dtype=np.int32) - np.int32(1)
+        self.slow = [slot, dense[g], lat, lon]
         self.tables["slow_tracks"] = pa.table(
             {
                 "vessel": self.data.vessels[self.data.owner[used]], "track": self.data.number[used].astype(np.int32),
                 "vessel_id": self.vessels(used),
             }
         )  # fmt: skip
-        day, many = np.unique(slot // (86_400 // s.slot_s), return_counts=True)
-        self.tables["slow_days"] = pa.table({"day": day.astype(np.int64), "points": many.astype(np.int64)})
+        # points come day by day
+        day = slot // (86_400 // s.slot_s)
+        first = np.flatnonzero(np.concatenate([np.ones(min(1, len(day)), bool), day[1:] != day[:-1]]))
+        many = np.diff(first, append=len(day))
+        self.tables["slow_days"] = pa.table({"day": day[first].astype(np.int64), "points": many.astype(np.int64)})
         found, mean = walk.stays(
             self.t, self.lat, self.lon, self.begin, 500.0, int(s.anchorage_stay_h * HOUR_US), int(24 * HOUR_US)
         )

@@ -207,14 +207,17 @@ def _follow(
             continue
         if slot[i] - last > missing:
             break
-        d = _apart(lat[i], lon[i], lat[j], lon[j], cosines)
+        xi, xj = np.int64(lon[i]) - from_x, np.int64(lon[j]) - from_x
+        xi += 2 * HALF_TURN if xi < -HALF_TURN else -2 * HALF_TURN if xi > HALF_TURN else 0
+        xj += 2 * HALF_TURN if xj < -HALF_TURN else -2 * HALF_TURN if xj > HALF_TURN else 0
+        y, x = np.int64(lat[i]) + np.int64(lat[j]), xi + xj
+        flat = _cosine(y, cosines)
+        # as `_apart` has it
+        high, wide = np.int64(lat[i]) - np.int64(lat[j]), (xi - xj) * flat
+        d = np.sqrt(wide * wide + np.float64(high * high)) * (1e-7 * M_PER_DEGREE)
         if d <= reach_m:
-            xi, xj = np.int64(lon[i]) - from_x, np.int64(lon[j]) - from_x
-            xi += 2 * HALF_TURN if xi < -HALF_TURN else -2 * HALF_TURN if xi > HALF_TURN else 0
-            xj += 2 * HALF_TURN if xj < -HALF_TURN else -2 * HALF_TURN if xj > HALF_TURN else 0
-            y, x = np.int64(lat[i]) + np.int64(lat[j]), xi + xj
             if count > 0:
-                dy, dx = np.float64(y - y0), (x - x0) * _cosine(y, cosines)
+                dy, dx = np.float64(y - y0), (x - x0) * flat
                 way += np.sqrt(dx * dx + dy * dy)
             y0, x0 = y, x
             sum_y += y
