@@ -400,7 +400,7 @@ STEPS: tuple[Step, ...] = (
         ("visits", "voyages", "cargo", "account_totals", "front_totals", "case:places"), ("prices.headline_basis", "settings.period"),
         ("headline",),
         ("headline.py",), _headline,
-        views={"account_totals": NO_REMARKS, "front_totals": NO_REMARKS, "case:places": NO_REMARKS},
+        views={"case:places": NO_REMARKS},
         cites=True,
     ),
 )  # fmt: skip

@@ -8,9 +8,12 @@ where only a remark or a row that it does not read changed, the kept result gets
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +25,7 @@ import pyarrow as pa
 import tumen
 from tumen.case import Case
 from tumen.case.record import Record, content_id
-from tumen.engine import one_thread
+from tumen.engine import cores, one_thread
 from tumen.evidence import Evidence, Node
 from tumen.run import STEPS, Inputs, RunError, Step
 from tumen.store import RunRecord, StepRecord, Store, code_version, stamp, step_key, table_hash
@@ -30,6 +33,8 @@ from tumen.tables import DIAGNOSTICS, TABLES
 from tumen.views import put_back, stand_in, stand_ins
 
 Tables = dict[str, pa.Table]
+# Steps side by side: front beside account and judge. More never wait for one another.
+MOST_AT_ONCE = 2
 
 
 @dataclass
@@ -48,6 +53,11 @@ class Study:
     _steps: dict[str, StepRecord] = field(default_factory=dict)
     _made_by: dict[str, str] = field(default_factory=dict)
     _left_out: dict[str, str] = field(default_factory=dict)
+    # Tables of the present run that a later step reads, by hash.
+    _fresh: dict[str, pa.Table] = field(default_factory=dict)
+    _limits: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _limited: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     # --- the chain ----------------------------------------------------------------------
 
@@ -56,10 +66,8 @@ class Study:
 
         A step for which the case lacks a file is left out, and so is what stands on it; `left_out` tells.
         """
-        for step in STEPS:
-            self._do(step)
-            if step.name == until:
-                break
+        last = next((i for i, step in enumerate(STEPS) if step.name == until), len(STEPS) - 1)
+        self._chain(STEPS[: last + 1])
         record = RunRecord(
             as_of=self.case.settings.as_of.isoformat(),
             tumen=tumen.__version__,
@@ -227,11 +235,50 @@ class Study:
         return {name: table_hash(table) for name, table in self._case_tables.items()}
 
     def _do_for(self, name: str) -> None:
-        for step in STEPS:
-            self._do(step)
-            if name in self._digests:
-                return
-        raise KeyError(name)
+        wanted = next((i for i, step in enumerate(STEPS) if name in step.gives), None)
+        if wanted is None:
+            raise KeyError(name)
+        self._chain(STEPS[: wanted + 1])
+
+    def _chain(self, steps: Sequence[Step]) -> None:
+        """Do steps, two at a time where neither stands on the other and there is a core for each.
+
+        A result does not depend on it: each step has its own seed and its inputs are whole before it begins.
+        """
+        before = _standing_on(steps)
+        waiting, running, done = list(steps), dict[Future[None], Step](), set[str]()
+        with self._one_thread(), ThreadPoolExecutor(min(cores(), MOST_AT_ONCE)) as threads:
+            while waiting or running:
+                ready = [s for s in waiting if before[s.name] <= done]
+                waiting = [s for s in waiting if s not in ready]
+                # A step alone is done here and now, so that a lone failure leaves no thread behind it.
+                if len(ready) == 1 and not running:
+                    self._do(ready[0])
+                    done.add(ready[0].name)
+                    self._let_go(waiting)
+                    continue
+                running |= {threads.submit(self._do, step): step for step in ready}
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    done.add(running.pop(future).name)
+                    future.result()
+                self._let_go([*waiting, *running.values()])
+        self._fresh.clear()
+        self._digests = {n: self._digests[n] for s in STEPS for n in s.gives if n in self._digests}
+        self._steps = {s.name: self._steps[s.name] for s in STEPS if s.name in self._steps}
+
+    @contextlib.contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        """Linear algebra on one thread from the first computation on; nothing is loaded where all is kept."""
+        with contextlib.ExitStack() as limits:
+            self._limits, self._limited = limits, False
+            yield
+
+    def _let_go(self, steps: Sequence[Step]) -> None:
+        """Forget the tables in memory that none of the steps to come reads."""
+        wanted = {self._digests[n] for s in steps for n in s.needs if n in self._digests}
+        for digest in [d for d in self._fresh if d not in wanted]:
+            self._fresh.pop(digest, None)
 
     def _given_by(self, step_name: str) -> Tables:
         self.run(until=step_name)
@@ -239,16 +286,28 @@ class Study:
             raise RunError(f"{self.case.folder}: {step_name} cannot be done: {self._left_out[step_name]}")
         return {name.split("@")[0]: self._input(name) for name, s in self._made_by.items() if s == step_name}
 
-    def _input(self, name: str) -> pa.Table:
+    def _input(self, name: str, anew: bool = False) -> pa.Table:
+        """An input of a step; `anew`: as it is read from the store, where one in memory may be laid out otherwise."""
         if name in self._digests:
-            table = self.store.get(self._digests[name])
-            if table is None:
-                raise RunError(f"table {name} vanished from {self.store.folder}; run again")
-            return table
+            return self._stored(self._digests[name], name, anew)
         own = name.removeprefix("case:")
         if name.startswith("case:") and own in self._case_tables:
             return self._case_tables[own]
         raise RunError(f"no step gives the table '{name}'")
+
+    def _stored(self, digest: str, name: str, anew: bool = False) -> pa.Table:
+        """A table of this run from memory, else from the store."""
+        table = None if anew else self._fresh.get(digest)
+        if table is None:
+            table = self.store.get(digest)
+        if table is None:
+            raise RunError(f"table {name} vanished from {self.store.folder}; run again")
+        return table
+
+    def _put(self, table: pa.Table) -> str:
+        digest = self.store.put(table)
+        self._fresh[digest] = table
+        return digest
 
     def _input_hash(self, name: str) -> str:
         if name in self._digests:
@@ -292,7 +351,7 @@ class Study:
         for name in step.needs:
             hashes[name] = self._input_hash(name)
             if name in step.views:
-                tables[name], own = stand_ins(name, step.views[name].of(self._input(name), self.case))
+                tables[name], own = stand_ins(name, step.views[name].of(self._input(name, anew=True), self.case))
                 hashes[name] = table_hash(tables[name])
                 ids |= own
         settings = {k: v for k, v in record.settings.items() if k != "made_by"}
@@ -315,23 +374,24 @@ class Study:
         for name, digest in work.outputs.items():
             base = name.split("@")[0]
             if not TABLES[base].draws:
-                table = made[name] if name in made else self.store.get(digest)
-                if table is None:
-                    raise RunError(f"table {name} vanished from {self.store.folder}; run again")
-                outputs[name] = self.store.put(stamp(base, put_back(table, ids), record.evidence_id))
+                table = made[name] if name in made else self._stored(digest, name)
+                outputs[name] = self._put(stamp(base, put_back(table, ids), record.evidence_id))
         record = replace(record, outputs=outputs, seconds=work.seconds)
         self.store.finish(record)
         return record
 
     def _compute(self, step: Step, record: StepRecord, inputs: Inputs) -> tuple[StepRecord, Tables]:
         start = time.perf_counter()
-        with one_thread():
-            given = step.work(inputs)
+        with self._lock:
+            if not self._limited:
+                self._limits.enter_context(one_thread())
+                self._limited = True
+        given = step.work(inputs)
         missing = {g for g in step.gives if g.split("@")[0] not in given}
         if missing:
             raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")
         made = {name: given[name.split("@")[0]] for name in step.gives}
-        outputs = {name: self.store.put(table) for name, table in made.items()}
+        outputs = {name: self._put(table) for name, table in made.items()}
         record = replace(record, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
         self.store.finish(record)
         return record, made
@@ -361,6 +421,13 @@ def open_study(
         raise RunError(f"{as_of}: before the case, expected {case.settings.period[0]} (period_start) or a later day")
     case = case.as_of(as_of or case.settings.as_of)
     return Study(case, Store(Path(store) if store else Path(folder) / ".tumen"), workers=workers, dask=dask)
+
+
+def _standing_on(steps: Sequence[Step]) -> dict[str, set[str]]:
+    """By step, those of the steps that it stands on."""
+    maker = {name: step.name for step in steps for name in step.gives}
+    named = {step.name for step in steps}
+    return {s.name: {maker[n] for n in s.needs if n in maker} | (set(s.after) & named) for s in steps}
 
 
 def seed_for(seed: int, step: str) -> int:
