@@ -184,7 +184,10 @@ class Evidence:
             row["date_text"] or "undated",
             grade=f"{letter} ({RELIABILITY.get(letter, 'not graded')})",
             url=row["url"] or "",
-            detail={"why": row["why"], "seen": row["seen"], "kind": row["kind"], "source_id": name},
+            detail={
+                "title_ko": row.get("title_ko"), "why": row["why"], "why_ko": row.get("why_ko"), "seen": row["seen"],
+                "kind": row["kind"], "source_id": name,
+            },  # fmt: skip
         )
 
 
