@@ -184,10 +184,7 @@ class Evidence:
             row["date_text"] or "undated",
             grade=f"{letter} ({RELIABILITY.get(letter, 'not graded')})",
             url=row["url"] or "",
-            detail={
-                "title_ko": row.get("title_ko"), "why": row["why"], "why_ko": row.get("why_ko"), "seen": row["seen"],
-                "kind": row["kind"], "source_id": name,
-            },  # fmt: skip
+            detail={k: row.get(k) for k in ("title_ko", "why", "why_ko", "seen", "kind")} | {"source_id": name},
         )
 
 

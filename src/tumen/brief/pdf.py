@@ -24,8 +24,10 @@ MOST_SOURCES = 8
 # A table of more rows than this is for looking up, and is set close.
 LONG = 24
 JOINER = "\u2060"  # word joiner: no line breaks here
+# A table of no more columns than this is narrow.
+NARROW = 3
 # A table of no more rows than this stays on one page.
-KEEP_TOGETHER = 9
+KEEP_TOGETHER = 6
 
 
 def pdf(brief: b.Brief, trace: Trace, words: Words, told: Told, version: str) -> bytes:
@@ -167,7 +169,7 @@ class _Setter:
             return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
-            width = "100%" if block.wide else "80%"
+            width = f"{block.print_width:.0%}" if block.wide else "80%"
             return f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}], width: {width})\n"
         if isinstance(block, b.Pictures):
             cells = ", ".join(
@@ -189,8 +191,10 @@ class _Setter:
         widths = ", ".join(f"{w}fr" for w in (block.widths or [1] * len(block.head)))
         align = ", ".join("right" if i in block.numeric else "left" for i in range(len(block.head)))
         head = ", ".join(f"[*{_text(h)}*]" for h in block.head)
+        stacked = len(block.head) > NARROW  # in a table of few columns an interval has room beside its number
         rows = ",\n".join(
-            ", ".join(f"[{self.spans(c, stacked=i in block.numeric)}]" for i, c in enumerate(row)) for row in block.rows
+            ", ".join(f"[{self.spans(c, stacked and i in block.numeric)}]" for i, c in enumerate(row))
+            for row in block.rows
         )
         together = "true" if len(block.rows) <= KEEP_TOGETHER else "false"
         note = f"[{self.spans(block.note)}]" if block.note else "none"
