@@ -13,6 +13,7 @@ from tumen.simulate.traffic import FAR_PORT, PORT, world
 from tumen.traffic import TrafficFault, backtest, check, count, posterior_count
 from tumen.traffic.counting import read_cases
 from tumen.traffic.totals import Part, disjoint, share_to
+from tumen.traffic.voyages import alongside_after
 
 SMALL = TrafficSettings(
     particles=1000, parameter_points=48, horizon_months=2, rate_per_day=SpreadPrior(median=0.2, factor=3.0)
@@ -293,6 +294,24 @@ def test_posterior_count_agrees_with_the_draws(made):
     mean = (exact * np.arange(96)).sum()
     sd = np.sqrt((exact * np.arange(96) ** 2).sum() - mean**2)
     assert abs(draws[:, here].mean() - mean) < 0.35 * sd
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_ships_at_the_far_port_against_simulation(share):
+    # Looks a day and a half and five days ago found nothing: what lies there now has mostly come since.
+    rng, n, unseen = np.random.default_rng(1), 400_000, [(12, 0.9), (40, 0.6)]
+    landed = 1.2 * np.exp(SMALL.passage_days.sd_log * rng.standard_normal(n))
+    left, bound = landed + rng.gamma(2, 1.1, n), rng.random(n) < share
+    plain, given = (share * alongside_after(SMALL, 2.2, 2, share, told) for told in ((), unseen))
+    for lag in (8, 20, 32, 44, 56):
+        missed = np.ones(n, bool)
+        for back, found in unseen:
+            then = (lag - back) / 8
+            missed &= ~(bound & (landed <= then) & (left > then) & (rng.random(n) < found))
+        now = bound & (landed <= lag / 8) & (left > lag / 8)
+        assert plain[lag] == pytest.approx(now.mean(), abs=0.004)
+        assert given[lag] == pytest.approx(now[missed].mean(), abs=0.006)
+    assert given[44] < 0.6 * plain[44]
 
 
 # --- several ports of loading ---------------------------------------------------------------------

@@ -55,6 +55,7 @@ from tumen.traffic.voyages import Visits, alongside_after, back_after, visits_of
 Rows = Sequence[Mapping[str, Any]]
 Weighed = Callable[["PortCase", Weighted], None]
 ALL_PORTS = "all ports of loading"
+_FAR_MEMORY = 15 * UNITS_PER_DAY  # in which a ship has left a port of discharge again
 
 
 @dataclass(frozen=True)
@@ -319,14 +320,19 @@ def _far(
     settings: TrafficSettings,
     number: int,
 ) -> list[FarEvidence]:
-
     read = read_port(rows, far, clock, end_unit, hulls, 4, settings)
-    lag = alongside_after(settings, settings.dwell_at(far).median, settings.dwell_phases)
+    detection, dwell = settings.detection.median, settings.dwell_at(far).median
     out: list[FarEvidence] = []
+    empty: list[tuple[int, float]] = []  # looks of the last days that showed no ship, and what each would have found
     for o in read.observations:
         share = destination_shares(settings.destinations, clock.when(o.unit).date())
         part = settings.laden_share * (share.get(far, ELSEWHERE) if share else 1.0 / number)
+        empty = [(unit, found) for unit, found in empty if o.unit - unit < _FAR_MEMORY]
+        unseen = [(o.unit - unit, found) for unit, found in empty]
+        lag = alongside_after(settings, dwell, settings.dwell_phases, part, unseen)
         out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, settings.ships_at_destination_otherwise))
+        if not o.positive:
+            empty.append((o.unit, o.usable * detection * o.weight))
     return out
 
 

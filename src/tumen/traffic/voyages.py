@@ -259,25 +259,53 @@ def destinations_of(
 
 def back_after(settings: TrafficSettings, far_dwell_days: float, phases: int, longest_days: float = 40.0) -> np.ndarray:
     """Chance that a hull is back at the port of loading by units since it left: out, discharged, and home again."""
-    from scipy.special import gammainc, ndtr
+    from scipy.special import gammainc
 
-    edges = np.arange(0, int(longest_days * UNITS_PER_DAY) + 1) * UNIT_DAYS
-    passage = settings.passage_days
-    sailed = np.diff(ndtr(np.log(np.maximum(edges, 1e-12) / passage.median) / max(passage.sd_log, 1e-3)))
-    stayed = np.diff(gammainc(phases, edges * phases / far_dwell_days))
-    size = len(sailed)
+    size = int(longest_days * UNITS_PER_DAY)
+    sailed = _passage_law(settings, size)
+    stayed = np.diff(gammainc(phases, np.arange(size + 1) * UNIT_DAYS * phases / far_dwell_days))
     return np.cumsum(np.convolve(np.convolve(sailed, stayed)[:size], sailed)[:size])
 
 
 def alongside_after(
-    settings: TrafficSettings, dwell_days: float, phases: int, longest_days: float = 15.0
+    settings: TrafficSettings,
+    dwell_days: float,
+    phases: int,
+    share: float = 1.0,
+    unseen: Sequence[tuple[int, float]] = (),
+    longest_days: float = 15.0,
 ) -> np.ndarray:
-    """Chance of lying at the port of discharge by units since leaving the port of loading."""
-    from scipy.special import gammaincc, ndtr
+    """Chance of lying at the port of discharge by units since leaving the port of loading.
 
-    grid = np.arange(0, int(longest_days * UNITS_PER_DAY)) * UNIT_DAYS
+    `unseen` are earlier looks there that showed no ship: units before this one, and the chance that each would have found it.
+    A ship bound there (with probability `share`) that they did not find had mostly not come yet, or left: what they told is
+    not told again.
+    """
+    from scipy.special import gammaincc
+
+    grid = np.arange(0, int(longest_days * UNITS_PER_DAY))
+    passage, stay = _passage_law(settings, len(grid)), gammaincc(phases, grid * UNIT_DAYS * phases / dwell_days)
+    there, missed, stayed = stay * _since(grid), np.ones(len(grid)), np.ones(len(grid))
+    # A ship that landed y units ago lay there at every earlier look since then for which its stay lasted.
+    for back, found in sorted(unseen, reverse=True):
+        would = found * _since(grid - back)
+        missed -= would * stayed * stay[np.maximum(grid - back, 0)]
+        stayed *= 1.0 - would
+        there *= 1.0 - would
+    landed = np.cumsum(passage)
+    not_found = np.convolve(passage, missed)[: len(grid)] + 1.0 - landed
+    return np.convolve(passage, there)[: len(grid)] / (1.0 - share + share * not_found)
+
+
+def _since(units: np.ndarray) -> np.ndarray:
+    # Of the ships that land within the unit of a look half do so after it.
+    return np.where(units > 0, 1.0, np.where(units == 0, 0.5, 0.0))
+
+
+def _passage_law(settings: TrafficSettings, size: int) -> np.ndarray:
+    """Chance of each length of the passage in units, (size,)."""
+    from scipy.special import ndtr
+
+    edges = (np.arange(size + 1) - 0.5) * UNIT_DAYS
     passage = settings.passage_days
-    edges = np.append(grid, grid[-1] + UNIT_DAYS)
-    arrived = ndtr(np.log(np.maximum(edges, 1e-12) / passage.median) / max(passage.sd_log, 1e-3))
-    stay = gammaincc(phases, grid * phases / dwell_days)
-    return np.convolve(np.diff(arrived), stay)[: len(grid)]
+    return np.diff(ndtr(np.log(np.maximum(edges, 1e-12) / passage.median) / max(passage.sd_log, 1e-3)))

@@ -71,13 +71,13 @@ def _used(desk: Desk) -> set[str]:
 
 def _source(desk: Desk, row: dict[str, Any]) -> tuple[Spans, ...]:
     words = desk.words
-    named, other = desk.tongue(row, "title")
-    title = f"{row['publisher']}: {named}"
+    foreign = "en" if words.lang != "en" else ""
+    title = f"{row['publisher']}: {row['title']}"
     address = row["url"] or ""
     shown: Spans = (
-        (Link(address, title, other),) if address.startswith(("https://", "http://")) else (Text(title, other),)
+        (Link(address, title, foreign),) if address.startswith(("https://", "http://")) else (Text(title, foreign),)
     )
-    reason, foreign = desk.tongue(row, "why")
+    reason = row["why"] or ""
     if not row["seen"]:
         shown = (*shown, Text(f" ({words.text('sources.unseen')})"))
     return (
