@@ -391,7 +391,8 @@ class Study:
         if missing:
             raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")
         made = {name: given[name.split("@")[0]] for name in step.gives}
-        outputs = {name: self._put(table) for name, table in made.items()}
+        with ThreadPoolExecutor(2) as threads:
+            outputs = dict(zip(made, threads.map(self._put, made.values()), strict=True))
         record = replace(record, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
         self.store.finish(record)
         return record, made

@@ -8,6 +8,7 @@ Draw d of the voyages is a world; claims reweight the worlds, and `draw_map` say
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,8 +64,10 @@ def weigh(
     draws = draws or _draws_of(voyages)
     made = posterior(voyages, looks, sightings, claims, vessels, loading, period, seed, draws)
     rng = np.random.default_rng([seed, 3])
-    out = report.tables_of(made, rng)
-    out["cargo"] = cargo_table(made)
+    with ThreadPoolExecutor(1) as threads:
+        cargo = threads.submit(cargo_table, made)
+        out = report.tables_of(made, rng)
+        out["cargo"] = cargo.result()
     out["draw_map"] = tables.DRAW_MAP.build({"draw": np.arange(draws), "from_draw": made.home})
     return out
 

@@ -92,22 +92,24 @@ def turn(
 ) -> None:
     """The week's turn of each draw: the rate walks, traffic stops or starts.
 
-    `turns` (P 2 L, 2 L) its chances from and to (paused, level), `ahead` (R, S) what the looks to come say after it or
-    (0, S), `u` (N,) uniform numbers.
+    `turns` (P 2 L, 2 L) its chances from and to (paused, level), `ahead` (S, R) what the looks to come say after it or
+    (S, 0), `u` (N,) uniform numbers.
     """
     wide = turns.shape[1]
     levels = wide // 2
-    heard = len(ahead) > 0
+    heard = ahead.shape[1] > 0
     edges = np.empty(wide, np.float32)
     for n in range(len(point)):
         chance = turns[(point[n] * 2 + off[n]) * levels + level[n]]
         total = np.float32(0.0)
-        for k in range(wide):
-            if heard:
-                total += chance[k] * ahead[((k // levels) * points + point[n]) * levels + k % levels, state[n]]
-            else:
-                total += chance[k]
-            edges[k] = total
+        for paused in range(2):
+            row, first = (paused * points + point[n]) * levels, paused * levels
+            for k in range(levels):
+                if heard:
+                    total += chance[first + k] * ahead[state[n], row + k]
+                else:
+                    total += chance[first + k]
+                edges[first + k] = total
         wanted = u[n] * total
         after = 0
         while after < wide - 1 and edges[after] <= wanted:

@@ -310,7 +310,7 @@ def _effective(log_w: np.ndarray) -> float:
 def _lookahead(problem: Problem, chances: Kernels, at: np.ndarray, last_look: int) -> tuple[list, dict, dict]:
     """Backward messages: before each cut up to the last look, after each week's turn, after a hull was told apart.
 
-    A message is (R, S): for each row, what the looks from the cut on say of each state.
+    A message is (R, S): for each row, what the looks from the cut on say of each state; after a week's turn it is (S, R).
     """
     v = np.ones((chances.size, chances.rows), np.float32)
     messages: list[np.ndarray | None] = [None] * len(at)
@@ -323,7 +323,7 @@ def _lookahead(problem: Problem, chances: Kernels, at: np.ndarray, last_look: in
         if i < last:
             v = chances.backward(v, unit, int(at[i + 1]))
         if unit and unit % WEEK_UNITS == 0:
-            turns[i] = np.ascontiguousarray(v.T)
+            turns[i] = v
             v = chances.unmix(v)
         if unit in problem.shown:
             v = chances.shown(v, unit, back=True)
@@ -362,6 +362,7 @@ class _Walk:
         self._marks: dict[tuple[int, bool], np.ndarray] = {}
         self._unit_split: dict[int, np.ndarray] = {}
         self._none = np.zeros((0, self.size), np.float32)
+        self._no_turn = np.zeros((self.size, 0), np.float32)
         week, stop, start = chances.week, chances.stop, chances.start
         turn = np.stack([np.stack([1 - stop, stop], 1), np.stack([start, 1 - start], 1)], 1)  # (P, from, to)
         # Rows by point, from-state, from-level; columns by to-state, to-level.
@@ -433,7 +434,7 @@ class _Walk:
     def _turn_week(self, i: int) -> None:
         kernels.turn(
             self._turn,
-            self.turns.get(i, self._none),
+            self.turns.get(i, self._no_turn),
             self.kernels.points,
             self.history.point,
             self.level,
