@@ -171,9 +171,32 @@ def test_a_new_day_touches_only_its_buckets(archive: Path, tmp_path: Path) -> No
     after = run([archive, day], work=work, bucket_bits=3, latest_us=2**62)
     fresh = {p.name for p in (work / "buckets").iterdir() if p.suffix != ".slow"} - set(made)
     assert len(fresh) == 1
+    # nothing that was there was written again
+    assert all((work / "buckets" / n).stat().st_mtime_ns == t for n, t in made.items())
+    assert len([n for n in made if not n.endswith(".slow")]) == 8
     assert all((work / "segments" / n).stat().st_mtime_ns == t for n, t in parts.items())
     whole = run([archive, day], bucket_bits=3, latest_us=2**62)
     assert bits(after.tables) == bits(whole.tables)
+
+
+def test_a_worker_of_the_pool_killed_in_the_middle_changes_nothing(archive: Path, tmp_path: Path) -> None:
+    """Killed once while it reads and once while it walks; what is left in the work folder serves the next run."""
+    text = archive.with_suffix(".csv")
+    alone = events(text, engine.Serial())
+    with engine.executor(2) as runner:
+        assert isinstance(runner, engine.Pool)
+        pool, killed = runner, []
+
+        def kill(stage: str, done: int, total: int) -> None:
+            if stage not in [s for s, _ in killed] and stage in ("reading", "walking") and done < total:
+                pid = pool.processes()[0]
+                os.kill(pid, signal.SIGKILL)
+                killed.append((stage, pid))
+
+        assert events(text, runner, work=tmp_path / "work", progress=kill, block_bytes=1 << 18) == alone
+    assert [stage for stage, _ in killed] == ["reading", "walking"]
+    assert len({pid for _, pid in killed}) == 2
+    assert events(text, engine.Serial(), work=tmp_path / "work", block_bytes=1 << 18) == alone
 
 
 def test_dask_cluster_with_a_worker_killed_in_the_middle(archive: Path, tmp_path: Path) -> None:

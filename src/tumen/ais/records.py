@@ -404,7 +404,9 @@ def _only_identities(table: pa.Table, roles: dict[str, str], mapping: Mapping | 
     names = {**roles, "lat": "__lat", "lon": "__lon"}
     if "time" not in names:
         full, names["time"] = full.append_column("__time", pa.nulls(n, pa.float64())), "__time"
+    if "draught" in roles and {"referencepointa", "postype"} & {c.lower() for c in table.column_names}:
+        # before a draught of 55 is taken for one that no ship has
+        at = full.column_names.index(roles["draught"])
+        full = full.set_column(at, roles["draught"], pc.divide(full.column(at).cast(pa.float64()), 10.0))
     made = from_batch(full, names, mapping)
-    if {"referencepointa", "postype"} & {c.lower() for c in table.column_names}:
-        made.statics.draught /= 10
     return Block(Positions.empty(0), made.statics, made.counts, made.first, n, n)

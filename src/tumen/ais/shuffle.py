@@ -31,7 +31,7 @@ from tumen.ais.tracks import bucket_order
 from tumen.ais.work import Folder, folder
 
 # Changes whenever segments made before must not be read again.
-SEGMENT_VERSION = 2
+SEGMENT_VERSION = 3
 # Rows that are looked at for columns in each other's place.
 SWAP_ROWS = 50_000
 

@@ -1,0 +1,179 @@
+"""Public and vendor formats as they are published: samples after each format's own description, and real rows rewritten."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("numba")
+shapely = pytest.importorskip("shapely")
+zstandard = pytest.importorskip("zstandard")
+
+from tumen.ais import archives  # noqa: E402
+from tumen.ais.pipeline import run  # noqa: E402
+from tumen.ais.reasons import Drops  # noqa: E402
+
+NOON = dt.datetime(2024, 2, 28, 12, 0, tzinfo=dt.UTC)
+
+
+def positions(path: Path) -> list[dict[str, object]]:
+    drops: list[Drops] = []
+    batches = list(archives.read([path], None, drops))
+    assert not [r for d in drops for r in d.listing() if r["fault"]]
+    return pa.Table.from_batches(batches).drop(["at", "archive"]).to_pylist()
+
+
+def identities(path: Path) -> list[dict[str, object]]:
+    return archives.read_identities([path]).to_pylist()
+
+
+# From 2025 on: lower case, longitude before latitude, no 'T' in the time, a file a day as .csv.zst; and GeoParquet.
+NEW_NAMES = {
+    "MMSI": "mmsi", "BaseDateTime": "base_date_time", "LON": "longitude", "LAT": "latitude", "SOG": "sog", "COG": "cog",
+    "Heading": "heading", "VesselName": "vessel_name", "IMO": "imo", "CallSign": "call_sign", "VesselType": "vessel_type",
+    "Status": "status", "Length": "length", "Width": "width", "Draft": "draft", "Cargo": "cargo",
+    "TransceiverClass": "transceiver",
+}  # fmt: skip
+
+
+def test_marinecadastre_old_rows_read_the_same_as_csv_zst_and_geoparquet_of_2026(shared: Path, tmp_path: Path) -> None:
+    old = shared / "data/ais/marinecadastre/noaa_sample_2023.csv"
+    with old.open(newline="", encoding="utf-8-sig") as file:
+        rows = [{NEW_NAMES[k]: v for k, v in row.items()} for row in csv.DictReader(file)]
+    for row in rows:
+        row["base_date_time"] = row["base_date_time"].replace("T", " ")
+    text = tmp_path / "text.csv"
+    with text.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(NEW_NAMES.values()))
+        writer.writeheader()
+        writer.writerows(rows)
+    packed = tmp_path / "ais-2023-01-11.csv.zst"
+    packed.write_bytes(zstandard.ZstdCompressor().compress(text.read_bytes()))
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        read = {pa.int64(): lambda v: int(float(v)), pa.float64(): float, pa.string(): str}[kind]
+        return pa.array([read(r[name]) if r[name] else None for r in rows], kind)
+
+    points = shapely.to_wkb(shapely.points([[float(r["longitude"]), float(r["latitude"])] for r in rows]))
+    when = [dt.datetime.fromisoformat(r["base_date_time"]) for r in rows]
+    geo = pa.table(
+        {
+            "mmsi": column("mmsi", pa.int64()), "base_date_time": pa.array(when, pa.timestamp("us")),
+            **{n: column(n, pa.float64()) for n in ("sog", "cog", "heading", "length", "width", "draft")},
+            **{n: column(n, pa.string()) for n in ("vessel_name", "imo", "call_sign", "transceiver")},
+            **{n: column(n, pa.int64()) for n in ("vessel_type", "status", "cargo")},
+            "geometry": pa.array(list(points), pa.binary()),
+        }
+    )  # fmt: skip
+    note = {
+        "version": "1.1.0",
+        "primary_column": "geometry",
+        "columns": {"geometry": {"encoding": "WKB", "geometry_types": ["Point"]}},
+    }
+    parquet = tmp_path / "ais-2023-01-11.parquet"
+    pq.write_table(geo.replace_schema_metadata({"geo": json.dumps(note)}), parquet)
+
+    told = positions(old)
+    assert len(told) == 1000
+    assert positions(packed) == told
+    assert positions(parquet) == told
+    assert identities(packed) == identities(old)
+    assert {
+        (r["vessel"], r["name"], r["imo"], r["call_sign"], r["ship_type"], r["draught_m"]) for r in identities(parquet)
+    } == {(r["vessel"], r["name"], r["imo"], r["call_sign"], r["ship_type"], r["draught_m"]) for r in identities(old)}
+
+
+LOCATION = {
+    "mmsi": 273413400, "type": "Feature", "geometry": {"type": "Point", "coordinates": [130.3, 42.24]},
+    "properties": {"mmsi": 273413400, "sog": 7.1, "cog": 12.5, "navStat": 5, "rot": 0, "posAcc": True, "raim": False,
+                   "heading": 511, "timestamp": 59, "timestampExternal": 1709121600123},
+}  # fmt: skip
+VESSEL = {
+    "name": "ANGARA", "timestamp": 1709121600000, "mmsi": 273413400, "callSign": "UBCD3", "imo": 9179842, "shipType": 70,
+    "draught": 55, "eta": 416128, "posType": 1, "referencePointA": 100, "referencePointB": 20, "referencePointC": 9,
+    "referencePointD": 8, "destination": "VOSTOCHNY",
+}  # fmt: skip
+
+
+def test_digitraffic_locations_and_vessels(tmp_path: Path) -> None:
+    places, ships = tmp_path / "locations.json", tmp_path / "vessels.json"
+    places.write_text(
+        json.dumps({"type": "FeatureCollection", "dataUpdatedTime": "2024-02-28T12:00:01Z", "features": [LOCATION]})
+    )
+    ships.write_text(json.dumps([VESSEL]))
+    (row,) = positions(places)
+    assert (row["vessel"], row["t"], row["lat"], row["lon"]) == (
+        273413400, NOON + dt.timedelta(milliseconds=123), 42.24, 130.3
+    )  # fmt: skip
+    assert (row["sog_kn"], row["cog_deg"], row["heading_deg"], row["status"]) == (pytest.approx(7.1), 12.5, None, 5)
+    (who,) = identities(ships)
+    assert (who["vessel"], who["name"], who["call_sign"], who["imo"], who["ship_type"]) == (
+        273413400, "ANGARA", "UBCD3", 9179842, 70
+    )  # fmt: skip
+    # told in decimetres
+    assert (who["draught_m"], who["destination"]) == (5.5, "VOSTOCHNY")
+    assert (who["bow_m"], who["stern_m"], who["port_m"], who["starboard_m"]) == (100, 20, 9, 8)
+    made = run([places, ships], bucket_bits=1, latest_us=2**62)
+    assert made.faults == 0
+    (identity,) = made.tables["identities"].to_pylist()
+    assert (identity["name"], identity["draught_m"], identity["imo_valid"]) == ("ANGARA", 5.5, True)
+
+
+EXACT_HEADER = (
+    "MMSI,Message_ID,Repeat_indicator,Time,Millisecond,Region,Country,Base_station,Online_data,Group_code,Sequence_ID,"
+    "Channel,Data_length,Vessel_Name,Call_sign,IMO,Ship_Type,Dimension_to_Bow,Dimension_to_stern,Dimension_to_port,"
+    "Dimension_to_starboard,Draught,Destination,AIS_version,Navigational_status,ROT,SOG,Accuracy,Longitude,Latitude,COG,Heading"
+)
+
+
+def test_exactearth_messages_of_several_types(tmp_path: Path) -> None:
+    """Positions in one row, identity in another, as the satellite heard them; a base station and a fix that is none."""
+    rows = [
+        "273413400,1,0,20240228_120000,250,,RU,,,,,A,28,,,,,,,,,,,,0,0,7.1,1,130.3,42.24,12.5,13",
+        "273413400,5,0,20240228_120100,0,,RU,,,,,A,71,ANGARA,UBCD3,9179842,70,100,20,9,8,5.5,VOSTOCHNY,0,,,,,,,,",
+        "273413400,3,0,20240228_120200,0,,RU,,,,,B,28,,,,,,,,,,,,15,-128,102.3,0,181,91,360,511",
+        "2190047,4,0,20240228_120300,0,,DK,,,,,A,28,,,,,,,,,,,,,,,1,12.0,56.0,,",
+    ]
+    path = tmp_path / "exactearth.csv"
+    path.write_text("\n".join([EXACT_HEADER, *rows]) + "\n")
+    first, *_ = positions(path)
+    assert (first["t"], first["lat"], first["lon"]) == (NOON + dt.timedelta(milliseconds=250), 42.24, 130.3)
+    assert (first["sog_kn"], first["status"], first["message_type"]) == (pytest.approx(7.1), 0, 1)
+    (who,) = [r for r in identities(path) if r["name"]]
+    assert (who["imo"], who["name"], who["call_sign"], who["draught_m"], who["destination"]) == (
+        9179842, "ANGARA", "UBCD3", 5.5, "VOSTOCHNY"
+    )  # fmt: skip
+    made = run([path], bucket_bits=1)
+    told = {r["reason"]: (r["count"], r["fault"]) for r in made.tables["drops"].to_pylist()}
+    assert told == {"no position": (2, False), "not a vessel": (1, False)}
+
+
+def test_tacsat_of_two_vessels(tmp_path: Path) -> None:
+    """Tab or comma, quoted or not, identifiers in letters, courses as headings; day and clock in two columns."""
+    rows = [
+        ("NLD", f"NLD_{v}", f"{51.4 + k / 100:.2f}", "3.5", "28/02/2024", f"{12 + k:02d}:30:15", "4.2", "90")
+        for v in (1, 2)
+        for k in range(4)
+    ]
+    header = ("VE_COU", "VE_REF", "SI_LATI", "SI_LONG", "SI_DATE", "SI_TIME", "SI_SP", "SI_HE")
+    read = []
+    for name, delimiter, quote in (("a.csv", ",", ""), ("b.csv", ",", '"'), ("c.txt", "\t", "")):
+        path = tmp_path / name
+        path.write_text(
+            "".join(delimiter.join(f"{quote}{cell}{quote}" for cell in row) + "\n" for row in [header, *rows])
+        )
+        read.append(positions(path))
+        assert {r["ident"] for r in identities(path)} == {"NLD_1", "NLD_2"}
+    assert read[0] == read[1] == read[2]
+    assert [r["t"] for r in read[0][:4]] == [NOON + dt.timedelta(hours=k, minutes=30, seconds=15) for k in range(4)]
+    assert all(r["sog_kn"] == pytest.approx(4.2) and r["cog_deg"] == 90.0 for r in read[0])
+    made = run([tmp_path / "a.csv"], bucket_bits=1, positions=True, out=tmp_path / "out")
+    held = pa.concat_tables([pq.read_table(p) for p in (tmp_path / "out/positions").glob("*.parquet")])
+    assert sorted(set(held.column("vessel_id").to_pylist())) == ["NLD_1", "NLD_2"]
+    assert made.faults == 0
