@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tumen.case import Case
+from tumen.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,6 +41,30 @@ def najin(najin_folder: Path) -> Case:
 def chain_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One store for all tests that run the chain, so that it is computed once."""
     return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def najin_study(najin_folder: Path, chain_store: Path) -> Study:
+    """The real case, computed."""
+    import tumen
+
+    made = tumen.open(najin_folder, store=chain_store)
+    made.run()
+    return made
+
+
+@pytest.fixture(scope="session")
+def najin_pages(najin_study: Study, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The page of the brief of the real case in both languages."""
+    from tumen.brief import make_brief
+
+    tables = {name: najin_study.table(name) for name in najin_study.names()}
+    made_by = {name: i for name in tables if (i := najin_study.computation_of(name))}
+    out, lookup = tmp_path_factory.mktemp("najin-brief"), najin_study.evidence.get
+    return {
+        lang: make_brief(tables, najin_study.case, lookup, out, lang, made_by=made_by, figures=False)[0]
+        for lang in ("en", "ko")
+    }
 
 
 @pytest.fixture(scope="session")

@@ -421,3 +421,48 @@ def test_tables_as_text(tmp_path: Path) -> None:
     assert visit["latest_before"] == ""
     assert float(visit["hours"]) == wanted["hours"]
     assert {p.stem for p in (tmp_path / "out").glob("*.csv")} == set(made.tables)
+
+
+def drops_of(archives_: list[Path], mapping: Mapping | None = None) -> dict[tuple[str, str], dict[str, object]]:
+    made = run(archives_, mapping=mapping, bucket_bits=1)
+    return {(Path(r["archive"]).name, r["reason"]): r for r in made.tables["drops"].to_pylist()}
+
+
+ODD = "BOAT;WHEN;Y;X;SPEED\nABC;28.02.2024 12:00;42,24;130,3;7,1\nABC;28.02.2024 13:00;42,25;130,31;7,1\n"
+
+
+def test_columns_named_by_hand_and_misspelt(tmp_path: Path) -> None:
+    odd, plain, log = put(tmp_path, "odd.csv", ODD), put(tmp_path, "plain.csv", HEAD + ROW), tmp_path / "log.nmea"
+    log.write_text("!AIVDM,1,1,,A,15M67FC000G?ufbE`FepT@3n00Sa,0*5F\n")
+    told = drops_of([odd])["odd.csv", "missing column"]
+    assert "no column for vessel, time" in str(told["note"])
+    assert "the table has: BOAT, WHEN, Y, X, SPEED" in str(told["note"])
+    wrong = drops_of([odd], Mapping(columns={"vessel": "BOTE"}))["odd.csv", "missing column"]
+    assert "no column BOTE (vessel)" in str(wrong["note"])
+    # names for one table leave the tables and logs beside it alone
+    right = Mapping(columns={"vessel": "BOAT", "time": "WHEN", "lat": "Y", "lon": "X", "sog": "SPEEED"})
+    made = run([odd, plain, log], mapping=right, bucket_bits=1)
+    assert made.positions == 4
+    found = {(Path(r["archive"]).name, r["reason"]) for r in made.tables["drops"].to_pylist()}
+    assert ("odd.csv", "missing column") in found
+    assert not {name for name, reason in found if reason in ("missing column", "unknown format")} - {"odd.csv"}
+
+
+def test_a_last_line_cut_in_the_middle_is_no_position(tmp_path: Path) -> None:
+    whole = (HEAD + ROW * 2).replace("130.3,7.1", "130.345,7.1")
+    for cut in (len("5,7.1\n"), len("45,7.1\n")):
+        file = put(tmp_path, f"cut{cut}.csv", whole[:-cut])
+        (drop,) = [r for (_, reason), r in drops_of([file]).items() if reason == "half line"]
+        assert (drop["count"], drop["first_line"], drop["fault"]) == (1, 3, True)
+    # only the end of line is missing: nothing is wrong
+    assert ("whole.csv", "half line") not in drops_of([put(tmp_path, "whole.csv", whole[:-1])])
+
+
+def test_rows_that_no_event_can_be_made_of_are_told_with_their_place(tmp_path: Path) -> None:
+    late, south = ROW.replace("2024-02-28", "2199-02-28"), ROW.replace("42.24", "95.5")
+    file = put(tmp_path, "a.csv", HEAD + ROW + late + south)
+    told = drops_of([file])
+    assert told["a.csv", "time in the future"]["note"] == (
+        f"first at @{len(HEAD + ROW)}: vessel 273413400, 2199-02-28T12:00:00Z"
+    )
+    assert "latitude 95.5, longitude 130.3" in str(told["a.csv", "position out of range"]["note"])

@@ -21,6 +21,8 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # No host is known: the network is closed.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"]
 PATIENCE_MS = 120_000
+# So many entries of the evidence are looked at; the others have the same form.
+ENTRIES = 40
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
@@ -63,11 +65,59 @@ def test_axe_finds_nothing_and_nothing_is_asked_for(
     page.evaluate("document.querySelectorAll('.fold').forEach(f => f.open = true)")
     assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     page.evaluate(AXE.read_text("utf-8"))
-    rules = "{ resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }"
-    found = page.evaluate(f"axe.run(document, {rules})")["violations"]
-    assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == []
+    assert violations(page) == []
     assert asked == []
     page.close()
+
+
+@pytest.mark.parametrize("width", [320, 375, 1280])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_axe_finds_nothing_in_the_real_brief_and_it_fits(
+    browser: Any, najin_pages: dict[str, Path], lang: str, width: int
+) -> None:
+    """On a phone in a dark scheme too; of the evidence's hundreds of like entries, the first are looked at."""
+    page, asked = opened(browser, najin_pages[lang], width)
+    page.emulate_media(color_scheme="dark" if width == 320 else "light")
+    page.evaluate("document.querySelectorAll('.fold').forEach(f => f.open = true)")
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    page.evaluate(
+        f"document.querySelectorAll('#evidence .why').forEach((e, i) => i < {ENTRIES} ? e.open = true : e.remove())"
+    )
+    page.evaluate(AXE.read_text("utf-8"))
+    assert violations(page) == []
+    page.locator("#answer a.fig").first.click()
+    assert violations(page, "#panel") == []
+    assert asked == []
+    page.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_what_is_wider_than_a_phone_says_so_and_moves_by_keys(
+    browser: Any, najin_pages: dict[str, Path], lang: str
+) -> None:
+    page, _ = opened(browser, najin_pages[lang], 320)
+    wide = page.locator("main > section:not(:has(.fold)) .drawing")
+    moved = 0
+    for box in wide.all():
+        if not box.evaluate("e => e.scrollWidth > e.clientWidth"):
+            continue
+        assert box.get_attribute("tabindex") == "0"
+        assert box.get_attribute("aria-label")
+        hint = box.locator("xpath=preceding-sibling::p[@class='swipe']")
+        sync_api.expect(hint).to_be_visible()
+        box.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("e => e.scrollLeft > 0", arg=box.element_handle())
+        moved += 1
+    assert moved >= 4
+    page.close()
+
+
+def violations(page: Any, where: str = "") -> list[tuple[str, str]]:
+    """What axe-core finds against WCAG 2.2 AA, in the page or in a part of it."""
+    rules = "{ resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }"
+    found = page.evaluate(f"axe.run({repr(where) if where else 'document'}, {rules})")["violations"]
+    return [(v["id"], v["nodes"][0]["html"][:120]) for v in found]
 
 
 def test_the_first_picture_is_whole_on_a_phone(browser: Any, pages: dict[str, Path]) -> None:

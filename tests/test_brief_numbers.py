@@ -17,6 +17,7 @@ from tumen.brief import blocks as b
 from tumen.brief.bare import bare
 from tumen.brief.make import compose
 from tumen.brief.page import page
+from tumen.brief.told import Told
 from tumen.brief.trace import Trace
 from tumen.brief.words import Words
 
@@ -67,7 +68,7 @@ def brief(world: World, lang: str, **tables: pa.Table | None) -> tuple[b.Brief, 
 def test_every_number_stands_in_an_element_that_leads_to_evidence(lang: str) -> None:
     reader = Reader()
     made, trace, words = brief(World(), lang)
-    text = page(made, trace, words, "0")
+    text = page(made, trace, words, Told(words, about(words.lang)), "0")
     reader.feed(text)
     ids = set(re.findall(r'\sid="([^"]*)"', text))
     proven = 0
@@ -92,7 +93,7 @@ def test_every_number_stands_in_an_element_that_leads_to_evidence(lang: str) -> 
 
 def test_a_figure_shows_its_interval_beside_it() -> None:
     made, trace, words = brief(World(), "en")
-    text = page(made, trace, words, "0")
+    text = page(made, trace, words, Told(words, about(words.lang)), "0")
     for figure in ("owed_usd", "value_usd", "rounds", "voyages"):
         row = next(r for r in World().tables["headline"].to_pylist() if r["figure"] == figure)
         shown = words.number(row["median"], row["unit"], "x", row["low90"], row["high90"])
@@ -148,16 +149,16 @@ BREAKS: dict[str, tuple[type, Callable]] = {
 def test_a_bare_number_stops_the_brief_wherever_it_stands(where: str) -> None:
     kind, change = BREAKS[where]
     made, trace, words = brief(World(), "en")
-    page(made, trace, words, "0")
+    page(made, trace, words, Told(words, about(words.lang)), "0")
     with pytest.raises(BriefError, match="has no evidence id where it stands"):
-        page(_with(made, kind, change), trace, words, "0")
+        page(_with(made, kind, change), trace, words, Told(words, about(words.lang)), "0")
 
 
 def test_a_number_that_leads_to_evidence_outside_the_page_stops_the_brief() -> None:
     made, trace, words = brief(World(), "en")
     made = _with(made, b.Para, lambda x: replace(x, spans=(b.Number("87", 87.0, "not-there"),)))
     with pytest.raises(BriefError, match="not-there"):
-        page(made, trace, words, "0")
+        page(made, trace, words, Told(words, about(words.lang)), "0")
 
 
 @pytest.mark.parametrize("lang", LANGS)

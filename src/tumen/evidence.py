@@ -184,7 +184,7 @@ class Evidence:
             row["date_text"] or "undated",
             grade=f"{letter} ({RELIABILITY.get(letter, 'not graded')})",
             url=row["url"] or "",
-            detail={"why": row["why"], "seen": row["seen"], "kind": row["kind"], "source_id": name},
+            detail={k: row.get(k) for k in ("title_ko", "why", "why_ko", "seen", "kind")} | {"source_id": name},
         )
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import glob
 import io
@@ -21,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from tumen.ais import delimited, nmea, reasons, records
-from tumen.ais.columns import Mapping, plain
+from tumen.ais.columns import Mapping, lacking_note, not_there, plain
 from tumen.ais.compiled import kernel
 from tumen.ais.fields import NO_TIME
-from tumen.ais.geo import NO_ANGLE
+from tumen.ais.geo import E7, NO_ANGLE
 from tumen.ais.nmea import Block
 from tumen.ais.reasons import Drops
 from tumen.ais.rows import Positions, Statics
@@ -172,7 +173,9 @@ def _tasks(number: int, source: Source, mapping: Mapping | None, drops: Drops, b
         drops.add(reasons.BAD_ENCODING, 1, f"archive is {encoding}, read as such")
     text = head.decode("utf-8", "replace").lstrip("\ufeff")
     task = Task(number, source, "", mapping=mapping, fingerprint=mark)
-    if mapping is None or not mapping.columns:
+    # a mapping of columns is for tables that have any of them; what comes beside such a table is told by its bytes
+    ours = mapping if mapping and mapping.fits(delimited.header_of(text, mapping)) else None
+    if ours is None or not ours.columns:
         if text.lstrip()[:1] in "[{" and '"' in text[:400]:
             return [replace(task, kind="json")]
         if (
@@ -181,13 +184,14 @@ def _tasks(number: int, source: Source, mapping: Mapping | None, drops: Drops, b
             or text.lstrip("\ufeff \r\n").startswith(("$GP", "$AI", "!AI", "!BS", "\\s:", "\\g:", "\\c:"))
         ):
             return _cut(replace(task, kind="nmea"), 0, block_bytes)
-    how = delimited.dialect(text[: max(text.find("\n", 65536), 65536)], mapping)
+    task = replace(task, mapping=ours)
+    how = delimited.dialect(text[: max(text.find("\n", 65536), 65536)], ours)
     if how.missing:
         known = [role for role in ("vessel", "time", "lat", "lon") if role in how.roles]
         code = reasons.MISSING_COLUMN if len(known) >= 2 or (mapping and mapping.columns) else reasons.UNKNOWN_FORMAT
-        found = f"; found {', '.join(known)}" if known else ""
-        drops.add(code, 1, f"no column for {', '.join(how.missing)}{found}; name them with a mapping", 1)
+        drops.add(code, 1, lacking_note(how.missing, delimited.header_of(text, mapping), mapping), 1)
         return []
+    _name_absent(delimited.header_of(text, ours), ours, drops)
     offset = _after_lines(head, how.header_lines)
     if offset >= len(head) and len(head) < HEAD_BYTES:
         drops.add(reasons.EMPTY, 1, "only a header")
@@ -196,6 +200,13 @@ def _tasks(number: int, source: Source, mapping: Mapping | None, drops: Drops, b
     # VMS is older than AIS, and samples of it are published with shifted years
     earliest = -(2**62) if "veref" in plain(text.split("\n", 1)[0]) else EARLIEST_US
     return _cut(replace(task, kind="delimited", how=how, earliest_us=earliest), offset, block_bytes)
+
+
+def _name_absent(header: list[str], mapping: Mapping | None, drops: Drops) -> None:
+    """Columns that a mapping names and the table does not have, where it can be read without them."""
+    absent = not_there(header, mapping)
+    if absent:
+        drops.add(reasons.MISSING_COLUMN, len(absent), f"no column {', '.join(absent)}; the rest is read", 1)
 
 
 def _after_lines(head: bytes, lines: int) -> int:
@@ -260,11 +271,13 @@ def _parquet_tasks(number: int, source: Source, mapping: Mapping | None, drops: 
 
     with open_bytes(source.path) as file:
         parquet = pq.ParquetFile(file)
+        given, mapping = mapping, mapping if mapping and mapping.fits(parquet.schema_arrow.names) else None
         roles = records.parquet_roles(parquet.schema_arrow, mapping)
         lacking = records.missing(roles)
         if lacking:
-            drops.add(reasons.MISSING_COLUMN, 1, f"no column for {', '.join(lacking)}; name them with a mapping")
+            drops.add(reasons.MISSING_COLUMN, 1, lacking_note(lacking, parquet.schema_arrow.names, given))
             return []
+        _name_absent(parquet.schema_arrow.names, mapping, drops)
         if not parquet.metadata.num_rows:
             drops.add(reasons.EMPTY, 1, "no rows")
             return []
@@ -399,9 +412,10 @@ def _take(block: Block, drops: Drops, base: int) -> Rows:
 @kernel
 def _fates(
     vessel: np.ndarray, t: np.ndarray, lat: np.ndarray, lon: np.ndarray, kind: np.ndarray, earliest: int, latest: int,
-    bits: int, counts: np.ndarray,
+    bits: int, counts: np.ndarray, first: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Bucket of each row, -1 where it is left out (counted under the first reason that fits), and bucket starts."""
+    """Bucket of each row, -1 where it is left out (counted under the first reason that fits, `first` its first row), and
+    bucket starts."""
     n = len(t)
     bucket = np.empty(n, dtype=np.int32)
     start = np.zeros((1 << bits) + 1, dtype=np.int64)
@@ -426,6 +440,8 @@ def _fates(
         elif t[i] > latest:
             why = _FUTURE
         if why >= 0:
+            if counts[why] == 0:
+                first[why] = i
             counts[why] += 1
             bucket[i] = -1
             continue
@@ -438,14 +454,31 @@ def _fates(
 
 
 def sift(
-    pos: Positions, drops: Drops, latest_us: int, earliest_us: int = EARLIEST_US, bits: int = 0
+    pos: Positions, drops: Drops, latest_us: int, earliest_us: int = EARLIEST_US, bits: int = 0, base: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bucket of each row and where each bucket starts in the sorted order; -1: no event can be made of the row,
-    which is counted under the first reason that fits it."""
+    which is counted under the first reason that fits it. `base` is the offset in the archive of the first row's block."""
     counts = np.zeros(reasons.COUNT, dtype=np.int64)
-    made = _fates(pos.vessel, pos.t, pos.lat, pos.lon, pos.kind, earliest_us, latest_us, bits, counts)
+    first = np.zeros(reasons.COUNT, dtype=np.int64)
+    made = _fates(pos.vessel, pos.t, pos.lat, pos.lon, pos.kind, earliest_us, latest_us, bits, counts, first)
+    for code in np.flatnonzero(counts).tolist():
+        if reasons.REASONS[code].fault and code not in drops.note:
+            drops.note[code] = _first_of(pos, int(first[code]), code, base)
     drops.counts += counts
     return made  # type: ignore[no-any-return]
+
+
+def _first_of(pos: Positions, i: int, code: int, base: int) -> str:
+    """Where the first row of a fault stands, as events name their messages, and what it told."""
+    told = f"vessel {pos.vessel[i]}"
+    if code in (_TOO_EARLY, _FUTURE):
+        # years that the calendar has not are told as seconds
+        seconds = int(pos.t[i]) // 1_000_000
+        with contextlib.suppress(ValueError, OverflowError):
+            told += f", {np.datetime64(seconds, 's')}Z"
+    elif code == _OUT_OF_RANGE:
+        told += f", latitude {pos.lat[i] / E7:g}, longitude {pos.lon[i] / E7:g}"
+    return f"first at @{base + int(pos.at[i])}: {told}"
 
 
 def usable(pos: Positions, drops: Drops, latest_us: int, earliest_us: int = EARLIEST_US) -> Positions:

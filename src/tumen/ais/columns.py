@@ -148,6 +148,15 @@ class Mapping:
         if self.speed_unit not in SPEED_UNITS:
             raise SettingsError(f"speed_unit: {self.speed_unit!r}; expected one of {', '.join(SPEED_UNITS)}")
 
+    def fits(self, header: list[str]) -> bool:
+        """Whether a table is meant: any of the headers named here is in it, or none are named.
+
+        >>> Mapping(columns={"vessel": "BOAT"}).fits(["MMSI", "TIME"])
+        False
+        """
+        named = [word for word in self.columns.values() if isinstance(word, str)]
+        return not named or not self.header or len(not_there(header, self)) < len(named)
+
     @classmethod
     def of(cls, value: Mapping | Dict[str, object] | None) -> Mapping | None:
         """From a plain dict as TOML gives it. Raises `SettingsError` that names what is wrong."""
@@ -173,6 +182,28 @@ def plain(name: str) -> str:
     ('timestamp', 'silati', 'draughtm')
     """
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def not_there(header: list[str], mapping: Mapping | None) -> list[str]:
+    """What a mapping names and a table does not have, as 'BOTE (vessel)'; columns told by number are not looked for.
+
+    >>> not_there(["BOAT", "WHEN"], Mapping(columns={"vessel": "BOTE", "time": "WHEN"}))
+    ['BOTE (vessel)']
+    """
+    names = {plain(h) for h in header}
+    told = mapping.columns.items() if mapping and mapping.header else ()
+    return [f"{word} ({role})" for role, word in told if isinstance(word, str) and plain(word) not in names]
+
+
+def lacking_note(lacking: list[str], header: list[str], mapping: Mapping | None) -> str:
+    """What to tell a person whose table lacks needed columns."""
+    absent = not_there(header, mapping)
+    wrong = f"; no column {', '.join(absent)}" if absent else ""
+    there = ", ".join(header[:20]) + (", ..." if len(header) > 20 else "")
+    return (
+        f"no column for {', '.join(lacking)}{wrong}; the table has: {there[:300]}; name them with "
+        "--column ROLE=HEADER or [[columns]] in the settings"
+    )
 
 
 def roles_of(header: list[str], mapping: Mapping | None = None) -> dict[str, int]:

@@ -70,13 +70,7 @@ def dialect(head: str, mapping: Mapping | None = None) -> Dialect:
     >>> dialect("MMSI;Timestamp;Lat;Lon\\n").missing
     []
     """
-    lines = head.splitlines()[mapping.skip_lines if mapping else 0 :] or [""]
-    first = lines[0].lstrip("\ufeff")
-    delimiter = (mapping.delimiter if mapping else None) or max(",;\t|", key=first.count)
-    try:
-        cells = next(csv.reader(io.StringIO(first.lstrip("# ")), delimiter=delimiter), [])
-    except csv.Error:
-        cells = first.split(delimiter)
+    lines, delimiter, cells = _first(head, mapping)
     header = mapping.header if mapping else True
     roles = roles_of(cells if header else [""] * len(cells), mapping)
     decimal = (mapping.decimal if mapping else None) or ("," if delimiter == ";" and _has_decimal_comma(lines) else ".")
@@ -89,6 +83,27 @@ def dialect(head: str, mapping: Mapping | None = None) -> Dialect:
         SPEED_UNITS[mapping.speed_unit] if mapping else 1.0,
         (mapping.skip_lines if mapping else 0) + (1 if header else 0),
     )
+
+
+def _first(head: str, mapping: Mapping | None) -> tuple[list[str], str, list[str]]:
+    """Lines from the header on, the delimiter, and the cells of the header."""
+    lines = head.splitlines()[mapping.skip_lines if mapping else 0 :] or [""]
+    first = lines[0].lstrip("\ufeff")
+    delimiter = (mapping.delimiter if mapping else None) or max(",;\t|", key=first.count)
+    try:
+        cells = next(csv.reader(io.StringIO(first.lstrip("# ")), delimiter=delimiter), [])
+    except csv.Error:
+        cells = first.split(delimiter)
+    return lines, delimiter, cells
+
+
+def header_of(head: str, mapping: Mapping | None = None) -> list[str]:
+    """The cells of a table's first line as they are written.
+
+    >>> header_of("# BOAT;WHEN\\n1;2\\n")
+    ['BOAT', 'WHEN']
+    """
+    return _first(head, mapping)[2]
 
 
 def _has_decimal_comma(lines: list[str]) -> bool:
@@ -253,7 +268,8 @@ def _scan(
         if end == start or buf[start] == 35:
             counts[BLANK] += 1
             continue
-        if col < want:
+        # a last line that nothing ends may have been cut in the middle of a cell: it must have all columns that are read
+        if col < want or (end == n and start > 0 and col < columns and buf[n - 1] != 10):
             counts[HALF_LINE] += 1
             if first[HALF_LINE] == 0:
                 first[HALF_LINE] = line

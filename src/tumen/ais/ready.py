@@ -14,7 +14,7 @@ from tumen.ais.pipeline import run
 
 _ROWS = 60
 # Type 1 message of the specification's examples, enough to load the decoder.
-_SENTENCE = "!AIVDM,1,1,,A,15M67FC000G?ufbE`FepT@3n00Sa,0*5C\n"
+_SENTENCE = "!AIVDM,1,1,,A,15M67FC000G?ufbE`FepT@3n00Sa,0*5F\n"
 
 
 def warm() -> None:

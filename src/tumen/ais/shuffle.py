@@ -110,7 +110,7 @@ def ingest(job: Ingest) -> Ingested:
             drops.add(reasons.SWAPPED, 0 if drops.counts[reasons.SWAPPED] else 1, swap)
             pos.lat, pos.lon = pos.lon, pos.lat
             _null_sentinels(pos)
-        bucket, start = sift(pos, drops, job.latest_us, task.earliest_us, job.bits)
+        bucket, start = sift(pos, drops, job.latest_us, task.earliest_us, job.bits, rows.base)
         stat = rows.statics.collapse()
         segments.append(
             _write(pos, stat, bucket, start, job.bits, f"{key}-{number:05d}.rows", task.source.name, rows.base, work)

@@ -92,7 +92,8 @@ class Items:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with its caption; `alt` says what it shows to one who cannot see it."""
+    """A drawing with its caption; `alt` says what it shows to one who cannot see it. `print_width` is the share of
+    the line that a wide one takes on paper."""
 
     name: str
     svg: str
@@ -100,6 +101,7 @@ class Figure:
     caption: Spans
     alt: str
     wide: bool = False
+    print_width: float = 1.0
 
 
 @dataclass(frozen=True)

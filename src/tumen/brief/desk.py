@@ -40,6 +40,7 @@ class Subject:
     places: Mapping[str, str] = field(default_factory=dict)  # Korean names
     signs: Mapping[str, str] = field(default_factory=dict)  # what a kind of indicator is called
     events: Mapping[str, str] = field(default_factory=dict)  # what came of an option: the Korean of each event
+    named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # field of a record -> its words by name
     folder: Path | None = None
 
 
@@ -74,8 +75,26 @@ def subject(case: Any, lang: str) -> Subject:
         places={p.place: p.place_ko for p in case.places if p.place_ko},
         signs=signs,
         events=events,
+        named=_named(case, signs, ko),
         folder=Path(folder) if folder else None,
     )
+
+
+def _named(case: Any, signs: Mapping[str, str], ko: bool) -> dict[str, dict[str, str]]:
+    """What the case calls its goods, judgements, signs, cards and claims, by the field of a record that names them."""
+    trades, prices, responses = case.trades, case.prices, case.responses
+
+    def labels(found: Mapping[str, Any]) -> dict[str, str]:
+        return {k: str((getattr(v, "label_ko", None) if ko else None) or v.label) for k, v in found.items()}
+
+    judged = labels(trades.nodes) if trades else {}
+    return {
+        "trade": judged,
+        "sign": {**signs},
+        "commodity": labels({c.name: c for c in prices.commodity}) if prices else {},
+        "option": labels(responses.options) if responses else {},
+        "claim": labels({c.id: c for c in case.claims}),
+    }
 
 
 class Desk:

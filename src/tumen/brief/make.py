@@ -21,6 +21,7 @@ from tumen.brief.desk import Desk, Subject, subject
 from tumen.brief.figures.canvas import standalone
 from tumen.brief.page import page
 from tumen.brief.sections import sections
+from tumen.brief.told import Told
 from tumen.brief.trace import Lookup, Trace
 from tumen.brief.words import Words, catalogue
 
@@ -48,14 +49,15 @@ def make_brief(
     about = case if isinstance(case, Subject) else subject(case, lang)
     trace = Trace(evidence)
     brief = compose(tables, about, words, trace, made_by, before)
-    text = page(brief, trace, words, tumen.__version__)
+    told = Told(words, about)
+    text = page(brief, trace, words, told, tumen.__version__)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     written = [_write(out_dir / f"brief.{lang}.html", text.encode())]
     if pdf:
         from tumen.brief.pdf import pdf as make_pdf
 
-        written.append(_write(out_dir / f"brief.{lang}.pdf", make_pdf(brief, trace, words, tumen.__version__)))
+        written.append(_write(out_dir / f"brief.{lang}.pdf", make_pdf(brief, trace, words, told, tumen.__version__)))
     if figures:
         written += write_figures(brief, out_dir / "figures", png=pdf)
     return written

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from tumen.brief import blocks as b
 from tumen.brief.bare import bare
+from tumen.brief.told import Told
 from tumen.brief.trace import BriefError, Trace
 from tumen.brief.words import Words
 from tumen.evidence import Node
@@ -35,10 +36,9 @@ _WHY = re.compile(r'\sdata-(?:why|from)="([^"]*)"')
 _VALUE = re.compile(r'\svalue="([^"]*)"')
 TREE_DEPTH = 3
 MOST_CHILDREN = 12
-LONGEST_DETAIL = 300
 
 
-def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
+def page(brief: b.Brief, trace: Trace, words: Words, told: Told, version: str) -> str:
     """The HTML text."""
     writer = _Writer(brief, words)
     nodes = trace.nodes()
@@ -60,13 +60,15 @@ def page(brief: b.Brief, trace: Trace, words: Words, version: str) -> str:
             anchor=writer.anchor,
             figures=[n for n in nodes if n.id in trace.cited and n.kind not in ("record", "source")],
             others=[n for n in nodes if not (n.id in trace.cited and n.kind not in ("record", "source"))],
-            tree=_Trees(trace, words),
-            detail=lambda node: _detail(node),
-            children=lambda node: _children(node, trace, words),
+            tree=_Trees(trace, told, words),
+            detail=told.details,
+            where=told.where,
+            silent=told.silent,
+            children=lambda node: _children(node, trace, told, words),
             kind=lambda node: words.name("evidence.kind", node.kind),
             grade=lambda node: _grade(node, words),
-            label=lambda node: node_label(node, words),
-            label_lang=lambda node: label_lang(node, words),
+            label=told.label,
+            label_lang=told.lang,
             picture_source=lambda p: f"data:{p.mime};base64,{base64.b64encode(p.data).decode()}",
             fonts=Markup(_fonts()),
             style=Markup(_read("templates/style.css")),
@@ -211,47 +213,6 @@ class _Writer:
         return out + escape(text[position:])
 
 
-# How the evidence of a run words its own steps (tumen.evidence), and the catalogue's words for the same.
-_WORDED = (
-    (re.compile(r"computed by the step '(?P<step>\w+)'"), "evidence.computed"),
-    (re.compile(r"table '(?P<table>\w+)' of the step '(?P<step>\w+)'"), "evidence.table_of"),
-    (re.compile(r"'(?P<table>\w+)' of the case, (?P<n>\d+) records?"), "evidence.records_of"),
-)
-
-
-def node_label(node: Node, words: Words) -> str:
-    """What a node of the evidence is called, in the language of the brief where that is known."""
-    figure = str(node.detail.get("figure", ""))
-    if node.kind == "figure" and words.has(f"headline.{figure}"):
-        return words.text(f"headline.{figure}")
-    if words.lang != "en":
-        own = node.detail.get(f"text_{words.lang}") or node.detail.get(f"label_{words.lang}")
-        if own:
-            return str(own)
-    for pattern, key in _WORDED:
-        found = pattern.fullmatch(node.label)
-        if found:
-            places = found.groupdict()
-            if "step" in places:
-                places["step"] = words.name("step", places["step"])
-            return words.text(key, **places)
-    return node.label or node.id
-
-
-def step_of(node: Node) -> str:
-    """The step of the chain that a node belongs to, or nothing."""
-    for pattern, _ in _WORDED:
-        found = pattern.fullmatch(node.label)
-        if found and "step" in found.groupdict():
-            return found["step"]
-    return ""
-
-
-def label_lang(node: Node, words: Words) -> str:
-    """'en' where a name stands in English in a brief of another language."""
-    return "en" if words.lang != "en" and not re.search(r"[가-힣]", node_label(node, words)) else ""
-
-
 def _grade(node: Node, words: Words) -> str:
     if not node.grade:
         return ""
@@ -260,30 +221,20 @@ def _grade(node: Node, words: Words) -> str:
     return f"{letter} ({words.text(key)})" if words.has(key) else node.grade
 
 
-def _detail(node: Node) -> list[tuple[str, str]]:
-    out = []
-    for key, value in node.detail.items():
-        if value in (None, "", [], {}) or key in ("png", "wkt", "evidence_id", "parents"):
-            continue
-        text = str(value)
-        out.append((key, text if len(text) <= LONGEST_DETAIL else text[:LONGEST_DETAIL] + "…"))
-    return out
-
-
-def _children(node: Node, trace: Trace, words: Words) -> list[tuple[str, str, str]]:
+def _children(node: Node, trace: Trace, told: Told, words: Words) -> list[tuple[str, str, str, str]]:
     out = []
     for child in node.children:
         found = trace.node(child)
         if found is not None:
-            out.append((found.id, node_label(found, words), _grade(found, words)))
+            out.append((found.id, told.label(found), told.lang(found), _grade(found, words)))
     return out
 
 
 class _Trees:
     """The way down from a figure to the records; each step leads to its own entry. Figures share most of it."""
 
-    def __init__(self, trace: Trace, words: Words) -> None:
-        self._trace, self._words = trace, words
+    def __init__(self, trace: Trace, told: Told, words: Words) -> None:
+        self._trace, self._told, self._words = trace, told, words
         self._made: dict[tuple[str, int], str] = {}
 
     def __call__(self, node: Node) -> Markup:
@@ -306,8 +257,10 @@ class _Trees:
             note = f' <span class="grade">{escape(grade)}</span>' if grade else ""
             deeper = "" if found.kind in ("record", "source") else self._branch(found, depth + 1)
             safe = escape(found.id)
-            name = escape(node_label(found, self._words))
-            out.append(f'<li><a href="#why-{safe}" data-why="{safe}">{name}</a>{note}{deeper}</li>')
+            lang = self._told.lang(found)
+            marked = f' lang="{lang}"' if lang else ""
+            name = escape(self._told.label(found))
+            out.append(f'<li><a href="#why-{safe}" data-why="{safe}"{marked}>{name}</a>{note}{deeper}</li>')
         if len(shown) < len(node.children):
             rest = self._words.text("evidence.more", n=str(len(node.children) - len(shown)))
             out.append(f'<li><a href="#why-{escape(node.id)}" data-why="{escape(node.id)}">{escape(rest)}</a></li>')

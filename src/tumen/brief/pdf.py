@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from tumen.brief import blocks as b
 from tumen.brief.figures.canvas import standalone
-from tumen.brief.page import node_label, step_of
+from tumen.brief.told import Told, step_of
 from tumen.brief.trace import BriefError, Trace
 from tumen.brief.words import Words
 
@@ -24,11 +24,13 @@ MOST_SOURCES = 8
 # A table of more rows than this is for looking up, and is set close.
 LONG = 24
 JOINER = "\u2060"  # word joiner: no line breaks here
+# A table of no more columns than this is narrow.
+NARROW = 3
 # A table of no more rows than this stays on one page.
-KEEP_TOGETHER = 9
+KEEP_TOGETHER = 6
 
 
-def pdf(brief: b.Brief, trace: Trace, words: Words, version: str) -> bytes:
+def pdf(brief: b.Brief, trace: Trace, words: Words, told: Told, version: str) -> bytes:
     """The PDF. Raises `BriefError` where Typst is not installed or cannot set the text."""
     with tempfile.TemporaryDirectory(prefix="tumen-brief-") as name:
         folder = Path(name)
@@ -40,7 +42,7 @@ def pdf(brief: b.Brief, trace: Trace, words: Words, version: str) -> bytes:
                     for picture in block.pictures:
                         (folder / f"{picture.name}.png").write_bytes(picture.data)
         main = folder / "main.typ"
-        main.write_text(_Setter(brief, trace, words, version).document(), "utf-8")
+        main.write_text(_Setter(brief, trace, words, told, version).document(), "utf-8")
         return _typst(main, "pdf")[0]
 
 
@@ -106,8 +108,8 @@ def _text(text: str) -> str:
 class _Setter:
     """Writes the Typst source."""
 
-    def __init__(self, brief: b.Brief, trace: Trace, words: Words, version: str) -> None:
-        self.brief, self.trace, self.words, self.version = brief, trace, words, version
+    def __init__(self, brief: b.Brief, trace: Trace, words: Words, told: Told, version: str) -> None:
+        self.brief, self.trace, self.words, self.told, self.version = brief, trace, words, told, version
         self._shown: dict[str, int] = {}  # evidence by the order in which its first number is set
         self._sources = _numbered(brief)
 
@@ -167,7 +169,7 @@ class _Setter:
             return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
-            width = "100%" if block.wide else "80%"
+            width = f"{block.print_width:.0%}" if block.wide else "80%"
             return f"#drawing({_quoted(block.name + '.svg')}, {_quoted(block.title)}, {_quoted(block.alt)}, [{caption}], width: {width})\n"
         if isinstance(block, b.Pictures):
             cells = ", ".join(
@@ -189,8 +191,10 @@ class _Setter:
         widths = ", ".join(f"{w}fr" for w in (block.widths or [1] * len(block.head)))
         align = ", ".join("right" if i in block.numeric else "left" for i in range(len(block.head)))
         head = ", ".join(f"[*{_text(h)}*]" for h in block.head)
+        stacked = len(block.head) > NARROW  # in a table of few columns an interval has room beside its number
         rows = ",\n".join(
-            ", ".join(f"[{self.spans(c, stacked=i in block.numeric)}]" for i, c in enumerate(row)) for row in block.rows
+            ", ".join(f"[{self.spans(c, stacked and i in block.numeric)}]" for i, c in enumerate(row))
+            for row in block.rows
         )
         together = "true" if len(block.rows) <= KEEP_TOGETHER else "false"
         note = f"[{self.spans(block.note)}]" if block.note else "none"
@@ -251,10 +255,10 @@ class _Setter:
         for why, number in self._shown.items():
             node = self.trace.node(why)
             assert node is not None
-            where = "" if node.where.startswith("table ") or node.where == "tumen.brief" else node.where
+            where = "" if node.where.startswith("table ") else self.told.where(node)
             below = ". ".join(p for p in (where, " ← ".join(self._way(why)), self._documents(why)) if p)
             lines.append(  # the label of the entry is where the number in the text leads
-                f"#evidence({number}, {_quoted(node_label(node, words))}, {_quoted(below)}) <why-{number}>"
+                f"#evidence({number}, {_quoted(self.told.label(node))}, {_quoted(below)}) <why-{number}>"
             )
         opening, *entries = lines
         return f"{opening}\n#columns(3, gutter: 5mm)[\n" + "\n".join(entries) + "\n]"
@@ -268,7 +272,7 @@ class _Setter:
             if here is None or here.kind in ("record", "source"):
                 break
             step = step_of(here)
-            out.setdefault(self.words.name("step", step) if step else node_label(here, self.words))
+            out.setdefault(self.words.name("step", step) if step else self.told.label(here))
         return list(out)
 
     def _documents(self, why: str) -> str:

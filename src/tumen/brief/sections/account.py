@@ -23,11 +23,11 @@ def account(desk: Desk) -> Section:
     if not rows:
         return desk.absent("account", "balance")
     words = desk.words
-    blocks: list[Block] = [Para(words.say("account.lead"))]
+    blocks: list[Block] = [Para(words.say("account.lead")), _closing(desk)]
     sankey = _sankey(desk)
     if sankey:
         blocks.append(sankey)
-    blocks += [_balances(desk, rows), _closing(desk)]
+    blocks.append(_balances(desk, rows))
     if desk.has("valuations_compared"):
         blocks.append(_valuations(desk))
     return Section("account", words.text("section.account"), tuple(blocks))

@@ -52,7 +52,7 @@ def derived(desk: Desk) -> Section | None:
         else:
             blocks.append(_forest(desk, quantity, rows, number, "derived"))
     if few:
-        blocks.append(_few(desk, few))
+        blocks.append(_few(desk, few, "few_derived"))
     return Section("derived", words.text("section.derived"), tuple(blocks), annex=True)
 
 
@@ -114,7 +114,7 @@ def _forest(desk: Desk, quantity: str, found: list[dict[str, Any]], number: int,
     return Figure(f"{family}-{quantity.replace('_', '-')}", svg, title, caption, alt, wide=True)
 
 
-def _few(desk: Desk, found: list[dict[str, Any]]) -> Grid:
+def _few(desk: Desk, found: list[dict[str, Any]], caption: str = "few") -> Grid:
     """Claims on quantities that too few speak of for a plot."""
     words, told = desk.words, _told(desk)
     rows = []
@@ -131,7 +131,7 @@ def _few(desk: Desk, found: list[dict[str, Any]]) -> Grid:
             )
         )
     head = tuple(words.text(f"claims.{k}") for k in ("origin", "about", "said", "expected"))
-    return Grid(head, tuple(rows), words.text("claims.few"), numeric=(2, 3), widths=(4, 5, 3, 3))
+    return Grid(head, tuple(rows), words.text(f"claims.{caption}"), numeric=(2, 3), widths=(4, 5, 3, 3))
 
 
 def _about(desk: Desk, row: dict[str, Any], told: dict[str, dict[str, Any]]) -> str:

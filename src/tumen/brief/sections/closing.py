@@ -71,13 +71,13 @@ def _used(desk: Desk) -> set[str]:
 
 def _source(desk: Desk, row: dict[str, Any]) -> tuple[Spans, ...]:
     words = desk.words
-    foreign = "en" if words.lang != "en" else ""
-    title = f"{row['publisher']}: {row['title']}"
+    named, other = desk.tongue(row, "title")
+    title = f"{row['publisher']}: {named}"
     address = row["url"] or ""
     shown: Spans = (
-        (Link(address, title, foreign),) if address.startswith(("https://", "http://")) else (Text(title, foreign),)
+        (Link(address, title, other),) if address.startswith(("https://", "http://")) else (Text(title, other),)
     )
-    reason = row["why"] or ""
+    reason, foreign = desk.tongue(row, "why")
     if not row["seen"]:
         shown = (*shown, Text(f" ({words.text('sources.unseen')})"))
     return (

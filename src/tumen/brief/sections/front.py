@@ -44,13 +44,12 @@ def front(desk: Desk) -> Section:
     svg = drawing.draw("fig-front", title, alt, [s for s in series if s], words.text("front.axis"), words.lang)
     names = {"recipient": desk.actor(recipient), "origin": desk.actor(about.origin)}
     window = _window(desk)
-    blocks: list[Block] = [
-        Para(words.say("front.lead_window", period=words.period(*window)) if window else words.say("front.lead")),
-        Figure("front", svg, title, words.say("front.caption", **names), alt, wide=True),
-    ]
+    lead = words.say("front.lead_window", period=words.period(*window)) if window else words.say("front.lead")
+    blocks: list[Block] = [Para(lead)]
     told = _told(desk)
     if told:
         blocks.append(Items(tuple(told)))
+    blocks.append(Figure("front", svg, title, words.say("front.caption", **names), alt, wide=True))
     return Section("front", words.text("section.front"), tuple(blocks))
 
 

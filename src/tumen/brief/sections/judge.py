@@ -49,8 +49,8 @@ def trades(desk: Desk) -> Section:
     svg = drawing.draw("fig-trades", title, alt, panels, names)
     blocks: list[Block] = [
         Para(words.say("trades.lead")),
-        Figure("trades", svg, title, words.say("trades.caption"), alt, wide=True),
         _table(desk, order),
+        Figure("trades", svg, title, words.say("trades.caption"), alt, wide=True),
     ]
     drivers = _drivers(desk, order)
     if drivers:

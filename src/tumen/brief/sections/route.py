@@ -10,6 +10,9 @@ from tumen.brief.desk import Desk
 from tumen.brief.figures import route_map
 from tumen.draws import matrix, summary
 
+# The map on paper leaves room on its page for the legs in numbers.
+MAP_IN_PRINT = 0.92
+
 
 def route(desk: Desk) -> Section:
     """The map with its table of legs."""
@@ -23,7 +26,7 @@ def route(desk: Desk) -> Section:
     legend = {k: words.text(f"map.legend_{k}") for k in keys}
     names = route_map.Names(legend, lambda code: words.locale.territories.get(code, ""))
     svg = route_map.draw("fig-map", title, alt, _spots(desk, placed), legs, names)
-    blocks: list[Block] = [Figure("map", svg, title, words.say("map.caption"), alt, wide=True)]
+    blocks: list[Block] = [Figure("map", svg, title, words.say("map.caption"), alt, True, MAP_IN_PRINT)]
     if rows:
         head = (words.text("map.from"), words.text("map.to"), words.text("map.number"))
         blocks.append(Grid(head, tuple(rows), words.text("map.table"), numeric=(2,), widths=(2, 2, 3)))
