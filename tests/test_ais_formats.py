@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import datetime as dt
+import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +17,9 @@ import pytest
 pytest.importorskip("numba")
 shapely = pytest.importorskip("shapely")
 zstandard = pytest.importorskip("zstandard")
+
+from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
 
 from tumen.ais import archives  # noqa: E402
 from tumen.ais.pipeline import run  # noqa: E402
@@ -177,3 +183,38 @@ def test_tacsat_of_two_vessels(tmp_path: Path) -> None:
     held = pa.concat_tables([pq.read_table(p) for p in (tmp_path / "out/positions").glob("*.parquet")])
     assert sorted(set(held.column("vessel_id").to_pylist())) == ["NLD_1", "NLD_2"]
     assert made.faults == 0
+
+
+WHOLE = {
+    "table.csv": "mmsi,timestamp,lat,lon,sog,name\n" + "".join(f"27341340{k % 3},{1709121600 + 60 * k},42.{k:03d},130.3,7.1,A\n" for k in range(60)),
+    "log.nmea": "".join(f"\\c:{1709121600 + k}*00\\!AIVDM,1,1,,A,15M67FC000G?ufbE`FepT@3n00Sa,0*5F\n" for k in range(30)),
+    "locations.json": json.dumps({"type": "FeatureCollection", "features": [LOCATION] * 5}),
+    "vessels.jsonl": "\n".join(json.dumps(VESSEL) for _ in range(5)),
+}  # fmt: skip
+PACKED = {
+    "plain": lambda raw: raw, "gz": gzip.compress, "bz2": bz2.compress, "zst": zstandard.ZstdCompressor().compress, "xz": lzma.compress,
+    "utf-16": lambda raw: raw.decode("utf-8", "replace").encode("utf-16"),
+}  # fmt: skip
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.sampled_from(sorted(WHOLE)), st.sampled_from(sorted(PACKED)), st.data())
+def test_no_damage_to_an_archive_breaks_a_run(tmp_path: Path, name: str, packing: str, data: st.DataObject) -> None:
+    """Bytes flipped, cut out and put in, before and after packing: the run ends, and says what it could not read."""
+
+    def damaged(raw: bytes) -> bytes:
+        for _ in range(data.draw(st.integers(0, 2))):
+            a = data.draw(st.integers(0, max(0, len(raw) - 1)))
+            b = min(len(raw), a + data.draw(st.integers(0, 40)))
+            raw = raw[:a] + data.draw(st.binary(max_size=20)) + raw[b:]
+        return raw
+
+    path = tmp_path / name
+    path.write_bytes(damaged(PACKED[packing](damaged(WHOLE[name].encode()))))
+    made = run([path], bucket_bits=0, pairs=False, latest_us=2**62)
+    told = made.tables["drops"].to_pylist()
+    assert made.faults == sum(r["count"] for r in told if r["fault"])
+    # either something was read, or it is said why nothing was
+    assert made.positions or made.tables["identities"].num_rows or told
