@@ -177,9 +177,8 @@ class Problem:
         if not chain.tracked:
             return out
         empty = np.diag((chain.ships == 0).astype(float))
-        alongside = (chain.same.diagonal() > 0) & (
-            chain.ships > 0
-        )  # states in which the ship told apart last lies there
+        # States in which the ship told apart last lies there.
+        alongside = (chain.same.diagonal() > 0) & (chain.ships > 0)
         looks = [(u, 0, o) for u, group in self.by_unit.items() for o in group if o.mark is not None]
         told: list[tuple[int, int, Any]] = [*looks, *((e.gone, 1, e) for e in self.looks.elsewhere)]
         before: np.ndarray | None = None
@@ -197,7 +196,8 @@ class Problem:
                 which = same * (chain.same - empty) + empty + np.where(alongside, other, gone)[:, None] * chain.other
                 out[unit] = out[unit] @ which if unit in out else which
                 before, last, left = o.mark, unit, False
-            elif before is not None and last <= unit <= last + _REMEMBERED:
+            elif before is not None and not left and last <= unit <= last + _REMEMBERED:
+                # Once: that the name told here was wrong explains a second sighting elsewhere as well as the first.
                 not_there = self.hulls.apart(before, o.mark, 0.0)
                 if not_there < 0.999:
                     which = np.diag(np.where(alongside, not_there, 1.0))
