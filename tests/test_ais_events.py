@@ -216,6 +216,18 @@ def test_a_ship_last_heard_entering_a_port_is_in_a_port_gap_to_the_archives_end(
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(not coast.known(), reason="needs the land mask")
+def test_a_course_over_land_is_told_and_less_surely_where_all_of_a_track_is_inland(tmp_path: Path) -> None:
+    # from the Black Sea over the coast and on for 40 nm; and one that never leaves the same plain
+    drawn = Ship(1, 43.5, 31.5, T0).sail(46.2, 31.5, 12).sail(47.4, 31.2, 12)
+    river = Ship(2, 47.6, 31.0, T0).sail(48.6, 31.0, 10)
+    at_sea = Ship(3, 43.0, 31.5, T0).sail(45.5, 31.5, 12)
+    made = events(fleet_of([drawn, river, at_sea]), tmp_path, None, pairs=False)["spoofing"].to_pylist()
+    found = {(r["vessel_id"][-1], r["kind"]): r for r in made}
+    assert {k: v["confidence"] for k, v in found.items()} == {("1", "land"): 3, ("2", "land"): 1}
+    assert 45.9 < found["1", "land"]["lat"] < 47.4
+
+
 def test_a_meeting_near_a_port_counts_only_where_the_settings_say_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     pairs = [(Ship(2 * k + 1, y, 160.0, T0), Ship(2 * k + 2, y, 160.002, T0)) for k, y in enumerate((40.06, 40.1))]

@@ -28,7 +28,7 @@ from tumen.ais.shuffle import Part, positions_of, statics_of
 from tumen.ais.work import Folder, folder
 
 # Changes whenever results made before must not be used again.
-BUCKET_VERSION = 6
+BUCKET_VERSION = 7
 HOUR_US = 3_600_000_000
 # From one visit to the next, the visit on whose raising it hangs, and whether it holds when raised or when not.
 Visit = dict[str, Any]
@@ -434,13 +434,15 @@ class Events:
             a, b = int(self.begin[g]), int(self.begin[g + 1])
             rows = np.arange(a, b)[self.speed[a:b] > 5.0]
             rows = rows[:: max(1, -(-len(rows) // LAND_ROWS))]
-            dry = coast.inland(*self.at(rows))
-            edges = np.flatnonzero(np.diff(np.concatenate([[0], dry.astype(np.int8), [0]])))  # type: ignore[union-attr]
+            dry = np.asarray(coast.inland(*self.at(rows)), dtype=bool)
+            # a ship of which most fast rows lie inland runs on a river or canal that the mask does not know
+            river = 2 * np.count_nonzero(dry) > len(rows)
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], dry.astype(np.int8), [0]])))
             for first, stop in zip(edges[::2], edges[1::2], strict=True):
                 i, j = int(rows[first]), int(rows[stop - 1])
                 took = int(self.t[j] - self.t[i])
                 if stop - first >= 5 and took >= 600_000_000:
-                    row(int(g), "land", i, j, None, 3 if took >= HOUR_US else 2)
+                    row(int(g), "land", i, j, None, 1 if river else 3 if took >= HOUR_US else 2)
 
     def _shared(self) -> None:
         """What the last stage needs of all vessels: reception, slow points, long stays."""
