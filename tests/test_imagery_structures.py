@@ -16,7 +16,7 @@ pytest.importorskip("numba", reason="needs the imagery extra")
 
 from tumen.imagery import DetectSettings, Land, SceneFault, detect  # noqa: E402
 from tumen.imagery.command import detect_command  # noqa: E402
-from tumen.imagery.structures import Mask, Structure, Tile  # noqa: E402
+from tumen.imagery.structures import Mask, Structure, Tile, hull_of  # noqa: E402
 from tumen.simulate.imagery import TrueHull, TrueShip, add_ship, clutter, write_port  # noqa: E402
 
 NO_LAND = Land(osm=False)
@@ -170,6 +170,33 @@ def test_optical_dolphin_is_static_and_changing_ships_at_a_quay_are_not(tmp_path
     quay = at(rows, (x, y), 10)
     assert len(quay) >= 5
     assert sum("static" in r["flags"] for r in quay) <= 1
+
+
+def test_ships_alongside_need_three_months_and_those_in_a_berth_are_left_alone():
+    """A hull exactly on a structure: static in the open; alongside only when it was seen long enough; never in a berth."""
+    row = {
+        "scene_id": "s", "sensor": "Sentinel-2", "lat": 42.0, "lon": 130.0, "length_m": 80.0, "width_m": 14.0,
+        "heading_deg": 40.0, "berth": None, "alongside": False, "flags": [], "probability": 0.8,
+    }  # fmt: skip
+    outline = hull_of(row).buffer(1e-4)
+    scenes = [{"scene_id": "s", "fault": None, "simulated": False}]
+
+    def marked(last: dt.date, dates: int, **change) -> bool:
+        mask = Mask([Structure("optical", outline, dates, dt.date(2024, 1, 1), last)])
+        made = [{**row, "flags": [], **change}]
+        touched = mask.mark(made, scenes)
+        assert touched == ({"s"} if made[0]["flags"] else set())
+        assert made[0]["probability"] == (0.8 if not made[0]["flags"] else pytest.approx(0.08))
+        return made[0]["flags"] == ["static"]
+
+    short, long = dt.date(2024, 2, 20), dt.date(2024, 4, 20)
+    assert marked(short, 5)
+    assert not marked(short, 5, alongside=True)
+    assert not marked(long, 5, alongside=True)  # too few dates
+    assert marked(long, 6, alongside=True)
+    assert not marked(long, 6, berth="north")
+    assert not marked(long, 6, sensor="Sentinel-1")  # a radar echo is another thing
+    assert not marked(long, 6, length_m=300.0)  # reaches far beyond the structure
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def detect(
     settle_history(rows["berth_states"], rows["looks"], history, rows[BERTHS_SEEN])
     settle_fixed(rows["detections"], rows["scenes"], rows["looks"], areas or [])
     mask = Mask() if static is None else static
-    mask.learn(rows["detections"], rows["scenes"], land)
+    mask.learn(rows["detections"], rows["scenes"], land, settings)
     recount(mask.mark(rows["detections"], rows["scenes"]), rows["detections"], rows["looks"], areas or [])
     settle_ports(rows["berth_states"], rows["looks"])
     settle_stacks(rows[YARDS_SEEN], rows["berth_states"], rows["looks"], areas or [])

@@ -23,6 +23,7 @@ from tumen.imagery.faults import SceneFault, need
 from tumen.imagery.geolocation import AffineMap
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import OPTICAL, Scene, open_scene
+from tumen.imagery.settings import DetectSettings
 
 CELL_M, TILE, HALO = 10.0, 64, 16  # cells of a tile, and round it: the level of the water needs some
 DEGREE_M = 111_195.0
@@ -148,7 +149,9 @@ class Mask:
                 touched.add(row["scene_id"])
         return touched
 
-    def learn(self, detections: list[dict[str, Any]], scenes: list[dict[str, Any]], land: Land) -> None:
+    def learn(
+        self, detections: list[dict[str, Any]], scenes: list[dict[str, Any]], land: Land, settings: DetectSettings
+    ) -> None:
         """Learn from the scenes of one run: tiles with detections on several dates, and those of known structures.
 
         What is known in a tile that is read is held against these dates: it is kept where they show it, and dropped
@@ -162,7 +165,7 @@ class Mask:
             ]
             if not _tells([s["start"].date() for s in usable], MIN_DAYS):
                 continue
-            for tile, stack in _read(self._tiles(kind, detections, usable), usable, kind, land):
+            for tile, stack in _read(self._tiles(kind, detections, usable), usable, kind, land, settings):
                 found = [_described(shape, count, stack, kind) for shape, count in _fixed(tile, stack, kind)]
                 inner = tile.outline()
                 centre = need("shapely").centroid
@@ -262,7 +265,9 @@ def _tells(days: list[dt.date], least: int) -> bool:
     return len(set(days)) >= MIN_SCENES and (max(days) - min(days)).days >= least
 
 
-def _read(tiles: list[Tile], scenes: list[dict[str, Any]], kind: str, land: Land) -> Iterator[tuple[Tile, _Stack]]:
+def _read(
+    tiles: list[Tile], scenes: list[dict[str, Any]], kind: str, land: Land, settings: DetectSettings
+) -> Iterator[tuple[Tile, _Stack]]:
     """Each tile with its windows of all dates; as many tiles at a time as memory allows, scene after scene."""
     side = TILE + 2 * HALO
     room = max(1, ROOM // (side * side * (21 if kind == "optical" else 9) * max(1, len(scenes))))
@@ -273,7 +278,7 @@ def _read(tiles: list[Tile], scenes: list[dict[str, Any]], kind: str, land: Land
             group[tile] = _Stack(np.zeros((side, side), bool) if share is None else share > 0.5)
         for row in sorted(scenes, key=lambda s: (s["start"], s["scene_id"])):
             try:
-                scene = open_scene(row["path"])
+                scene = open_scene(row["path"], settings.sensor, settings.pixel_m)
             except (SceneFault, OSError):
                 continue
             try:
