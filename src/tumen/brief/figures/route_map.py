@@ -268,7 +268,7 @@ def _labels(
                 stroke=colour,
                 stroke_width=1.2,
             )
-        canvas.circle(x, y, 4.5 if spot.role != "other" else 3.4, colour, stroke=PAPER, stroke_width=1.4)
+        _dot(canvas, x, y, 4.5 if spot.role != "other" else 3.4, spot.role)
         main = spot.role != "other"
         size = 14.0 if main else 11.5
         also = spot.also if main else ""
@@ -377,10 +377,20 @@ def _legend(canvas: Canvas, y: float, legend: dict[str, str], spots: list[Spot],
         elif key == "sightings":
             canvas.circle(x + 8, y - 4, 8, GREEN, fill_opacity=0.16, stroke=GREEN, stroke_width=1.2)
         else:
-            canvas.circle(x + 8, y - 4, 5, COLOUR[key], stroke=PAPER, stroke_width=1.4)
+            _dot(canvas, x + 8, y - 4, 5, key)
         canvas.text(x + wide + 8, y, words, 12, SOFT, data_own="")
         x += need
     return y + 6
+
+
+def _dot(canvas: Canvas, x: float, y: float, r: float, role: str) -> None:
+    """A port: round where cargo is loaded, square where it lands, so that its part needs no colour."""
+    colour = COLOUR.get(role, GREEN)
+    if role == "destination":
+        side = 1.8 * r
+        canvas.rect(x - side / 2, y - side / 2, side, side, colour, stroke=PAPER, stroke_width=1.4)
+    else:
+        canvas.circle(x, y, r, colour, stroke=PAPER, stroke_width=1.4)
 
 
 def _scale_bar(canvas: Canvas, view: _View, taken: list[Box], along: list[tuple[float, float]]) -> None:

@@ -11,6 +11,8 @@ setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
 const CELL = 54; // pixels, wide enough for the largest circle
 const LISTED = 60, NAMED = 80;
 const COLOURS = { vessel: "#0a4f8c", stack: "#a34400", railcars: "#0b6b50", nothing: "#ffffff" };
+// A kind has a form as well as a colour, for eyes that do not tell the colours apart.
+const FORMS = { vessel: "circle", nothing: "circle", stack: "square", railcars: "diamond" };
 const OTHER = "#6b5b00", INK = "#1a2027", VOYAGE = "#7a3b73";
 const WORDS = { vessel: "ship", stack: "stack of containers", railcars: "rail wagons", nothing: "nothing there" };
 const FONT = '600 12px "Inter","Noto Sans KR","Noto Sans CJK KR",system-ui,sans-serif';
@@ -154,7 +156,7 @@ async function start() {
     for (const bin of bins) {
       const xy = screen(at, bin.x, bin.y), fill = colour(bin.what), light = fill === "#ffffff";
       if (outside(xy)) continue;
-      circle(...xy, radius(bin.number), fill, light ? INK : "#fff");
+      form(FORMS[bin.what] ?? "triangle", ...xy, radius(bin.number), fill, light ? INK : "#fff");
       if (bin.number > 1) { pen.fillStyle = light ? INK : "#fff"; pen.fillText(bin.text, ...xy); }
     }
     names(at, outside);
@@ -163,6 +165,20 @@ async function start() {
   function circle(a, b, r, fill, edge) {
     pen.beginPath();
     pen.arc(a, b, r, 0, 7);
+    pen.fillStyle = fill;
+    pen.fill();
+    pen.strokeStyle = edge;
+    pen.stroke();
+  }
+
+  // The same area whatever the form, so that none looks like more.
+  function form(name, a, b, r, fill, edge) {
+    if (name === "circle") { circle(a, b, r, fill, edge); return; }
+    const s = { square: 0.886, diamond: 1.253, triangle: 1.347 }[name] * r;
+    pen.beginPath();
+    if (name === "square") pen.rect(a - s, b - s, 2 * s, 2 * s);
+    else for (const [c, d] of name === "diamond" ? [[0, -s], [s, 0], [0, s], [-s, 0]] : [[0, -1.155 * s], [s, 0.577 * s], [-s, 0.577 * s]]) pen.lineTo(a + c, b + d);
+    pen.closePath();
     pen.fillStyle = fill;
     pen.fill();
     pen.strokeStyle = edge;
@@ -307,7 +323,7 @@ async function start() {
   fill();
   paint();
   const legend = document.querySelector("#legend");
-  legend.replaceChildren(...[...new Set(all.what.codes)].map((code) => { const item = element("span", word(kinds[code])), dot = element("i", ""); dot.style.background = colour(kinds[code]); item.prepend(dot); return item; }));
+  legend.replaceChildren(...[...new Set(all.what.codes)].map((code) => { const item = element("span", word(kinds[code])), dot = element("i", "", { class: FORMS[kinds[code]] ?? "triangle" }); dot.style.background = colour(kinds[code]); item.prepend(dot); return item; }));
   if (data.voyages.length) { const item = element("span", "voyages tied down, by number; lines join ports and are no tracks"), dash = element("i", "", { class: "dash" }); item.prepend(dash); legend.append(item); }
   if (!map.loaded()) await new Promise((done) => map.once("load", done));
   const coast = await land;

@@ -117,8 +117,10 @@ async function counts() {
   for (const place of document.querySelectorAll("[data-count]")) place.textContent = told[place.dataset.count] ? `(${told[place.dataset.count]})` : "";
 }
 
-// Okabe and Ito's palette, darkened to hold against white; no more lines than colours in one chart.
+// Okabe and Ito's palette, darkened to hold against white; no more lines than colours in one chart. Each line has a
+// pattern of its own too: some of these colours are one to eyes that do not tell red from green.
 const COLOURS = ["#0a4f8c", "#a34400", "#0b6b50", "#7a3b73", "#6b5b00", "#4d5966", "#b0235f"];
+const DASHES = [[], [9, 4], [2, 3], [12, 3, 2, 3], [5, 2], [14, 4], [2, 2, 7, 2]];
 const FONT = '12px "Inter","Noto Sans KR","Noto Sans CJK KR",system-ui,sans-serif';
 const seconds = (day) => Date.parse(day) / 1000;
 
@@ -138,6 +140,9 @@ function lines(rows, x, group, value, low, high) {
 
 const percent = (v) => `${Math.round(v * 100)}\u202f%`;
 const plain = (v) => (Math.abs(v) >= 100 ? Math.round(v).toLocaleString("en") : `${Number(v.toPrecision(3))}`);
+
+// The legend's box in the pattern of its line, as far as borders know patterns.
+const bordered = (u, i) => { const [first] = u.series[i].dash ?? []; return first === undefined ? "solid" : first < 4 ? "dotted" : "dashed"; };
 
 // Each chart: its lines, what its axis says, how a value reads.
 const DRAW = {
@@ -173,7 +178,7 @@ async function chart(place) {
     const colour = COLOURS[i % COLOURS.length], first = series.length, [middle, low, high] = made.series[i];
     const value = (u, v, at, index) => (index === null || index === undefined || middle[index] === null ? "" : low ? `${read(middle[index])} (${read(low[index])} to ${read(high[index])})` : read(middle[index]));
     columns.push(middle);
-    series.push({ label: name, stroke: colour, width: 2, spanGaps: true, points: { show: false }, value });
+    series.push({ label: name, stroke: colour, width: 2, dash: DASHES[i % DASHES.length], spanGaps: true, points: { show: false }, value });
     if (!low) return;
     columns.push(low, high);
     for (const edge of [0, 1]) series.push({ label: `${name} ${edge}`, class: "edge", stroke: "transparent", width: 0, spanGaps: true, points: { show: false } });
@@ -185,7 +190,7 @@ async function chart(place) {
     width: place.clientWidth, height, series, bands,
     scales: made.small ? { y: { range: [0, 1] } } : { y: { range: (u, low, high) => [Math.min(0, low), high * 1.05 || 1] } },
     axes: [{ ...axis, space: 60 }, made.small ? { ...upright, splits: () => [0, 0.5, 1] } : upright],
-    legend: { show: !made.small && made.names.length > 1, live: true }, cursor: { drag: { x: true, y: false } },
+    legend: { show: !made.small && made.names.length > 1, live: true, markers: { width: 3, dash: bordered } }, cursor: { drag: { x: true, y: false } },
   }, columns, place);
   if (made.label) { const title = document.createElement("p"); title.className = "unit"; title.textContent = `${made.label}; the band is the 90\u202f% interval`; place.prepend(title); }
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height })).observe(place);
