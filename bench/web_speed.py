@@ -1,4 +1,4 @@
-"""Speed and weight of the workbench: start, first view, page weight, a map of 100,000 simulated sightings.
+"""Speed and weight of the workbench: sign-in, start, first view, page weight, a map of 100,000 simulated sightings.
 
     python bench/web_speed.py CASE [--store STORE] [--sightings 100000] [--chromium PATH]
 
@@ -11,6 +11,7 @@ they never touch a case or a store.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
 import shutil
@@ -18,6 +19,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -51,11 +53,48 @@ def main() -> None:
     parser.add_argument("--sightings", type=int, default=100_000)
     parser.add_argument("--chromium", default=shutil.which("chromium"))
     given = parser.parse_args()
+    signed_in()
     started(given.case, given.store, given.chromium)
     if given.chromium:
         crowded(given.case, given.store, given.sightings, given.chromium)
     else:
         print("no chromium: the map is not measured")
+
+
+def signed_in(tries: int = 7) -> None:
+    """Time of one sign-in, right, wrong and under a name that nobody has, and of many wrong ones sent at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tumen.web import people
+    from tumen.web.database import Database
+
+    password = "a bench of passwords"
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "people.sqlite")
+        people.add_person(database, "mina", password, "reader")
+
+        def once(name: str, given: str, address: str) -> float:
+            start = time.perf_counter()
+            with contextlib.suppress(people.SignInError):
+                people.sign_in(database, name, given, address)
+            return time.perf_counter() - start
+
+        once("nobody", "x", "10.0.0.1")
+        for words, name, given in (("right", "mina", password), ("wrong password", "mina", "x"), ("unknown name", "nobody", "x")):  # fmt: skip
+            took = []
+            for i in range(tries):
+                took.append(once(name, given, f"10.1.{len(words)}.{i}"))
+                with database.write() as c:  # the limit is not what is measured here
+                    c.execute("DELETE FROM attempts")
+            print(
+                f"sign-in, {words:15} median of {tries}      {statistics.median(took) * 1000:8.0f} ms, longest {max(took) * 1000:.0f} ms"
+            )
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(40) as pool:
+            list(pool.map(lambda i: once(f"name{i}", "x", f"10.2.0.{i}"), range(40)))
+        print(
+            f"40 wrong tries at once, 40 addresses     {time.perf_counter() - begin:8.2f} s for all, {people.AT_ONCE} checked at a time"
+        )
 
 
 def started(case: Path, store: Path | None, chromium: str | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tumen.case import Case, CaseError
-from tumen.case.add import KINDS, add_row
+from tumen.case.add import KINDS, add_row, suggest_id
 from tumen.case.folder import PARTS
 from tumen.case.format import format_case, format_changes
 from tumen.case.forms import MODELS, field_names, model_of
@@ -219,3 +219,22 @@ def test_a_moved_row_keeps_its_evidence_id(tmp_case: Path) -> None:
     after = Case.load(tmp_case)
     assert {r.id: r.evidence_id for r in after.claims} == before
     assert len(set(before.values())) == len(before)
+
+
+IDS = [
+    ("sighting", "id\ns001\ns002\ns007\n", {}, "s008"),
+    ("sighting", "id\ns099\n", {}, "s100"),
+    ("look", "id\nalpha-2025-01-08\nalpha-2025-01-09\n", {}, ""),
+    ("look", "id\na\n", {"place": "Port Alpha", "date": "2025-02-03", "collector": "DESK"}, "port-alpha-2025-02-03-desk"),
+    ("claim", "id\nx\n", {"origin_group": "ROK-MND", "label": "containers sent", "period_end": "2025-02"}, "rok-mnd-containers-sent-2025-02"),
+    ("claim", "id\nmnd-rounds-2025\n", {"origin_group": "MND", "quantity": "rounds", "period_start": "2025"}, "mnd-rounds-2025-2"),
+    ("source", "sources:\n- id: 'one'\n- id: two\n", {"publisher": "Daily", "title": "A Port", "date": "2025"}, "daily-a-port-2025"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text", "cells", "expected"), IDS)
+def test_an_id_is_offered_in_the_pattern_of_the_file(
+    tmp_path: Path, kind: str, text: str, cells: dict[str, str], expected: str
+) -> None:
+    (tmp_path / KINDS[kind]).write_text(text, encoding="utf-8")
+    assert suggest_id(tmp_path, kind, cells) == expected

@@ -169,6 +169,42 @@ def test_every_operation_is_described(client: TestClient) -> None:
                 assert method.lower() in told[path], (method, path)
 
 
+# Addresses that give a page and need no twin: a form for a password, a step on the way, a piece of another page.
+NO_TWIN = ("/sign-in", "/whatif/take", "/comments/{number}/history")
+
+
+def test_every_page_that_can_be_opened_has_a_described_twin(client: TestClient) -> None:
+    told = client.get("/openapi.json").json()["paths"]
+    pages = {p.name for p in PAGES}
+    opened = set()
+    for route in client.app.routes:  # type: ignore[attr-defined]
+        path = re.sub(r":[a-z]+}", "}", getattr(route, "path_format", ""))
+        if not isinstance(route, Route) or "GET" not in route.methods or path in NO_TWIN:
+            continue
+        if path.endswith((".json", ".csv", ".png")) or path in ("/events", "/{name}", "/{name}/{item}", "/"):
+            continue
+        opened.add(path)
+        assert f"{path}.json" in told, path
+    assert {"/add/{kind}", "/edit/{kind}/{row}", "/audit", "/comments"} <= opened
+    for name in pages - {"why"}:
+        assert f"/{name}.json" in told
+    assert "/why/{item}.json" in told
+
+
+def test_a_form_has_a_twin_and_offers_the_next_id(client: TestClient, live: Live) -> None:
+    told = client.get("/add/sighting.json").json()
+    assert {f["name"] for f in told["fields"]} >= {"id", "date", "text", "source"}
+    used = {s.id for s in live.state.study.case.sightings}  # type: ignore[union-attr]
+    assert told["next_id"] not in used
+    assert f'name="id" value="{told["next_id"]}"' in client.get("/add/sighting").text
+    name = sorted(used)[0]
+    row = client.get(f"/edit/sighting/{name}.json").json()
+    assert row["cells"]["id"] == name
+    assert row["where"].startswith("sightings.csv:")
+    assert client.get("/add/nothing.json").status_code == 404
+    assert client.get("/edit/claim/nothing.json").status_code == 404
+
+
 def test_headings_columns_and_names_come_in_korean(client: TestClient) -> None:
     for path in PATHS:
         text = client.get(path, params={"lang": "ko"}).text

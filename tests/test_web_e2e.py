@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ import pytest
 pytest.importorskip("starlette", reason="needs the web extra")
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-import uvicorn
 from playwright import sync_api
 
 from tumen.web import people
@@ -28,7 +26,7 @@ from tumen.web.app import create_app
 from tumen.web.database import Database
 from tumen.web.live import Live
 from tumen.web.pages import PAGES
-from web_world import case_with_scene
+from web_world import Served, case_with_scene
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -42,24 +40,6 @@ FLAGS = [
 ]  # fmt: skip
 # Patience for a computation on a loaded machine; nothing is asserted of time.
 PATIENCE_MS = 240_000
-
-
-class Served:
-    """An application on a free port of loopback."""
-
-    def __init__(self, app: Any) -> None:
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-
-    def stop(self) -> None:
-        """End it."""
-        self._server.should_exit = True
-        self._thread.join(10)
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,69 @@ def test_guessing_is_slowed_for_the_address(database: Database, monkeypatch: pyt
         people.sign_in(database, "someone", "x", "10.0.0.9")
 
 
+def test_many_tries_at_once_are_held_to_the_limit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, gate = [], threading.Barrier(24)
+
+    def wrong(secret: str, password: str) -> bool:
+        checked.append(secret)
+        return False
+
+    def attempt() -> None:
+        gate.wait()
+        with pytest.raises(SignInError):
+            people.sign_in(database, "mina", "wrong-wrong-wrong", "10.0.0.3")
+
+    monkeypatch.setattr(people, "_matches", wrong)
+    threads = [threading.Thread(target=attempt) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(checked) == people.MAX_PER_NAME
+
+
+def test_passwords_are_checked_so_many_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting:
+        """Counts how many checks run at once, in place of argon2."""
+
+        now = most = 0
+        lock = threading.Lock()
+
+        def verify(self, secret: str, password: str) -> bool:
+            with self.lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            threading.Event().wait(0.01)
+            with self.lock:
+                self.now -= 1
+            return True
+
+    counting = Counting()
+    monkeypatch.setattr(people, "_hasher", counting)
+    threads = [threading.Thread(target=people._matches, args=("x", "y")) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counting.most == people.AT_ONCE
+
+
+def test_an_unknown_name_costs_the_same_check_as_a_known_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One password is verified either way, against a hash of the same parameters, so that time tells no names."""
+    checked: list[str] = []
+    monkeypatch.setattr(people, "_matches", lambda secret, password: bool(checked.append(secret)))
+    for name in ("mina", "nobody", "", "x" * 500):
+        with pytest.raises(SignInError):
+            people.sign_in(database, name, "wrong-wrong-wrong", "10.0.0.4")
+    parameters = {secret.rsplit("$", 2)[0] for secret in checked}
+    assert len(checked) == 4
+    assert len(parameters) == 1
+    # RFC 9106's second recommended set: argon2id, 64 MiB, three passes, four lanes.
+    assert parameters == {"$argon2id$v=19$m=65536,t=3,p=4"}
+
+
 # --- comments ---------------------------------------------------------------------------
 
 

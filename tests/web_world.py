@@ -1,16 +1,38 @@
-"""The starter case with a berth and one simulated scene over it, for tests that look into images."""
+"""What tests of the workbench share: a running server, and the starter case with a scene of its own."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 CORNER, SIDE = (149.98, 30.02), 400
+
+
+class Served:
+    """An application on a free port of loopback."""
+
+    def __init__(self, app: Any) -> None:
+        import uvicorn
+
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.should_exit = True
+        self._thread.join(10)
 
 
 def case_with_scene(starter: Path, folder: Path) -> list[Any]:

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,11 +34,22 @@ KINDS: dict[str, str] = {
     "source": "sources.yaml",
 }
 
+YEAR_DIGITS = 4
+# What the id of a row is made of where its file does not number its rows; `a|b` is the first of them that is given.
+NAMED_BY: dict[str, tuple[str, ...]] = {
+    "look": ("place", "date", "collector"),
+    "sighting": ("place|where", "date", "vessel"),
+    "claim": ("origin_group", "label|quantity", "published|period_end|period_start"),
+    "indicator": ("sign", "date"),
+    "transfer": ("commodity", "start"),
+    "source": ("publisher", "title", "date"),
+}
+
 
 def add_row(folder: str | Path, kind: str, cells: Mapping[str, str]) -> Change:
     """One more row of a kind (look, sighting, claim, indicator, vessel, listing, transfer, source).
 
-    A look or sighting without an id is given one. Raises `CaseError` with every fault that the
+    A row without an id is given one. Raises `CaseError` with every fault that the
     case would then have; the fault's line is that of the new row.
     """
     folder = Path(folder)
@@ -59,15 +71,50 @@ def add_row(folder: str | Path, kind: str, cells: Mapping[str, str]) -> Change:
     return Change(path, path.read_bytes().decode("utf-8") if path.exists() else "", after)
 
 
+def suggest_id(folder: str | Path, kind: str, cells: Mapping[str, str]) -> str:
+    """A free id for a row of a kind, in the pattern of its file; nothing where the cells do not tell enough yet.
+
+    A file whose ids are numbered (s001, s002) goes on counting; else the id is made of what the row speaks of.
+    """
+    file = KINDS[kind]
+    text = read_text(Path(folder) / file, Faults()) or ""
+    return _free_id(kind, cells, _ids(text, file))
+
+
 def _with_id(kind: str, cells: dict[str, str], text: str) -> dict[str, str]:
-    if "id" in cells or kind not in ("look", "sighting"):
+    if "id" in cells or "id" not in field_names(KINDS[kind]):
         return cells
-    parts = (cells.get("place") or cells.get("where") or kind, cells.get("date", ""), cells.get("collector", ""))
-    stem = re.sub(r"[^a-z0-9]+", "-", "-".join(p for p in parts if p).lower()).strip("-") or kind
+    name = _free_id(kind, cells, _ids(text, KINDS[kind]))
+    return {"id": name, **cells} if name else cells
+
+
+def _ids(text: str, file: str) -> list[str]:
+    """Ids of a file as it stands, whether or not its rows are sound."""
+    if file.endswith(".yaml"):
+        return [found.strip("'\"") for found in re.findall(r"(?m)^\s*-\s+id:\s*(\S+)\s*$", text)]
+    rows, _ = csv_rows(text, file, Faults())
+    header = [c.strip() for c in rows[0].cells] if rows else []
+    if "id" not in header:
+        return []
+    place = header.index("id")
+    return [row.cells[place].strip() for row in rows[1:] if len(row.cells) > place]
+
+
+def _free_id(kind: str, cells: Mapping[str, str], ids: list[str]) -> str:
+    numbers = [found for found in (re.fullmatch(r"(\D*)(\d+)", i) for i in ids) if found]
+    stems = Counter(found[1] for found in numbers)
+    stem, times = stems.most_common(1)[0] if stems else ("", 0)
+    if times > len(ids) / 2 and (times > 1 or len(numbers[0][2]) < YEAR_DIGITS):  # one id with a year counts nothing
+        last = max((found for found in numbers if found[1] == stem), key=lambda found: int(found[2]))
+        return f"{stem}{int(last[2]) + 1:0{len(last[2])}d}"
+    parts = [next((cells[n] for n in one.split("|") if cells.get(n)), "") for one in NAMED_BY.get(kind, ())]
+    stem = re.sub(r"[^a-z0-9]+", "-", "-".join(p for p in parts if p).lower()).strip("-")[:60].strip("-")
+    if not stem:
+        return ""
     name, number = stem, 2
-    while re.search(rf"(?m)^{re.escape(name)},|,{re.escape(name)},", text):
+    while name in ids:
         name, number = f"{stem}-{number}", number + 1
-    return {"id": name, **cells}
+    return name
 
 
 def _with_row(text: str, file: str, cells: Mapping[str, str]) -> str:

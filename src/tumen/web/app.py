@@ -134,9 +134,11 @@ def create_app(
             Route("/comments.json", export_comments),
             Route("/audit", audit_page),
             Route("/audit.json", audit_page),
+            Route("/add/{kind}.json", writing.add_data),
             Route("/add/{kind}", writing.add_form, methods=["GET"]),
             Route("/add/{kind}", writing.add_preview, methods=["POST"]),
             Route("/add/{kind}/save", writing.add_save, methods=["POST"]),
+            Route("/edit/{kind}/{row}.json", writing.edit_data),
             Route("/edit/{kind}/{row:path}", writing.edit_form, methods=["GET"]),
             Route("/edit/{kind}/{row:path}", writing.edit_row, methods=["POST"]),
             Route("/knobs", asking.turn_knobs, methods=["POST"]),
@@ -162,6 +164,10 @@ def create_app(
 
 
 # --- pages ------------------------------------------------------------------------------
+
+
+# Pages that show one of several things, named in the address.
+TAKES_ITEM = frozenset(["why", "table", "images"])
 
 
 def page_handler(name: str) -> Callable[[Request], Any]:
@@ -215,6 +221,8 @@ async def _sent(request: Request, drawn: Drawn, more: dict[str, Any]) -> Respons
 
 async def _drawn(request: Request, spec: Page, item: str) -> Drawn | None:
     """The data of a page; None while there is no answer."""
+    if item and spec.name not in TAKES_ITEM:
+        raise HTTPException(404, f"{spec.title} holds nothing under that name")
     bench = bench_of(request)
     state = bench.live.state
     if state.study is None:

@@ -17,19 +17,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tumen.case import Case, CaseError
-from tumen.case.add import KINDS, add_row
+from tumen.case.add import KINDS, add_row, suggest_id
 from tumen.case.amend import AmendError, checked, row_cells, with_cells, with_entry
 from tumen.case.faults import Faults
 from tumen.case.folder import PARTS
 from tumen.case.forms import model_of
 from tumen.case.read import csv_rows
 from tumen.case.record import Record
-from tumen.case.write import Change
+from tumen.case.write import Change, alone
 
 # What may be added by form; other files are edited as text.
 ADDABLE = ("sighting", "look", "claim", "indicator", "source")
 # Rows of a table of the case -> what a person calls one of them.
 KIND_OF = {"looks": "look", "sightings": "sighting", "claims": "claim", "indicators": "indicator", "sources": "source"}
+
+ID_MADE = "; left empty, it is made in the pattern of the file"
 
 
 class EditError(Exception):
@@ -117,13 +119,22 @@ class Editor:
             raise EditError([f"'{kind[:40]}' has no form; expected one of {', '.join(ADDABLE)}"])
         model = model_of(KINDS[kind])
         return [
-            Field(name, (info.description or "").strip(), info.is_required(), choices(info.annotation))
+            Field(
+                name,
+                (info.description or "").strip() + (ID_MADE if name == "id" else ""),
+                info.is_required() and name != "id",
+                choices(info.annotation),
+            )
             for name, info in model.model_fields.items()
         ]
 
     def fields_or_none(self, kind: str) -> list[Field]:
         """The fields, or none where the kind has no form."""
         return self.fields(kind) if kind in ADDABLE else []
+
+    def next_id(self, kind: str, cells: dict[str, str]) -> str:
+        """A free id in the pattern of the file; nothing where it is made of cells that are not filled yet."""
+        return suggest_id(self.folder, kind, cells) if kind in ADDABLE else ""
 
     def prepare(self, kind: str, cells: dict[str, str], author: str = "", at: dt.date | None = None) -> Prepared:
         """Check a row and give the change it would make; its author and the day stand in a comment above it.
@@ -179,10 +190,11 @@ class Editor:
         if prepared.mark != mark:
             raise EditError(["the case changed since this was shown; look at the change again"])
         try:
-            for change in prepared.changes:
-                change.check()
-            for change in prepared.changes:
-                change.write()
+            with alone(self.folder):  # two who say yes at once: the second finds the first one's change
+                for change in prepared.changes:
+                    change.check()
+                for change in prepared.changes:
+                    change.write()
         except CaseError as error:
             raise EditError([str(f) for f in error.faults]) from error
 

@@ -110,6 +110,8 @@ def describe(pages: Iterable[Page]) -> dict[str, Any]:
         "/whatif/save": {"post": _post("show the change to the text; with its mark, write it", ("s", "mark"))},
         "/whatif/keep": {"post": _post("keep a computed what-if under a name, apart from the case", ("job", "name"))},
         "/whatif/forget": {"post": _post("delete a kept what-if", ("name",))},
+        "/add/{kind}.json": {"get": _get("the fields of a row's form, and the id that the next row would get", {"type": "object"}, [_item("kind", KINDS, "claim")])},
+        "/edit/{kind}/{row}.json": {"get": _get("a row as its form shows it: cells, line, fields", {"type": "object"}, [_item("kind", KINDS, "claim"), _item("row", "id of the row")])},
         "/add/{kind}": {"post": _post("check a row and show the change to the text", (), [_item("kind", KINDS, "claim")])},
         "/add/{kind}/save": {"post": _post("write the row that was shown", ("mark",), [_item("kind", KINDS, "claim")])},
         "/edit/{kind}/{row}": {"post": _post("check a changed row and show the change; with its mark, write it", ("base", "mark"), [_item("kind", KINDS, "claim"), _item("row", "id of the row")])},

@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 import sqlite3
+import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -31,6 +32,9 @@ MAX_PER_NAME, MAX_PER_ADDRESS = 5, 30
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 _hasher = PasswordHasher()
+# One check of a password takes 64 MiB; so many at a time, however many try from however many addresses.
+AT_ONCE = 2
+_turn = threading.BoundedSemaphore(AT_ONCE)
 
 
 class SignInError(Exception):
@@ -169,10 +173,11 @@ def _decoy() -> str:
 
 
 def _matches(secret: str, password: str) -> bool:
-    try:
-        return _hasher.verify(secret, password)
-    except Argon2Error:
-        return False
+    with _turn:
+        try:
+            return _hasher.verify(secret, password)
+        except Argon2Error:
+            return False
 
 
 def _key(name: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+from dataclasses import asdict
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from tumen.web.edit import EditError, merge
 from tumen.web.people import Person
@@ -38,7 +39,32 @@ async def add_form(request: Request) -> Response:
         raise HTTPException(404, str(error)) from error
     known = {f.name for f in fields}
     given = {k: v[:2000] for k, v in request.query_params.items() if k in known}
+    if "id" not in given:
+        given["id"] = await asyncio.to_thread(editor.next_id, kind, given)
     return _add_page(request, who, kind, fields, given | {"author": _author(request, who)})
+
+
+async def add_data(request: Request) -> Response:
+    """The form as data: its fields, and the id that the next row would get."""
+    needed(request, "analyst")
+    editor, kind = editor_of(request), request.path_params["kind"]
+    try:
+        fields = editor.fields(kind)
+    except EditError as error:
+        raise HTTPException(404, str(error)) from error
+    free = await asyncio.to_thread(editor.next_id, kind, {})
+    return JSONResponse({"kind": kind, "fields": [asdict(f) for f in fields], "next_id": free})
+
+
+async def edit_data(request: Request) -> Response:
+    """A row of the case as its form shows it: its cells, its line, the fields."""
+    needed(request, "analyst")
+    editor, kind = editor_of(request), request.path_params["kind"]
+    try:
+        row = await asyncio.to_thread(editor.open, kind, request.path_params["row"])
+    except EditError as error:
+        raise HTTPException(404, str(error)) from error
+    return JSONResponse(asdict(row) | {"fields": [asdict(f) for f in editor.fields(kind)]})
 
 
 def _add_page(
