@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -284,3 +285,29 @@ def test_a_step_of_a_run_computes_on_one_thread(tmp_path: Path, monkeypatch: pyt
         study.open_study(folder).table("headline")
     assert seen
     assert all(threads <= {1} for threads in seen)
+
+
+def test_one_thread_holds_in_any_thread_and_until_the_last_leaves() -> None:
+    from threadpoolctl import threadpool_limits
+
+    inside, leave = threading.Event(), threading.Event()
+    seen: list[set[int]] = []
+
+    def beside() -> None:
+        with engine.one_thread():
+            seen.append(_blas_threads())
+            inside.set()
+            leave.wait(10)
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = _blas_threads()
+        other = threading.Thread(target=beside)
+        other.start()
+        assert inside.wait(10)
+        with engine.one_thread():
+            pass
+        seen.append(_blas_threads())  # the other is still within
+        leave.set()
+        other.join()
+        assert seen == [{1}, {1}]
+        assert _blas_threads() == before

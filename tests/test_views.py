@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from tumen.cargo.statements import read as read_statements
 from tumen.case import Case
 from tumen.case.claims import QUANTITIES
 from tumen.case.traffic_settings import TrafficSettings
+from tumen.draws import number
 from tumen.evidence import UnknownEvidence
 from tumen.run import STEPS, Step
 from tumen.study import Study
 from tumen.tables import TABLES
 from tumen.traffic.counting import read_cases, tie_of
 from tumen.views import View, put_back, stand_in, stand_ins
+from tumen.web.live import Live, State
 
 # Tables of the count's result that hold no evidence ids: the same bytes, the same name in the store.
 DRAWS = ("visits@count", "voyages@count", "forecasts@count")
@@ -107,6 +110,23 @@ def test_a_note_moves_no_number_and_shows_everywhere(
     # Every figure leads down to the reworded row and to none that is gone.
     assert new.evidence_id in _under(after, after.why("visits").id)
     assert after.headline()["rounds"]["median"] == before.headline()["rounds"]["median"]
+
+
+def test_what_stands_already_is_told_while_the_rest_is_computed(tmp_case: Path, tmp_path: Path) -> None:
+    live = Live(tmp_case, store=tmp_path / "fresh")
+    states: list[State] = []
+    live._listeners.add(states.append)
+    live.compute()
+    told = [s.busy for s in states if s.busy]
+    assert not any("visits" in t for t in told if t.startswith("see"))
+    weighing = next(t for t in told if t.startswith("weigh"))
+    assert re.search(r"so far [\d.]+ visits \([\d.]+ to [\d.]+\)$", weighing)
+    judging = next(t for t in told if t.startswith("judge"))
+    rounds = live.state.headline["rounds"]
+    assert f"{number(rounds['median'])} rounds ({number(rounds['low90'])} to {number(rounds['high90'])})" in judging
+    # What is told on the way is no answer: the version rises once, with the whole.
+    assert [s.version for s in states if s.busy] == [0] * len(told)
+    assert live.state.version == 1
 
 
 def test_no_stand_in_is_left_in_a_result(tmp_case: Path, store: Path) -> None:

@@ -9,6 +9,7 @@ writes finished files into place, the result is the same bits as without the los
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import threading
@@ -37,15 +38,71 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def one_thread() -> Any:
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
     """A context in which linear algebra keeps to one thread, so that sums are taken in one order on any machine.
 
     Split over as many threads as there are cores, a product rounds otherwise by its last digit; where draws are
     resampled by such weights the whole set of draws is another one, and a figure cannot be recomputed elsewhere.
+    It holds for the whole process and may be entered by several threads at once: the last to leave lifts it.
     """
-    from threadpoolctl import threadpool_limits
+    _one.enter()
+    try:
+        yield
+    finally:
+        _one.leave()
 
-    return threadpool_limits(limits=1, user_api="blas")
+
+class _One:
+    """The libraries of linear algebra that are held to one thread, with the number that each had before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: dict[str, tuple[Any, int]] = {}
+
+    def enter(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        with self._lock:
+            self._inside += 1
+            for library in ThreadpoolController().lib_controllers:
+                if library.user_api == "blas" and library.num_threads != 1:
+                    self._before.setdefault(library.filepath, (library, library.num_threads))
+                    _set_threads(library, 1)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                for library, number in self._before.values():
+                    _set_threads(library, number)
+                self._before.clear()
+
+
+def _set_threads(library: Any, number: int) -> None:
+    # threadpoolctl 3.8 lets no thread but the first that asked change the number; here each asks for the same one.
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
+
+
+_one = _One()
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, where the C library keeps it (glibc): the next step needs it in other pieces."""
+    trim = getattr(_c_library(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _c_library() -> Any:
+    import ctypes
+
+    try:
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):  # no such thing on this system
+        return None
 
 
 class Serial(Executor):
@@ -143,7 +200,7 @@ def _settle_worker() -> None:
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(2)
-    one_thread()
+    _one.enter()
     _keep_memory()
 
 

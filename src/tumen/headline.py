@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tumen.draws import matrix, summary
+from tumen.draws import matrix, number, summary
 from tumen.tables import HEADLINE
 
 Tables = dict[str, pa.Table]
@@ -36,9 +36,7 @@ def headline(
     day that the flow is counted for, often earlier than `as_of`. A figure whose draws
     are empty (no front in the case) is left out; so is every value where `basis` is empty.
     """
-    visits = tables["visits"].filter(
-        pc.is_in(tables["visits"].column("place").cast(pa.string()), pa.array(list(origins)))
-    )
+    visits = _at(tables["visits"], origins)
     seen, unseen = _total(visits, "seen"), _total(visits, "unseen")
     cargo = tables["cargo"]
     account = _where(tables["account_totals"], "basis", basis)
@@ -70,6 +68,20 @@ def headline(
             }
         )  # fmt: skip
     return HEADLINE.build(rows)
+
+
+def so_far(visits: pa.Table, cargo: pa.Table | None, origins: Iterable[str]) -> str:
+    """Visits at the ports of loading, and rounds once `cargo` is there, each with its 90 % interval, in words."""
+    at = _at(visits, origins)
+    found = {"visits": _total(at, "seen") + _total(at, "unseen")}
+    if cargo is not None:
+        found["rounds"] = _total(_where(cargo, "commodity", "rounds"), "quantity")
+    told = [(name, summary(draws)) for name, draws in found.items() if len(draws)]
+    return ", ".join(f"{number(s.median)} {name} ({number(s.low90)} to {number(s.high90)})" for name, s in told)
+
+
+def _at(visits: pa.Table, origins: Iterable[str]) -> pa.Table:
+    return visits.filter(pc.is_in(visits.column("place").cast(pa.string()), pa.array(list(origins), pa.string())))
 
 
 def _where(table: pa.Table, column: str, value: str) -> pa.Table:

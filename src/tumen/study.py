@@ -8,11 +8,9 @@ where only a remark or a row that it does not read changed, the kept result gets
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,7 +23,7 @@ import pyarrow as pa
 import tumen
 from tumen.case import Case
 from tumen.case.record import Record, content_id
-from tumen.engine import cores, one_thread
+from tumen.engine import cores, give_back, one_thread
 from tumen.evidence import Evidence, Node
 from tumen.run import STEPS, Inputs, RunError, Step
 from tumen.store import RunRecord, StepRecord, Store, code_version, stamp, step_key, table_hash
@@ -55,9 +53,7 @@ class Study:
     _left_out: dict[str, str] = field(default_factory=dict)
     # Tables of the present run that a later step reads, by hash.
     _fresh: dict[str, pa.Table] = field(default_factory=dict)
-    _limits: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    _limited: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _told: dict[tuple[str, str | None], str] = field(default_factory=dict)
 
     # --- the chain ----------------------------------------------------------------------
 
@@ -120,6 +116,23 @@ class Study:
         tables = {n: self.table(n) for n in ("headline", "trades", "redlines", "options", "diagnostics")}
         return as_data(tables, self.case.settings.as_of, self.case.settings.simulated, self.left_out)
 
+    def so_far(self) -> str:
+        """Visits and rounds in words while later steps are still at work, for a progress callback; empty before the count.
+
+        Until the weighing is done the visits are those that the count alone gives.
+        """
+        from tumen.headline import so_far
+
+        counted = next((n for n in ("visits", "visits@count") if n in self._digests), None)
+        if counted is None:
+            return ""
+        key = self._digests[counted], self._digests.get("cargo")
+        if key not in self._told:
+            cargo = self._input("cargo") if key[1] else None
+            origins = [p["place"] for p in self._case_tables["places"].to_pylist() if p["role"] == "origin"]
+            self._told[key] = so_far(self._input(counted), cargo, origins)
+        return self._told[key]
+
     def count(self) -> Tables:
         """Visits and voyages: the tables of the step `count`."""
         return self._given_by("count")
@@ -160,13 +173,14 @@ class Study:
         until = last_day(claims, then.loading, day, start) if then.loading is not None else None
         seed = self.case.settings.seed
         given = (claims, places, vessels, settings, (start, end), day, seed_for(seed, "count"))
-        ships = backtest(looks, *given, until=None if until is None else max(until, day))
-        if then.loading is None or until is None:
-            return ships.scores
-        loadings = {"tumen": then.loading, "constant rate": steady(then.loading)}
-        flows = {name: (ships.voyages[name], loading) for name, loading in loadings.items()}
-        known, period = then.tables()["vessels"], (start, max(until, day))
-        cargo = cargo_backtest(flows, looks, sightings, claims, known, period, day, seed_for(seed, "weigh"))
+        with one_thread():
+            ships = backtest(looks, *given, until=None if until is None else max(until, day))
+            if then.loading is None or until is None:
+                return ships.scores
+            loadings = {"tumen": then.loading, "constant rate": steady(then.loading)}
+            flows = {name: (ships.voyages[name], loading) for name, loading in loadings.items()}
+            known, period = then.tables()["vessels"], (start, max(until, day))
+            cargo = cargo_backtest(flows, looks, sightings, claims, known, period, day, seed_for(seed, "weigh"))
         return pa.concat_tables([ships.scores, cargo])
 
     def judgements(self) -> pa.Table:
@@ -247,7 +261,8 @@ class Study:
         """
         before = _standing_on(steps)
         waiting, running, done = list(steps), dict[Future[None], Step](), set[str]()
-        with self._one_thread(), ThreadPoolExecutor(min(cores(), MOST_AT_ONCE)) as threads:
+        with ThreadPoolExecutor(min(cores(), MOST_AT_ONCE)) as threads:
+            self._fresh.clear()
             while waiting or running:
                 ready = [s for s in waiting if before[s.name] <= done]
                 waiting = [s for s in waiting if s not in ready]
@@ -267,17 +282,10 @@ class Study:
         self._digests = {n: self._digests[n] for s in STEPS for n in s.gives if n in self._digests}
         self._steps = {s.name: self._steps[s.name] for s in STEPS if s.name in self._steps}
 
-    @contextlib.contextmanager
-    def _one_thread(self) -> Iterator[None]:
-        """Linear algebra on one thread from the first computation on; nothing is loaded where all is kept."""
-        with contextlib.ExitStack() as limits:
-            self._limits, self._limited = limits, False
-            yield
-
     def _let_go(self, steps: Sequence[Step]) -> None:
         """Forget the tables in memory that none of the steps to come reads."""
         wanted = {self._digests[n] for s in steps for n in s.needs if n in self._digests}
-        for digest in [d for d in self._fresh if d not in wanted]:
+        for digest in [d for d in list(self._fresh) if d not in wanted]:
             self._fresh.pop(digest, None)
 
     def _given_by(self, step_name: str) -> Tables:
@@ -336,15 +344,16 @@ class Study:
         record = self.store.done(key)
         if record is None:
             record = StepRecord(key, step.name, code, _brief(settings), seed, as_of, hashes)
-            record = self._with_ids(step, record, made_by)
+            record, state = self._with_ids(step, record, made_by)
         else:
-            self.progress(step.title, "kept")
+            state = "kept"
         self._steps[step.name] = record
         self._digests.update(record.outputs)
         self._made_by.update(dict.fromkeys(record.outputs, step.name))
+        self.progress(step.title, state)
 
-    def _with_ids(self, step: Step, record: StepRecord, made_by: dict[str, str]) -> StepRecord:
-        """The step's tables with the present evidence ids: computed, or kept where what the step heeds is as it was."""
+    def _with_ids(self, step: Step, record: StepRecord, made_by: dict[str, str]) -> tuple[StepRecord, str]:
+        """The step's tables with the present evidence ids: 'done', or 'kept' where what the step heeds is as it was."""
         tables: Tables = {}
         hashes: dict[str, str] = {}
         ids = {stand_in("step", name): own for name, own in made_by.items()}
@@ -367,9 +376,6 @@ class Study:
                 tables, self.case, record.seed, {n: stand_in("step", n) for n in made_by}, self.workers, self.dask
             )
             work, made = self._compute(step, work, inputs)
-            self.progress(step.title, "done")
-        else:
-            self.progress(step.title, "kept")
         outputs = dict(work.outputs)
         for name, digest in work.outputs.items():
             base = name.split("@")[0]
@@ -378,15 +384,12 @@ class Study:
                 outputs[name] = self._put(stamp(base, put_back(table, ids), record.evidence_id))
         record = replace(record, outputs=outputs, seconds=work.seconds)
         self.store.finish(record)
-        return record
+        return record, "done" if made else "kept"
 
     def _compute(self, step: Step, record: StepRecord, inputs: Inputs) -> tuple[StepRecord, Tables]:
         start = time.perf_counter()
-        with self._lock:
-            if not self._limited:
-                self._limits.enter_context(one_thread())
-                self._limited = True
-        given = step.work(inputs)
+        with one_thread():
+            given = step.work(inputs)
         missing = {g for g in step.gives if g.split("@")[0] not in given}
         if missing:
             raise RunError(f"step {step.name} did not give {', '.join(sorted(missing))}")
@@ -395,6 +398,7 @@ class Study:
             outputs = dict(zip(made, threads.map(self._put, made.values()), strict=True))
         record = replace(record, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
         self.store.finish(record)
+        give_back()
         return record, made
 
     def _all_diagnostics(self) -> pa.Table:

@@ -65,7 +65,7 @@ class Live:
             start = time.perf_counter()
             try:
                 study = open_study(self.folder, self._as_of, store=self._store, workers=self._workers)
-                study.progress = lambda step, state: self._put(busy=step) if state == "start" else None
+                study.progress = lambda step, state: self._tell(study, step) if state == "start" else None
                 headline = study.headline()
             except Exception as error:
                 self._put(version=self.state.version + 1, faults=_lines(error), busy="")
@@ -75,6 +75,11 @@ class Live:
                     version=self.state.version + 1, study=study, headline=headline, faults=(), busy="", seconds=took
                 )
             return self.state
+
+    def _tell(self, study: Study, step: str) -> None:
+        """Say what is being computed and what stands already: a reader need not wait for the last step to see a count."""
+        stands = study.so_far()
+        self._put(busy=f"{step}; so far {stands}" if stands else step)
 
     def nudge(self) -> None:
         """Look at the folder at once, after a write by the workbench itself."""
