@@ -243,10 +243,7 @@ class Events:
 
     def _gap_table(self, last: np.ndarray, after: np.ndarray, closed: bool) -> pa.Table:
         t = self.t
-        before = [
-            i - b - int(np.searchsorted(t[b : i + 1], t[i] - 12 * HOUR_US)) + 1
-            for i, b in zip(last.tolist(), self.begin[self.of_track[last]].tolist(), strict=True)
-        ]
+        before = walk.messages_within(t, self.begin[self.of_track[last]], last, 12 * HOUR_US)
         lat, lon = self.at(last)
         end_lat, end_lon = self.at(after)
         # silences left open at the end are asked of the land only where they are long enough already in this bucket

@@ -433,6 +433,24 @@ def slow_points(
 
 
 @kernel
+def messages_within(t: np.ndarray, begin: np.ndarray, last: np.ndarray, span_us: int) -> np.ndarray:
+    """How many rows of its track, which begins at row `begin`, lie within a span up to each of the rows `last`."""
+    out = np.empty(len(last), dtype=np.int32)
+    for k in range(len(last)):
+        a, b = begin[k], last[k]
+        since = t[b] - span_us
+        low, high = a, b
+        while low < high:
+            middle = (low + high) // 2
+            if t[middle] < since:
+                low = middle + 1
+            else:
+                high = middle
+        out[k] = b - low + 1
+    return out
+
+
+@kernel
 def heard(
     t: np.ndarray, lat: np.ndarray, lon: np.ndarray, begin: np.ndarray, slot_us: int
 ) -> tuple[np.ndarray, np.ndarray]:
