@@ -218,3 +218,14 @@ def test_no_damage_to_an_archive_breaks_a_run(tmp_path: Path, name: str, packing
     assert made.faults == sum(r["count"] for r in told if r["fault"])
     # either something was read, or it is said why nothing was
     assert made.positions or made.tables["identities"].num_rows or told
+
+
+def test_a_parquet_footer_with_bytes_that_are_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"mmsi": [1], "timestamp": [1709121600], "lat": [1.0], "lon": [2.0], "remarks": ["A"]}), path
+    )
+    path.write_bytes(path.read_bytes().replace(b"remarks", b"\xf0emarks"))
+    made = run([path], bucket_bits=0)
+    assert {r["reason"] for r in made.tables["drops"].to_pylist()} <= {"cannot be read", "archive breaks off"}
+    assert made.faults == 1

@@ -33,6 +33,10 @@ from tumen.ais.streams import BLOCK_BYTES, Source, compression_of, open_bytes, p
 from tumen.ais.tracks import bucket_of
 
 HEAD_BYTES = 256 << 10
+# What readers raise over bytes that are not what they pretend to be; a Parquet footer may hold anything.
+UNREADABLE_ERRORS = (
+    OSError, pa.ArrowException, zipfile.BadZipFile, RuntimeError, EOFError, MemoryError, ValueError, KeyError, OverflowError,
+)  # fmt: skip
 ROWS_PER_TASK = 1 << 20
 # The first ships with AIS sailed in the trials of the late 1990s.
 EARLIEST_US = 820_454_400_000_000
@@ -120,7 +124,7 @@ def plan(
             made.drops.append(drops)
             try:
                 made.tasks += _tasks(number, source, mapping_for(source.name, mapping), drops, block_bytes)
-            except (OSError, pa.ArrowException, zipfile.BadZipFile, RuntimeError, EOFError) as error:
+            except UNREADABLE_ERRORS as error:
                 drops.add(reasons.UNREADABLE, 1, _short(error))
     return made
 
@@ -278,7 +282,7 @@ def _parquet_tasks(number: int, source: Source, mapping: Mapping | None, drops: 
             drops.add(reasons.MISSING_COLUMN, 1, lacking_note(lacking, parquet.schema_arrow.names, given))
             return []
         _name_absent(parquet.schema_arrow.names, mapping, drops)
-        if not parquet.metadata.num_rows:
+        if not parquet.metadata.num_rows or not parquet.metadata.num_row_groups:
             drops.add(reasons.EMPTY, 1, "no rows")
             return []
         tasks, start, rows = [], 0, 0
@@ -309,7 +313,7 @@ def blocks(task: Task, drops: Drops, block_bytes: int = BLOCK_BYTES) -> Iterator
             yield from _json_blocks(task, drops)
         else:
             yield from _text_blocks(task, drops, block_bytes)
-    except (OSError, pa.ArrowException, RuntimeError, EOFError, MemoryError) as error:
+    except UNREADABLE_ERRORS as error:
         drops.add(reasons.BREAKS_OFF, 1, _short(error))
 
 
@@ -361,6 +365,7 @@ def _parquet_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
     with open_bytes(task.source.path) as file:
         parquet = pq.ParquetFile(file, memory_map=False, pre_buffer=False)
         base = sum(parquet.metadata.row_group(g).num_rows for g in range(task.start))
+        told = base + sum(parquet.metadata.row_group(g).num_rows for g in range(task.start, task.end or 0))
         columns = sorted(set(task.how.values()))
         for group in range(task.start, task.end or 0):
             # one row group at a time, and a large one in slices
@@ -369,6 +374,8 @@ def _parquet_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
                 block.lines = 0
                 yield _take(block, drops, base)
                 base += batch.num_rows
+        if base < told:
+            drops.add(reasons.BREAKS_OFF, 1, f"{told - base} rows fewer than its footer tells")
 
 
 def _json_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
