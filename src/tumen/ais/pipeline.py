@@ -28,7 +28,8 @@ from tumen import engine
 from tumen.ais import anchorages, encounters, gaps, identity, places, shuffle, spoofing
 from tumen.ais import archives as sources
 from tumen.ais.anchorages import Learned
-from tumen.ais.bucket import BUCKET_VERSION, HOUR_US, Walk, raised_confidence, read_tables, walk_bucket
+from tumen.ais.bucket import BUCKET_VERSION, HOUR_US, Walk, raised_confidence, walk_bucket
+from tumen.ais.bucketfile import read_tables
 from tumen.ais.columns import Mapping as ColumnMapping
 from tumen.ais.places import Places
 from tumen.ais.reasons import Drops

@@ -215,7 +215,11 @@ ENCOUNTERS = Table(
         Column(
             "port_m", REAL, "distance to the nearest known port", unit="m", null="none within 25 km, or no gazetteer"
         ),
-        Column("at_sea", FLAG, "farther from any known port than the setting (10 km)"),
+        Column(
+            "at_sea",
+            FLAG,
+            "farther from any known port than the setting (10 km); two ships nearer are told only with `encounter_near_port`",
+        ),
         Column("gap_id", TEXT, "gap of the silent ship", null="both were heard, or none fits"),
         Column("candidates", COUNT, "silent ships that could have been there", null="both were heard"),
         _CONFIDENCE,
