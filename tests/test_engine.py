@@ -132,6 +132,37 @@ def test_the_same_bits_for_any_workers_buckets_and_blocks(archive: Path, tmp_pat
     assert [v["start"] for v in first["port_visits"]] == [v["start"] for v in alone["port_visits"]]  # type: ignore[index]
 
 
+def test_what_is_left_out_is_the_same_for_any_workers_buckets_and_blocks(archive: Path, tmp_path: Path) -> None:
+    """Duplicates, broken lines, wrong numbers and clocks: counts, first lines and notes, and the events of the rest."""
+    from tumen.ais.pipeline import run
+
+    lines = archive.with_suffix(".csv").read_text().splitlines()
+    header, rows = lines[0], lines[1:]
+    for k in range(100, len(rows), 997):
+        rows[k] = (
+            rows[k - 1],
+            rows[k][:25],
+            rows[k].replace("Class A", "Class A,x", 1),
+            "",
+            rows[k][:6] + "2099" + rows[k][10:],
+        )[k % 5]
+    dirty = tmp_path / "SIMULATED-dirty.csv"
+    dirty.write_text("\n".join([header, *rows]))
+
+    def made(runner: object, **more: object) -> dict[str, list[object]]:
+        kept = {"bucket_bits": 3, "block_bytes": 1 << 20, **more}
+        tables = run([dirty], executor=runner, **kept).tables  # type: ignore[arg-type]
+        return {name: table.to_pylist() for name, table in tables.items()}
+
+    alone = made(engine.Serial())
+    told = {r["reason"]: r for r in alone["drops"]}  # type: ignore[index]
+    assert {"exact duplicate", "half line", "blank or comment", "time in the future"} <= set(told)
+    assert "first at @" in told["time in the future"]["note"]  # type: ignore[index]
+    for workers, more in ((2, {"bucket_bits": 5}), (8, {"block_bytes": 1 << 18})):
+        with engine.executor(workers) as runner:
+            assert made(runner, **more) == alone
+
+
 def test_the_work_folder_may_be_on_any_store(archive: Path, tmp_path: Path) -> None:
     import fsspec
 

@@ -97,6 +97,8 @@ def events_step(
         console.print(f"{where}{error}", markup=False)
         return 2
     started = time.monotonic()
+    if not quiet and not _compiled():
+        console.print("first run on this machine: the kernels are compiled once, about a minute", soft_wrap=True)
     try:
         with engine.executor(workers, dask, PRELOAD) as runner, _Bar(console, quiet) as bar:
             made = run(
@@ -124,6 +126,15 @@ def _columns(given: list[str]) -> dict[str, str | int]:
             raise ValueError(f"--column {one}: expected ROLE=HEADER, e.g. vessel=MMSI")
         out[role.strip()] = header.strip()
     return out
+
+
+def _compiled() -> bool:
+    """Whether numba's cache on disk holds the kernels of an earlier run."""
+    from tumen.ais import tracks
+
+    # with numba's compiler switched off there is nothing to wait for
+    stats = getattr(tracks.split, "stats", None)
+    return stats is None or any(Path(stats.cache_path).glob("tracks.split-*.nbi"))
 
 
 class _Bar:
