@@ -6,7 +6,8 @@ from scipy.stats import binom, kstest
 
 from tumen.case.traffic_settings import SpreadPrior, TrafficSettings
 from tumen.draws import crps
-from tumen.simulate.traffic import world
+from tumen.simulate.several import fleet
+from tumen.simulate.traffic import FAR_PORT, HULLS, PORT, world
 from tumen.traffic.baselines import capture_recapture, count_runs, occupancy_over_dwell, runs
 from tumen.traffic.counting import count_port, read_cases
 from tumen.traffic.looks import Observation
@@ -67,6 +68,22 @@ def test_world_is_labelled_and_repeats():
     assert a.claims.equals(b.claims)
     assert set(a.looks.column("origin").to_pylist()) == {"simulated"}
     assert all("simulated" in c for c in a.claims.column("claim_id").to_pylist())
+
+
+def test_a_hull_of_the_simulated_fleet_is_in_one_place():
+    made = fleet(SETTINGS, 120, 5, lead_weeks=8)
+    assert made.visits < len(made.arrived)  # some came before the period
+    calls = 0
+    for hull in range(3):
+        own = np.flatnonzero(made.ship == hull)
+        own = own[np.argsort(made.arrived[own])]
+        calls += len(own)
+        assert (made.arrived[own][1:] > made.left[own][:-1] + 0.5).all()
+    assert calls > 20
+    told = made.looks.to_pylist()
+    assert {r["place"] for r in told if r["vessel"] in HULLS} == {f"{PORT} 1", f"{PORT} 2", FAR_PORT}
+    case = read_cases(made.looks, made.claims, made.places, made.vessels, SETTINGS, made.period)[0][0]
+    assert len(case.looks.elsewhere) > 3
 
 
 def test_crps_of_a_point_is_its_distance():
