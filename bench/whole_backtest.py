@@ -2,7 +2,7 @@
 
     python bench/whole_backtest.py [CASE] [--as-of DATE] [--runs N]
 
-Two ways: as a user types it (`tumen show CASE cargo`, which counts and weighs, then `tumen backtest CASE`, each with its
+Two ways: as a user types it (`tumen show CASE origins`, which counts and weighs, then `tumen backtest CASE`, each with its
 own start of the program), and in one process from a notebook. Prints seconds by the clock, processor seconds and the
 peak memory of a process for each, and the sum by the clock. Loops that were compiled by an earlier run are loaded, not
 compiled again; the first run after an installation takes some seconds longer.
@@ -38,7 +38,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as store:
             tumen = [sys.executable, "-m", "tumen.cli"]
             to_store = ["--store", store]
-            count = timed("`tumen show CASE cargo`", [*tumen, "show", given.case, "cargo", *to_store])
+            count = timed("`tumen show CASE origins`", [*tumen, "show", given.case, "origins", *to_store])
             score = timed("`tumen backtest CASE`", [*tumen, "backtest", given.case, "--as-of", given.as_of, *to_store])
             print(f"| both commands | {count + score:.1f} | | |", flush=True)
         with tempfile.TemporaryDirectory() as store:
