@@ -133,10 +133,12 @@ def read_cases(
     clock = clock_of(period[0], settings)
     end_unit = clock.day(period[1] + dt.timedelta(days=1))
     last_unit = clock.day(_months_on(period[1] + dt.timedelta(days=1), settings.horizon_months))
+    named = [r for r in look_rows if r["vessel"] in hulls.names]
     cases = [
         _read_case(
             place,
             look_rows,
+            named,
             claim_rows,
             destinations,
             hulls,
@@ -189,6 +191,7 @@ def _months_on(day: dt.date, months: int) -> dt.date:
 def _read_case(
     place: str,
     rows: Sequence[Mapping[str, Any]],
+    named: Sequence[Mapping[str, Any]],
     claims: Sequence[Mapping[str, Any]],
     destinations: Sequence[str],
     hulls: Hulls,
@@ -219,7 +222,7 @@ def _read_case(
         complete=[(first, last) for first, last, *_ in days],
         nameless=nameless,
     )
-    read = replace(read, elsewhere=elsewhere(rows, place, positions, hulls, clock, nameless))
+    read = replace(read, elsewhere=elsewhere(named, place, positions, hulls, clock, nameless))
     groups, said = collectors(used, place, destinations, clock, end_unit, settings)
     listed: dict[str, Listed] = {}
     for group in {g for g, _ in groups}:

@@ -271,23 +271,33 @@ def elsewhere(
 ) -> tuple[Elsewhere, ...]:
     """Named hulls seen in other ports, as one port is to read them: no ship sails faster than `FASTEST_KNOTS`."""
     out: list[Elsewhere] = []
+    if place not in positions:
+        return ()
+    index = {name: j for j, name in enumerate(hulls.names)}
+    marks: dict[tuple[int, float], np.ndarray | None] = {}
+    sails: dict[str, dt.timedelta] = {}
     for r in rows:
-        there = r["place"]
-        if r["vessel"] not in hulls.names or not r["vessel_present"] or r["look_id"] in nameless or there == place:
+        hull, there = index.get(r["vessel"]), r["place"]
+        if hull is None or not r["vessel_present"] or r["look_id"] in nameless or there == place:
             continue
-        if place not in positions or there not in positions:
+        if there not in positions:
             continue
-        sail = dt.timedelta(hours=_nautical_miles(positions[place], positions[there]) / FASTEST_KNOTS)
+        if there not in sails:
+            miles = _nautical_miles(positions[place], positions[there])
+            sails[there] = dt.timedelta(hours=miles / FASTEST_KNOTS)
+        sail = sails[there]
         first, last = r["start"], r["end"]  # an hour of this span, or with AIS the whole of it
         if r["origin"] != "ais":
             if last - first > LONGEST_LOOK:
                 continue
             first, last = last, first
         gone, back = clock.unit(first - sail) + 1, clock.unit(last + sail) - 1
-        p = r["p_vessel"] if r["p_vessel"] is not None else DEFAULT_NAME_CONFIDENCE
-        mark = hulls.mark(r["vessel"], p, None, 1.0)
+        p = float(r["p_vessel"] if r["p_vessel"] is not None else DEFAULT_NAME_CONFIDENCE)
+        if (hull, p) not in marks:
+            marks[hull, p] = hulls.mark(r["vessel"], p, None, 1.0)
+        mark = marks[hull, p]
         if mark is not None and 0 <= gone < back:
-            out.append(Elsewhere(gone, back, hulls.names.index(r["vessel"]), float(p), mark, r["look_id"]))
+            out.append(Elsewhere(gone, back, hull, p, mark, r["look_id"]))
     return tuple(sorted(out, key=lambda e: (e.gone, e.look_id)))
 
 

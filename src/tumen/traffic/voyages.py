@@ -173,8 +173,11 @@ def _elsewhere(arrived: np.ndarray, left: np.ndarray, hulls: Hulls, seen: Sequen
     """Visits (V, named) during which a hull was seen in another port, or on its way from or to it."""
     out = np.zeros((len(arrived), hulls.named), bool)
     until = np.where(left < 0, np.inf, left)
-    for hull in {e.hull for e in seen}:
-        own = [e for e in seen if e.hull == hull and e.p > 0.5]
+    by_hull: dict[int, list[Elsewhere]] = {}
+    for e in seen:
+        if e.p > 0.5:
+            by_hull.setdefault(e.hull, []).append(e)
+    for hull, own in by_hull.items():
         begun, over = np.sort([e.gone for e in own]), np.sort([e.back for e in own])
         out[:, hull] = np.searchsorted(begun, until) > np.searchsorted(over, arrived, side="right")
     return out
