@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
-from tumen.imagery import optical
+from tumen.imagery import judging, optical
 from tumen.imagery.land import Land
 from tumen.imagery.scene import open_scene
 from tumen.imagery.settings import DetectSettings
@@ -100,12 +100,12 @@ def labelled(results: list[dict]) -> list[tuple[object, bool, dict]]:
 
 
 def fit(results: list[dict]) -> tuple[tuple[float, dict[str, float]], tuple[float, dict[str, float]]]:
-    """Logistic of `optical.terms`, and of what lies round a candidate on top of it."""
+    """Logistic of `judging.terms`, and of what lies round a candidate on top of it."""
     known = labelled(results)
     y = np.array([good for _, good, _ in known], float)
-    first = logistic([optical.terms(s.features, r["size"]) for s, _, r in known], y, 1.0)
-    chance = [optical.logistic(s.features, r["size"], *first) for s, _, r in known]
-    second = logistic([optical.lie_terms(s.features, p) for (s, _, _), p in zip(known, chance, strict=True)], y, 5.0)
+    first = logistic([judging.terms(s.features, r["size"]) for s, _, r in known], y, 1.0)
+    chance = [judging.logistic(s.features, r["size"], *first) for s, _, r in known]
+    second = logistic([judging.lie_terms(s.features, p) for (s, _, _), p in zip(known, chance, strict=True)], y, 5.0)
     return first, second
 
 
@@ -135,8 +135,8 @@ def searched(folder: Path, networks: Path) -> list[dict]:
     for r in results:
         first, second = fit([o for o in results if o is not r])
         for ship in r["ships"]:
-            base = optical.logistic(ship.features, r["size"], *first)
-            ship.probability = optical.with_surroundings(ship.features, base, *second)
+            base = judging.logistic(ship.features, r["size"], *first)
+            ship.probability = judging.with_surroundings(ship.features, base, *second)
     return results
 
 

@@ -259,7 +259,7 @@ def test_a_bad_scene_is_named_by_the_run_and_the_rest_goes_on(tmp_case, tmp_path
     made = CliRunner().invoke(app, ["run", str(tmp_case), "--store", str(tmp_path / "store"), "--no-brief"])
     assert made.exit_code == 1
     assert "bad_20250305.tif: not readable" in made.stderr
-    assert "blank_20250304T020000.tif: lines 0 to 159 hold no data" in made.stderr
+    assert "blank_20250304T020000.tif: no pixel holds data" in made.stderr
     assert "port visits" in made.stdout
 
 
@@ -392,3 +392,28 @@ def test_a_port_has_at_least_the_ships_of_its_berths(series):
         assert looks[day, None]["vessel_count"] >= 1
         assert looks[day, None]["length_m"] >= looks[day, "berth 1"]["length_m"] > 100
     assert looks[4, None]["vessel_present"] is False
+
+
+def test_a_hull_of_which_a_part_was_marked_is_measured_whole_and_a_mole_is_not():
+    """At a quay, 10 m pixels: a hull of 230 m of which 90 m were marked, and a mole of 600 m."""
+    from tumen.imagery import judging
+    from tumen.imagery.shape import Rectangle
+    from tumen.imagery.surroundings import dry_run, ground
+
+    data = np.zeros((7, 60, 120), np.float32)
+    data[6] = 1
+    data[5, :20] = 1  # land, as dry as the hull
+    data[:5, :20] = 0.8
+    data[:5, 20:23, 40:63] = 0.8  # the hull, touching it
+    data[:5, 40:43, 20:80] = 0.8  # the mole
+    seen = ground(data, 10.0)
+    part = Rectangle(48.0, 21.5, 9.0, 3.0, 0.0)
+    run = dry_run(part, seen)
+    assert run == pytest.approx(23, abs=1.5)
+    assert judging.length_m({"length": 9.0, "run": run}, 10.0) == pytest.approx(90 + 0.75 * 140, abs=15)
+    assert judging.length_m({"length": 21.0, "run": run}, 10.0) == 210.0  # most of it was marked
+    run = dry_run(Rectangle(40.0, 41.5, 9.0, 3.0, 0.0), seen)
+    assert run * 10 > judging.SHIP_M
+    assert judging.length_m({"length": 9.0, "run": run}, 10.0) == 90.0
+    across = dry_run(Rectangle(48.0, 21.5, 3.0, 3.0, np.pi / 2), seen)
+    assert across == pytest.approx(3, abs=1)

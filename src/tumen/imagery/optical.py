@@ -17,49 +17,17 @@ from scipy import ndimage
 
 from tumen.imagery.faults import SceneFault
 from tumen.imagery.geolocation import AffineMap
+from tumen.imagery.judging import LENGTH_SD, length_m, probability
 from tumen.imagery.land import Land, land_share
 from tumen.imagery.scene import OPTICAL, Scene
 from tumen.imagery.shape import Rectangle, Ship, angle_sd, rectangle
-from tumen.imagery.surroundings import NAMES, Ground, describe, ground
+from tumen.imagery.surroundings import Ground, describe, dry_run, ground
 from tumen.imagery.water import FLOOR, Water, align, layers, water
 
 TILE, MARGIN = 1024, 64  # pixels: the level of the water is taken over a tile; ships are shorter than the margin
 NETWORK_TILE, NETWORK_MARGIN = 384, 32
 LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93)  # of the core map, at which parts may fall apart
 BODY = 0.2  # network output above which a pixel is hull
-# Logistic of `probability`, fitted on networks that had not seen the port on 2026-11-26 (bench/imagery_s2_ports.py --fit).
-INTERCEPT = -6.07
-WEIGHTS = {
-    "core": 0.661,
-    "body": 0.713,
-    "log_pixels": 0.934,
-    "stand_off": 0.118,
-    "aspect": -0.084,
-    "land": -2.84,
-    "fill": 2.97,
-    "around": -0.482,
-    "too_long": -2.519,
-    "too_wide": -0.04,
-    "has_core": -1.135,
-}
-# On its log odds (`base`) where a coastline is known: what lies round the candidate, fitted the same way.
-AROUND_INTERCEPT = -0.697
-AROUND_WEIGHTS = {
-    "base": 0.631,
-    "ashore": -0.832,
-    "too_far": -0.006,
-    "log_extent": 0.005,
-    "dry": 0.65,
-    "whole": 0.58,
-    "end_min": 0.76,
-    "end_max": -0.093,
-    "side_min": -0.869,
-    "side_max": -0.061,
-    "short": -0.442,
-    "goes_on": -0.676,
-    "free": 1.059,
-}
-LENGTH_SD = 0.5  # of the length, at which the 80 % interval holds on ports left out
 DISPLAY_SCALE = 1 / 255  # of an 8-bit picture
 ENOUGH = 2000  # pixels of land, and of sea, before the order of the bands is judged
 CLOUD_CLASSES = (3, 8, 9, 10)  # scene classification of Sentinel-2: shadow, cloud medium and high, cirrus
@@ -483,13 +451,15 @@ def _ship(y, x, body, core, data, near_land, lie: Ground | None, learned: bool, 
         "around": _around(r, data),
     }
     if lie is not None:
+        raw["run"] = dry_run(r, lie)
         raw.update({f"lie_{k}": v for k, v in describe(r, lie).items()})
+    length = length_m(raw, size_m) / size_m if learned else r.length
     near = near_land[y, x]
     return Ship(
         x=r.x,
         y=r.y,
-        length_px=r.length,
-        length_sd_px=max(1.2, (LENGTH_SD if learned else 0.15) * r.length),
+        length_px=length,
+        length_sd_px=max(1.2, (LENGTH_SD if learned else 0.15) * length),
         width_px=r.width,
         width_sd_px=1.3,
         angle=r.angle,
@@ -517,57 +487,6 @@ def _around(r: Rectangle, data: np.ndarray) -> float:
                     total += 1
                     dry += data[5, py, px] > 0.5 or data[:5, py, px].max() > 0.35
     return dry / max(total, 1)
-
-
-def probability(f: dict[str, float], learned: bool, size_m: float = 10.0) -> float:
-    """Chance that an object is a ship that a labeller would mark; `size_m` is the ground size of a pixel.
-
-    With the network: a logistic fitted on objects of networks that had not seen the port (six labelled ports, with our
-    own reading of what the labels leave out), and what lies round it where a coastline is known.
-    """
-    if not learned:
-        score = -1.5 + 1.2 * min(f["stand_off"], 1.5) + 0.5 * min(f["aspect"], 5) - 3 * f["land"]
-        return float(1 / (1 + np.exp(-score)))
-    return with_surroundings(f, logistic(f, size_m, INTERCEPT, WEIGHTS), AROUND_INTERCEPT, AROUND_WEIGHTS)
-
-
-def with_surroundings(f: dict[str, float], p: float, intercept: float, weights: dict[str, float]) -> float:
-    """Probability from the one without surroundings (its log odds are `base`) and what lies round the candidate."""
-    if "lie_dry" not in f:
-        return p
-    values = lie_terms(f, p)
-    score = intercept + sum(w * values[n] for n, w in weights.items())
-    return float(1 / (1 + np.exp(-np.clip(score, -30, 30))))
-
-
-def lie_terms(f: dict[str, float], p: float) -> dict[str, float]:
-    """What `with_surroundings` adds up."""
-    p = float(np.clip(p, 1e-4, 1 - 1e-4))
-    return {"base": float(np.log(p / (1 - p))), **{n: f[f"lie_{n}"] for n in NAMES}}
-
-
-def terms(f: dict[str, float], size_m: float) -> dict[str, float]:
-    """What the logistic of `probability` adds up, from an object's features."""
-    long_m, wide_m = f["length"] * size_m, f["width"] * size_m
-    return {
-        "core": f["core"],
-        "body": f["body"],
-        "log_pixels": float(np.log(f["pixels"])),
-        "stand_off": f["stand_off"],
-        "aspect": min(f["aspect"], 6.0),
-        "land": f["land"],
-        "fill": f["fill"],
-        "around": f["around"],
-        "too_long": max(0.0, long_m - 330) / 100,
-        "too_wide": max(0.0, wide_m - 60) / 20,
-        "has_core": f["has_core"],
-    }
-
-
-def logistic(f: dict[str, float], size_m: float, intercept: float, weights: dict[str, float]) -> float:
-    """Probability from features, for given coefficients (bench/imagery_s2_ports.py fits them)."""
-    score = intercept + sum(weights[n] * v for n, v in terms(f, size_m).items())
-    return float(1 / (1 + np.exp(-np.clip(score, -30, 30))))
 
 
 def _drop_doubles(ships: list[Ship]) -> list[Ship]:

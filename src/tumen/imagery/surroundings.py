@@ -1,6 +1,6 @@
 """What lies round a candidate in an optical image: the end of a mole, a bridge and a shed are told from a ship by it.
 
-Takes the layers of `water.layers` and a rectangle; gives numbers for the logistic of `optical.probability`. A ship ends
+Takes the layers of `water.layers` and a rectangle; gives numbers for the logistic of `judging.probability`. A ship ends
 where water begins, has water along one side, lies outside the coastline and is most of the dry thing that it is part of;
 a breakwater, a bridge or a pontoon goes on.
 """
@@ -17,6 +17,7 @@ from tumen.imagery.shape import Rectangle
 DRY = 0.3  # half log ratio to the water at which a pixel is no water
 LONG_M = 450.0  # a dry thing outside the coastline that is longer is no ship
 SHORT_M = 50.0
+RUN_M = 250.0  # to each side of a candidate's centre that its hull is followed: half the longest ship and play
 NAMES = (
     "ashore", "too_far", "log_extent", "dry", "whole", "end_min", "end_max", "side_min", "side_max", "short", "goes_on", "free",
 )  # fmt: skip
@@ -92,6 +93,28 @@ def describe(r: Rectangle, g: Ground) -> dict[str, float]:
         "goes_on": min(alike),
         "free": float(part > 0 and g.shore[part] == 0),
     }
+
+
+def dry_run(r: Rectangle, g: Ground) -> float:
+    """How far what is dry goes on along a rectangle's axis through its centre, pixels: the hull, where a part was marked.
+
+    Three lines side by side; it ends where most of them are water or land for a pixel and a half.
+    """
+    across = np.array([-0.25, 0.0, 0.25]) * max(r.width, 1.2)
+    total = 0.0
+    for way in (-1, 1):
+        steps = np.arange(0.0, RUN_M / g.size_m, 0.5)
+        u, v = np.meshgrid(way * steps, across, indexing="ij")
+        c, s = np.cos(r.angle), np.sin(r.angle)
+        x, y = np.floor(r.x + u * c - v * s).astype(int), np.floor(r.y + u * s + v * c).astype(int)
+        ok = (x >= 0) & (x < g.dry.shape[1]) & (y >= 0) & (y < g.dry.shape[0])
+        on = (
+            np.where(ok, g.dry[np.clip(y, 0, g.dry.shape[0] - 1), np.clip(x, 0, g.dry.shape[1] - 1)], False).mean(1)
+            > 0.5
+        )
+        gone = np.flatnonzero(~on[:-2] & ~on[1:-1] & ~on[2:])
+        total += steps[gone[0]] if len(gone) else steps[-1]
+    return float(total)
 
 
 def _at(image: np.ndarray, r: Rectangle, along: np.ndarray, across: np.ndarray) -> np.ndarray:
