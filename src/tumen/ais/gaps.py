@@ -6,6 +6,7 @@ switched-off transmitter where others were heard all the while and the ship had 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import pyarrow.compute as pc
 
 from tumen.ais import coast, walk
 from tumen.ais.bucket import HOUR_US, NOT_ASKED, RECEPTION_US
-from tumen.ais.compiled import kernel
-from tumen.ais.geo import KNOT_MS, M_PER_DEGREE, NAUTICAL_MILE_M, distance_m, distances_m
+from tumen.ais.compiled import inlined, kernel
+from tumen.ais.geo import EARTH_M, KNOT_MS, M_PER_DEGREE, NAUTICAL_MILE_M, distance_m, distances_m
 from tumen.ais.ids import event_ids, numbers_of
 from tumen.ais.places import Places
 from tumen.ais.settings import EventSettings
@@ -106,8 +107,12 @@ def judge(
     knots, course = (np.array([r[n] for r in rows], dtype=float) for n in ("last_kn", "last_deg"))
     away = leaves_area(area, lat, lon, knots, course, (end - start) / HOUR_US) if rows else np.zeros(0, bool)
     ids = event_ids("gap", [r["vessel_id"] for r in rows], np.array([r["track"] for r in rows]), start).to_pylist()
+    ended = [np.array([np.nan if r[n] is None else r[n] for r in rows], dtype=float) for n in ("end_lat", "end_lon")]
+    ways = distances_m(lat, lon, *ended).tolist() if rows else []
     out = []
-    for row, gap_id, heard, share, gone in zip(rows, ids, ships.tolist(), shares.tolist(), away.tolist(), strict=True):
+    for row, gap_id, heard, share, gone, way in zip(
+        rows, ids, ships.tolist(), shares.tolist(), away.tolist(), ways, strict=True
+    ):
         coast_nm = row["coast_nm"]
         hours = (row["end"] - row["start"]) / HOUR_US
         gap = {
@@ -115,7 +120,6 @@ def judge(
             "messages": 2 if row["closed"] else 1, "distance_nm": None, "implied_kn": None,
         }  # fmt: skip
         if row["closed"]:
-            way = float(distances_m(row["lat"], row["lon"], row["end_lat"], row["end_lon"]))
             gap["distance_nm"] = way / NAUTICAL_MILE_M
             gap["implied_kn"] = way / (hours * 3600) / KNOT_MS
         far = None if np.isnan(coast_nm) else coast_nm >= settings.gap_coast_nm
@@ -143,39 +147,103 @@ def _kind(
     return "undecided", 1
 
 
-def hidden_visits(gaps: list[dict[str, Any]], places: Places, settings: EventSettings) -> list[dict[str, Any]]:
-    """Ports within reach of each gap at the assumed speed: all of the case's, else the nearest few."""
-    names, lat, lon = places.centres()
-    if not names:
-        return []
-    case = np.array([n in places.from_case for n in names])
-    out = []
-    for gap in gaps:
-        there = distances_m(gap["lat"], gap["lon"], lat, lon)
-        back = distances_m(gap["end_lat"], gap["end_lon"], lat, lon) if gap["closed"] else np.zeros(len(names))
-        seconds = gap["hours"] * 3600
-        least = settings.hidden_stay_h * 3600
-        if seconds <= least:
+@inlined
+def _way_m(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Metres by the haversine, degrees in, as `distances_m` has it."""
+    y = math.sin((math.radians(lat2) - math.radians(lat1)) / 2)
+    x = math.sin((math.radians(lon2) - math.radians(lon1)) / 2)
+    a = y * y + math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * x * x
+    return 2.0 * EARTH_M * math.asin(min(1.0, math.sqrt(a)))
+
+
+@kernel
+def _within_reach(
+    lat: np.ndarray, lon: np.ndarray, end_lat: np.ndarray, end_lon: np.ndarray, seconds: np.ndarray, in_port: np.ndarray,
+    p_lat: np.ndarray, p_lon: np.ndarray, case: np.ndarray, knots: float, least_s: float, exit_m: float, most: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Ports that each gap's ship could have called at, nearest first: (gap, port), (metres there, back, knots needed).
+
+    `end_lat` is NaN where the gap is open. All of the case's ports within reach, of the others the `most` first.
+    """
+    room = 1024
+    out = np.empty((room, 2), dtype=np.int64)
+    told = np.empty((room, 3), dtype=np.float64)
+    near = np.empty(len(p_lat), dtype=np.int64)
+    measures = np.empty((len(p_lat), 3), dtype=np.float64)
+    m = 0
+    for i in range(len(lat)):
+        spare = seconds[i] - least_s
+        if spare <= 0.0:
             continue
-        needed = (there + back) / (seconds - least) / KNOT_MS
-        # a ship that was silent inside a port has not hidden a visit to that port
-        near = np.flatnonzero((needed <= settings.hidden_kn) & ~((there < settings.exit_m) & gap["in_port"]))
-        order = near[np.argsort(needed[near], kind="stable")]
-        chosen = [k for n, k in enumerate(order) if case[k] or n < settings.hidden_places]
-        speed = settings.hidden_kn * KNOT_MS
-        for k in chosen:
-            out.append(
-                {
-                    "gap_id": gap["gap_id"], "vessel_id": gap["vessel_id"], "place": names[k], "in_case": bool(case[k]),
-                    "there_nm": float(there[k]) / NAUTICAL_MILE_M,
-                    "back_nm": float(back[k]) / NAUTICAL_MILE_M if gap["closed"] else None,
-                    "needed_kn": float(needed[k]),
-                    "longest_stay_hours": (seconds - float(there[k] + back[k]) / speed) / 3600,
-                    "earliest_arrival": gap["start"] + int(there[k] / speed * 1e6),
-                    "latest_departure": gap["end"] - int(back[k] / speed * 1e6),
-                }
-            )  # fmt: skip
-    return out
+        closed = end_lat[i] == end_lat[i]
+        budget = knots * KNOT_MS * spare
+        n = 0
+        for p in range(len(p_lat)):
+            # as far as latitude alone tells
+            if abs(p_lat[p] - lat[i]) * M_PER_DEGREE > budget * 1.001 + 1.0:
+                continue
+            there = _way_m(lat[i], lon[i], p_lat[p], p_lon[p])
+            if there > budget * 1.001 + 1.0:
+                continue
+            back = _way_m(end_lat[i], end_lon[i], p_lat[p], p_lon[p]) if closed else 0.0
+            needed = (there + back) / spare / KNOT_MS
+            # a ship that was silent inside a port has not hidden a visit to that port
+            if needed > knots or (there < exit_m and in_port[i]):
+                continue
+            near[n] = p
+            measures[n, 0] = there
+            measures[n, 1] = back
+            measures[n, 2] = needed
+            n += 1
+        order = np.argsort(measures[:n, 2], kind="mergesort")
+        for z in range(n):
+            k = order[z]
+            if z >= most and not case[near[k]]:
+                continue
+            if m == room:
+                room *= 2
+                out2 = np.empty((room, 2), dtype=np.int64)
+                out2[:m] = out
+                out = out2
+                told2 = np.empty((room, 3), dtype=np.float64)
+                told2[:m] = told
+                told = told2
+            out[m, 0] = i
+            out[m, 1] = near[k]
+            told[m] = measures[k]
+            m += 1
+    return out[:m], told[:m]
+
+
+def hidden_visits(gaps: list[dict[str, Any]], places: Places, settings: EventSettings) -> pa.Table:
+    """Ports within reach of each gap at the assumed speed: all of the case's, else the nearest few; times as
+    microseconds."""
+    names, lat, lon = places.centres()
+    case = np.array([n in places.from_case for n in names], dtype=bool)
+
+    def column(name: str, kind: type = float) -> np.ndarray:
+        return np.array([np.nan if g[name] is None else g[name] for g in gaps], dtype=kind)
+
+    found, told = _within_reach(
+        column("lat"), column("lon"), column("end_lat"), column("end_lon"), column("hours") * 3600, column("in_port", bool),
+        lat, lon, case, settings.hidden_kn, settings.hidden_stay_h * 3600, settings.exit_m, settings.hidden_places,
+    )  # fmt: skip
+    of, port = found[:, 0], found[:, 1]
+    there, back, needed = told.T
+    speed = settings.hidden_kn * KNOT_MS
+    closed = column("closed", bool)[of]
+    take = pa.array(of)
+    return pa.table(
+        {
+            "gap_id": pa.array([g["gap_id"] for g in gaps], pa.string()).take(take),
+            "vessel_id": pa.array([g["vessel_id"] for g in gaps], pa.string()).take(take),
+            "place": pa.array(names, pa.string()).take(pa.array(port)), "in_case": pa.array(case[port]),
+            "there_nm": there / NAUTICAL_MILE_M, "back_nm": pa.array(back / NAUTICAL_MILE_M, mask=~closed),
+            "needed_kn": needed, "longest_stay_hours": (column("hours")[of] * 3600 - (there + back) / speed) / 3600,
+            "earliest_arrival": column("start", np.int64)[of] + (there / speed * 1e6).astype(np.int64),
+            "latest_departure": column("end", np.int64)[of] - (back / speed * 1e6).astype(np.int64),
+        }
+    )  # fmt: skip
 
 
 # Gaps are looked through in lots of so many, sorted by their start: a lot whose last end is too early is passed over.
