@@ -13,8 +13,9 @@ import pytest
 
 pytest.importorskip("numba")
 
-from tumen.ais import coast, flags, identity, tracks
+from tumen.ais import coast, flags, gaps, identity, tracks
 from tumen.ais.case import case_events, visit_sightings
+from tumen.ais.geo import KNOT_MS, distances_m
 from tumen.ais.pipeline import run
 from tumen.ais.places import Places, Shape, gather
 from tumen.ais.settings import EventSettings
@@ -128,6 +129,39 @@ def test_a_switched_off_ship_and_where_she_could_have_been(world: dict[str, pa.T
     assert stay == pytest.approx(
         gap["hours"] - (reach["Northport"]["there_nm"] + reach["Northport"]["back_nm"]) / 15, abs=0.01
     )
+
+
+def test_places_within_reach_of_a_gap_are_those_of_a_plain_count() -> None:
+    rng = np.random.default_rng(3)
+    shapes = [Shape(f"P{k}", rng.uniform(-60, 60), rng.uniform(-180, 180)) for k in range(300)]
+    ports, settings = Places(shapes, {}, {f"P{k}" for k in range(0, 300, 30)}), EventSettings(hidden_places=5)
+    silent = []
+    for k in range(300):
+        lat, lon = (shapes[k].lat, shapes[k].lon) if k % 4 == 0 else (rng.uniform(-60, 60), rng.uniform(-180, 180))
+        hours, start, closed = float(rng.uniform(3, 200)), T0 + k, bool(rng.random() < 0.7)
+        back = (lat + rng.normal(0, 2), lon + rng.normal(0, 2)) if closed else (None, None)
+        silent.append(
+            {"gap_id": f"g{k}", "vessel_id": "v", "lat": lat, "lon": lon, "closed": closed, "end_lat": back[0], "end_lon": back[1],
+             "hours": hours, "in_port": bool(k % 8 == 0), "start": start, "end": start + int(hours * HOUR)}
+        )  # fmt: skip
+    wanted = set()
+    for gap in silent:
+        reached = []
+        for k, port in enumerate(shapes):
+            there = float(distances_m(gap["lat"], gap["lon"], port.lat, port.lon))
+            back = float(distances_m(gap["end_lat"], gap["end_lon"], port.lat, port.lon)) if gap["closed"] else 0.0
+            spare = (gap["hours"] - settings.hidden_stay_h) * 3600
+            inside = gap["in_port"] and there < settings.exit_m
+            if spare > 0 and (there + back) / spare / KNOT_MS <= settings.hidden_kn and not inside:
+                reached.append(((there + back), k))
+        for n, (_, k) in enumerate(sorted(reached)):
+            if n < settings.hidden_places or f"P{k}" in ports.from_case:
+                wanted.add((gap["gap_id"], f"P{k}"))
+    made = gaps.hidden_visits(silent, ports, settings).to_pylist()
+    assert {(r["gap_id"], r["place"]) for r in made} == wanted
+    assert len(made) == len(wanted) > 300
+    assert all((r["back_nm"] is None) == (not silent[int(r["gap_id"][1:])]["closed"]) for r in made)
+    assert all(0 < r["needed_kn"] <= 15 or r["there_nm"] < 1e-6 for r in made)
 
 
 def test_lost_coverage_is_not_taken_for_switching_off(tmp_path: Path) -> None:
