@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import tumen
+from tumen import study
 from tumen.cargo.statements import read as read_statements
 from tumen.case import Case
 from tumen.case.claims import QUANTITIES
@@ -127,6 +128,17 @@ def test_what_stands_already_is_told_while_the_rest_is_computed(tmp_case: Path, 
     # What is told on the way is no answer: the version rises once, with the whole.
     assert [s.version for s in states if s.busy] == [0] * len(told)
     assert live.state.version == 1
+
+
+def test_steps_side_by_side_give_what_they_give_one_by_one(
+    tmp_case: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, _ = run(tmp_case, store)
+    monkeypatch.setattr(study, "MOST_AT_ONCE", 1)
+    alone, done = run(tmp_case, tmp_path / "alone")
+    assert set(done) == {s.name for s in STEPS}
+    assert alone.digests() == beside.digests()
+    assert [s.step for s in alone.steps()] == [s.step for s in beside.steps()] == [s.name for s in STEPS]
 
 
 def test_no_stand_in_is_left_in_a_result(tmp_case: Path, store: Path) -> None:

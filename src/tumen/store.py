@@ -3,7 +3,8 @@
 Takes tables from the steps; gives them back by key. Everything sits in the case's `.tumen/`:
 
     objects/<hash>.parquet    a table, named by the SHA-256 of its bytes
-    steps/<key>.json          one computation: inputs, settings, seed, code version, outputs
+    steps/<key>.json          one computation: inputs, settings, seed, code version, outputs; a step with views has
+                              two, one of what it heeds and one with the present evidence ids
     runs/<as_of>.json         which computations make up the answer as of a day
 
 Every file is written aside, synced and renamed into place, so a run killed at any moment
