@@ -16,7 +16,7 @@ pytest.importorskip("starlette", reason="needs the web extra")
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tumen.web import comments, people
+from tumen.web import comments, pages, people
 from tumen.web.app import COOKIE, create_app
 from tumen.web.database import Database
 from tumen.web.live import Live
@@ -203,6 +203,40 @@ def test_a_form_has_a_twin_and_offers_the_next_id(client: TestClient, live: Live
     assert row["where"].startswith("sightings.csv:")
     assert client.get("/add/nothing.json").status_code == 404
     assert client.get("/edit/claim/nothing.json").status_code == 404
+
+
+def test_every_sentence_of_the_pages_has_its_korean() -> None:
+    import yaml
+
+    from tumen.web.words import SCRIPT_WORDS
+
+    room = Path(pages.__file__).parent
+    known = yaml.safe_load((room / "words.ko.yaml").read_text(encoding="utf-8"))
+    missing = {}
+    for path in sorted((room / "templates").glob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        for double, single in re.findall(r"{{ (?:\"([^\"]+)\"|'([^']+)')\|tf?\b", text):
+            if (double or single) not in known:
+                missing[path.name, double or single] = True
+    assert missing == {}
+    scripts = "".join(p.read_text(encoding="utf-8") for p in (room / "static").glob("*.js"))
+    for word in SCRIPT_WORDS:
+        assert word in known, word
+        if word == "other":  # a kind of sighting, as the data has it
+            continue
+        assert f'"{word}"' in scripts or f"{{ {word}:" in scripts or f": {word}" in scripts, word
+
+
+def test_introductions_and_buttons_come_in_korean(client: TestClient) -> None:
+    """No sentence of ours stands in English on a Korean page; those of the steps and of the case may."""
+    for path, english, korean in (
+        ("/map", "A mark holds", "표식 하나는"), ("/timeline", "Every attempt", "모든 관측 시도"), ("/whatif", "Suppose that a claim", "라고 가정한다"),
+        ("/network", "What bears on what", "무엇이 무엇에"), ("/add/claim", "Check and show", "검사하고"), ("/trades", "How likely", "가능성과 90% 구간"),
+    ):  # fmt: skip
+        text = client.get(path, params={"lang": "ko"}).text
+        assert english not in text, path
+        assert korean in text or korean.replace("라고 ", "고 ") in text, path
+        assert english in client.get(path, params={"lang": "en"}).text, path
 
 
 def test_headings_columns_and_names_come_in_korean(client: TestClient) -> None:

@@ -24,8 +24,10 @@ from playwright import sync_api
 from tumen.web import people
 from tumen.web.app import create_app
 from tumen.web.database import Database
+from tumen.web.edit import ADDABLE
 from tumen.web.live import Live
 from tumen.web.pages import PAGES
+from tumen.web.request import LANGUAGE
 from web_world import Served, case_with_scene
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -181,13 +183,20 @@ def test_a_days_work(page: Any, served: Served, live: Live) -> None:
     assert before
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-def test_pages_hold_on_desktop_and_phone(page: Any, served: Served, width: int) -> None:
+@pytest.mark.parametrize("width", [1280, 375, 320])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_pages_hold_on_desktop_and_phone(page: Any, served: Served, lang: str, width: int) -> None:
+    """Every page and every form with all that folds open, in both languages; on the narrowest in a dark scheme."""
     page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme="dark" if width == 320 else "light")
+    page.context.add_cookies([{"name": LANGUAGE, "value": lang, "url": served.url}])
     found, wide = [], []
-    for path in [*PATHS, "/add/claim"]:
+    for path in [*PATHS, *(f"/add/{kind}" for kind in ADDABLE)]:
         page.goto(served.url + path)
         page.wait_for_load_state("load")
+        assert page.get_attribute("html", "lang") == lang
+        page.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             wide.append(path)
         found += [(path, *one) for one in serious(page)]

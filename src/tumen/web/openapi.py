@@ -43,7 +43,7 @@ GIVES: dict[str, dict[str, str]] = {
     "front": {"front": "front", "front_answers": "front_answers", "front_checks": "front_checks"},
     "trades": {
         "trades": "trades", "groups": "latest judgements under what they judge", "drivers": "drivers", "shown": "drivers a judgement",
-        "turns": "devils_advocate", "matrix": "competing hypotheses by findings", "collect": "collect", "names": "names of judgements by id",
+        "turns": "devils_advocate", "matrix": "competing hypotheses by findings", "collect": "collect", "names": "names of judgements by id", "names_ko": "the same in Korean",
     },
     "network": {"nodes": "judgements, restraints, the balance", "links": "what bears on what", "origins": "findings by who reported them"},
     "redlines": {"redlines": "redlines", "options": "options", "packages": "packages", "frontier": "frontier", "names": "names of judgements, options and packages by id", "names_ko": "the same in Korean", "coverage": "coverage", "collect": "collect"},

@@ -22,7 +22,7 @@ from tumen.show import WORDS, summarised, tree_data
 from tumen.study import Study
 from tumen.tables import TABLES
 from tumen.web.live import State
-from tumen.web.words import NAMES, say
+from tumen.web.words import NAMES, in_language, say
 
 Row = dict[str, Any]
 Query = dict[str, str]
@@ -83,7 +83,7 @@ def overview(state: State, item: str, query: Query) -> Row:
         "groups": _judged(study, head["trades"]),
         "redlines": _rows(study, "redlines"),
         "balance": _headline_balance(study),
-        "failed_checks": head["failed_checks"],
+        "failed_checks": _checks_in_korean(study, head["failed_checks"]),
         "left_out": head["left_out"],
         "inventory": study.case.inventory(),
         "warnings": list(study.case.warnings),
@@ -103,7 +103,7 @@ def _judged(study: Study, judgements: dict[str, Row]) -> list[Row]:
 def _headline_balance(study: Study) -> list[Row]:
     """What is owed, month by month, on the basis of the headline."""
     basis = study.case.prices.headline_basis if study.case.prices else ""
-    return [r | {"label": say(r["basis"])} for r in _rows(study, "balance") if r["basis"] == basis]
+    return [r | {"label": say(r["basis"]), "label_ko": in_language(say(r["basis"]), "ko")} for r in _rows(study, "balance") if r["basis"] == basis]
 
 
 def map_page(state: State, item: str, query: Query) -> Row:
@@ -290,12 +290,14 @@ def timeline(state: State, item: str, query: Query) -> Row:
 def _events(study: Study) -> list[Row]:
     """Sightings, publications of claims and indicators by day: what else the timeline shows."""
     said = {c.id: f"{c.origin_group}: {c.label}" for c in study.case.claims}
+    korean = {c.evidence_id: f"{c.origin_group}: {c.label_ko}" for c in study.case.claims if c.label_ko}
+    korean |= {r.evidence_id: r.text_ko for r in (*study.case.sightings, *study.case.indicators) if r.text_ko}
     found = _sighted(study)
     for r in _rows(study, "claims"):
         if r["published"] is not None:
             found.append(("claim", r["published"], str(said.get(r["claim_id"], r["origin_group"])), r["evidence_id"]))  # fmt: skip
     found += [("indicator", r["event_date"], r["text"], r["evidence_id"]) for r in _rows(study, "indicators")]
-    return [{"kind": k, "date": d.isoformat(), "text": t, "why": w} for k, d, t, w in sorted(found, key=lambda f: f[1])]
+    return [{"kind": k, "date": d.isoformat(), "text": t, "text_ko": korean.get(w or ""), "why": w} for k, d, t, w in sorted(found, key=lambda f: f[1])]
 
 
 def _sighted(study: Study) -> list[tuple[str, dt.date, str, str | None]]:
@@ -385,8 +387,34 @@ def visits(state: State, item: str, query: Query) -> Row:
         "months": _visits_by_month(study),
         "voyages": _rows(study, "voyage_windows"),
         "rates": _rows(study, "rates"),
-        "diagnostics": _rows(study, "diagnostics"),
+        "diagnostics": _checks_in_korean(study, _rows(study, "diagnostics")),
     }
+
+
+def _checks_in_korean(study: Study, rows: list[Row]) -> list[Row]:
+    """Checks with their plain words in Korean beside those of the step, as the brief tells them."""
+    from tumen.brief.desk import subject
+    from tumen.brief.sections.checks import check_words
+    from tumen.brief.told import Told
+    from tumen.brief.words import Words
+
+    words = Words("ko")
+    told = Told(words, subject(study.case, "ko"))
+    made = []
+    for row in rows:
+        known = check_words(row["name"])
+        more: Row = {"name_ko": None, "text_ko": None}
+        if known:
+            key, about, unit = known
+            places = {"subject": told.subject(about)}
+            for name in ("value", "limit"):
+                if row.get(name) is not None:
+                    places[name] = words.amount(row[name], unit)
+            more["name_ko"] = words.text(f"check.{key}.name", **places)
+            if "value" in places:
+                more["text_ko"] = words.text(f"check.{key}.text", **({"limit": ""} | places))
+        made.append(row | more)
+    return made
 
 
 def cargo(state: State, item: str, query: Query) -> Row:
@@ -428,7 +456,10 @@ def account(state: State, item: str, query: Query) -> Row:
     basis = study.case.prices.headline_basis if study.case.prices else ""
     made: Row = {n: _rows(study, n) for n in names}
     for r in made["balance"]:
-        r["label"] = say(r["basis"])
+        r["label"], r["label_ko"] = say(r["basis"]), in_language(say(r["basis"]), "ko")
+    notes = {r.id: r.note_ko for r in study.case.transfers}
+    for r in made["entries"]:
+        r["text_ko"] = notes.get(r["entry_id"])
     return made | {"headline_basis": basis}
 
 
@@ -447,6 +478,7 @@ def trades(state: State, item: str, query: Query) -> Row:
     rows = [{k: v for k, v in r.items() if k == "label_ko" or not k.endswith("_ko")} for r in _rows(study, "trades")]
     latest = {r["trade"]: r for r in rows}
     labels = {name: r["label"] for name, r in latest.items()}
+    korean = {name: r["label_ko"] or r["label"] for name, r in latest.items()}
     groups = [
         {"kind": kind, "title": title, "trades": [r for r in latest.values() if r["kind"] == kind]}
         for kind, title in GROUPS
@@ -454,16 +486,17 @@ def trades(state: State, item: str, query: Query) -> Row:
     drivers = _first(_rows(study, "drivers"), DRIVERS, lambda r: -abs(r["moved"] or 0.0))
     turns = _first(_rows(study, "devils_advocate"), TURNS, lambda r: r["rank"])
     for r in [*drivers, *turns]:
-        r["label"] = labels.get(r["trade"], r["trade"])
+        r["label"], r["label_ko"] = labels.get(r["trade"], r["trade"]), korean.get(r["trade"])
     return {
         "trades": rows,
         "groups": [g for g in groups if g["trades"]],
         "drivers": drivers,
         "shown": DRIVERS,
         "turns": turns,
-        "matrix": _matrix(_rows(study, "ach"), {r["indicator_id"]: r["text"] for r in _rows(study, "drivers")}, labels),
+        "matrix": _matrix(_rows(study, "ach"), {r["indicator_id"]: r for r in _rows(study, "drivers")}, labels, korean),
         "collect": _rows(study, "collect"),
         "names": labels,
+        "names_ko": korean,
     }
 
 
@@ -475,7 +508,7 @@ def _first(rows: list[Row], most: int, order: Callable[[Row], float]) -> list[Ro
     return [r for group in by_trade.values() for r in sorted(group, key=order)[:most]]
 
 
-def _matrix(rows: list[Row], texts: dict[str, str], labels: dict[str, str]) -> Row:
+def _matrix(rows: list[Row], told: dict[str, Row], labels: dict[str, str], korean: dict[str, str]) -> Row:
     """Hypotheses by findings: the findings with the most weight, those that speak at all first."""
     weight: dict[str, float] = {}
     why: dict[str, str] = {}
@@ -488,9 +521,15 @@ def _matrix(rows: list[Row], texts: dict[str, str], labels: dict[str, str]) -> R
     found = sorted(weight, key=lambda i: -weight[i])[:FINDINGS]
     cells = {(r["trade"], r["indicator_id"]): r["cell"] for r in rows}
     return {
-        "findings": [{"indicator_id": i, "text": texts.get(i, i.replace("-", " ")), "why": why[i]} for i in found],
+        "findings": [
+            {
+                "indicator_id": i, "text": told.get(i, {}).get("text") or i.replace("-", " "),
+                "text_ko": told.get(i, {}).get("text_ko"), "why": why[i],
+            }
+            for i in found
+        ],
         "rows": [
-            {"trade": t, "label": labels.get(t, t), "cells": [cells.get((t, i), "") for i in found]}
+            {"trade": t, "label": labels.get(t, t), "label_ko": korean.get(t), "cells": [cells.get((t, i), "") for i in found]}
             for t in dict.fromkeys(r["trade"] for r in rows)
         ],
     }
@@ -526,7 +565,7 @@ def network(state: State, item: str, query: Query) -> Row:
     for name, r in latest.items():
         told = written.hypotheses.get(name)
         kind = "restraint" if name in written.restraints else "whole" if told and (told.any_of or told.base) else "way"
-        nodes.append({"name": name, "kind": kind, "label": r["label"], "why": r["evidence_id"], **{k: r[k] for k in ("probability", "low90", "high90", "word")}})  # fmt: skip
+        nodes.append({"name": name, "kind": kind, "label": r["label"], "label_ko": r["label_ko"], "why": r["evidence_id"], **{k: r[k] for k in ("probability", "low90", "high90", "word", "word_ko")}})  # fmt: skip
     links: list[Row] = []
     for name, told in written.hypotheses.items():
         links += [{"from": held, "to": name, "kind": "holds back"} for held in told.restrained_by]

@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
+from tumen.brief.words import Words
 from tumen.draws import number
 
 NAMES = {
@@ -151,6 +153,56 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
 
 
+# What map.js, views.js and workbench.js write, in English as they write it.
+SCRIPT_WORDS = (
+    "ship",
+    "stack of containers",
+    "rail wagons",
+    "nothing there",
+    "other",
+    "Places",
+    "All places",
+    "Voyages tied down",
+    "at sea, no named place",
+    "At sea",
+    "Here",
+    "Voyages",
+    "and near",
+    "the place in the case",
+    "Play",
+    "Stop",
+    "{n} of {m} sightings",
+    "The first {n} are listed; narrow the time to see others.",
+    "{a} to {b}",
+    "probability {p}",
+    "voyages tied down, by number; lines join ports and are no tracks",
+    "visits a month, seen and unseen",
+    "owed, USD bn",
+    "rounds fired a day",
+    "{what}; the band is the 90 % interval",
+    "Nothing to draw as of this day.",
+    "Russia",
+    "Ukraine",
+    "{side}, with the shipments",
+    "{side}, without the shipments",
+    "A new answer is ready.",
+    "Show it",
+    "Computing:",
+    "Filter {n} rows",
+    "no ship",
+    "clouded",
+    "cannot tell",
+    "Sightings",
+    "Claims published",
+    "Indicators",
+    "{n} seen, {m} unseen (90 %: {a} to {b})",
+    "up to {n} a month",
+    "Looks and visits over time",
+    "Who reported",
+    "Ways of repayment",
+    "What holds back, raises, sums up",
+    "What is owed",
+)
 LANGUAGES = {"en": "English", "ko": "한국어"}
 
 
@@ -162,18 +214,46 @@ def _korean() -> dict[str, str]:
 
 
 def in_language(text: str, language: str) -> str:
-    """A word or heading in a language; in English where there is none.
+    """A word or heading in a language; in English where there is none. What stands behind ` @` only tells two
+    meanings of one English word apart.
 
     >>> in_language("Map", "ko"), in_language("worth, 90 %", "ko"), in_language("Map", "en")
     ('지도', '가치, 90 %', 'Map')
     """
     if language != "ko":
-        return text
+        return text.partition(" @")[0]
     whole = _korean().get(text)
     if whole is None and text.endswith(", 90 %"):
         base = text.removesuffix(", 90 %")
         return f"{_korean().get(base, base)}, 90 %"
-    return whole or text
+    return whole or text.partition(" @")[0]
+
+
+@pass_context
+def filled(context: Context, pattern: str, **places: Any) -> Markup:
+    """A sentence of ours in the language of the page, its places filled and escaped; the sentence may hold markup."""
+    return Markup(in_language(pattern, context.get("lang", "en"))).format(**places)
+
+
+@cache
+def script_words() -> dict[str, str]:
+    """Korean of the words that the page's own scripts write; a test finds each of them in the scripts."""
+    return {word: korean for word in SCRIPT_WORDS if (korean := _korean().get(word))}
+
+
+@cache
+def _fields() -> dict[str, str]:
+    text = resources.files("tumen.brief").joinpath("record.ko.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text)["field"])
+
+
+@pass_context
+def field_name(context: Context, name: str) -> str:
+    """What a field of a row is called on a form."""
+    own = _fields().get(name) or _fields().get(name.removesuffix("_ko"), "")
+    if context.get("lang") == "ko" and own:
+        return f"{own}(한국어)" if name.endswith("_ko") else own
+    return name.replace("_", " ")
 
 
 def _told(words: Callable[..., str]) -> Callable[..., str]:
@@ -193,7 +273,20 @@ def own(context: Context, row: dict[str, Any], field: str) -> Any:
     return korean or row.get(field)
 
 
+@pass_context
+def dollars(context: Context, value: Any) -> str:
+    """Dollars as readers of the page's language write them."""
+    return Words("ko").amount(value, "USD") if context.get("lang") == "ko" and value is not None else usd(value)
+
+
+@pass_context
+def measured(context: Context, value: Any, limit: Any = None) -> str:
+    """A redline's value in the language of the page."""
+    scale = value if limit is None else limit
+    return dollars(context, value) if value is not None and abs(scale) >= 1e6 else measure(value, limit)
+
+
 FILTERS = {
-    "slug": slug, "num": num, "pct": pct, "usd": usd, "day": day, "measure": measure, "own": own,
-    "say": _told(say), "head": _told(head), "t": _told(str),
+    "slug": slug, "num": num, "pct": pct, "usd": dollars, "day": day, "measure": measured, "own": own,
+    "tf": filled, "fieldname": field_name, "say": _told(say), "head": _told(head), "t": _told(str),
 }  # fmt: skip

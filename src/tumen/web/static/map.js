@@ -21,7 +21,8 @@ const box = document.querySelector("#map");
 if (box) start();
 
 const colour = (what) => COLOURS[what] ?? OTHER;
-const word = (what) => WORDS[what] ?? what.replaceAll("_", " ");
+const say = (words, places) => window.tumenSay?.(words, places) ?? words;
+const word = (what) => say(WORDS[what] ?? what.replaceAll("_", " "));
 const radius = (number) => (number > 0 ? Math.min(6 + 3.2 * Math.sqrt(number), 25) : 5);
 // Mercator units 0..1, as the map counts them, so that a cell is a share of the world.
 const across = (lon) => (lon + 180) / 360;
@@ -122,7 +123,7 @@ async function start() {
       pairs.set(key, pair);
     }
     routes = [...pairs.values()];
-    shown.textContent = `${(run[1] - run[0]).toLocaleString("en")} of ${count.toLocaleString("en")} sightings`;
+    shown.textContent = say("{n} of {m} sightings", { n: (run[1] - run[0]).toLocaleString("en"), m: count.toLocaleString("en") });
     document.querySelector("#from-day").value = date(a);
     document.querySelector("#to-day").value = date(b);
     box.dataset.bins = String(bins.length);
@@ -206,16 +207,16 @@ async function start() {
 
   // --- the list beside the map: places, or what was pressed ------------------------------
 
-  const items = new Map(), first = document.createElement("ul"), voyages = element("button", "Voyages tied down", { type: "button", class: "quiet voyages" });
+  const items = new Map(), first = document.createElement("ul"), voyages = element("button", say("Voyages tied down"), { type: "button", class: "quiet voyages" });
   const totals = new Int32Array(all.place.words.length);
   for (let i = 0; i < count; i++) if (day[i] >= 0 && day[i] <= +to.max) totals[place[i]]++;
   for (const code of [...totals.keys()].sort((a, b) => totals[b] - totals[a]).slice(0, LISTED)) {
-    const name = all.place.words[code], button = element("button", name || "at sea, no named place", { type: "button", class: "quiet" }), number = element("small", "");
+    const name = all.place.words[code], button = element("button", name || say("at sea, no named place"), { type: "button", class: "quiet" }), number = element("small", "");
     button.append(number);
     button.addEventListener("click", () => {
       const known = named.get(name);
       if (known) map.easeTo({ center: [known.lon, known.lat], zoom: Math.max(map.getZoom(), 11.5), duration: still() ? 0 : 600 });
-      open({ title: name || "At sea", holds: (i) => place[i] === code, why: known?.why });
+      open({ title: name || say("At sea"), holds: (i) => place[i] === code, why: known?.why });
     });
     const item = document.createElement("li");
     item.append(button);
@@ -223,7 +224,7 @@ async function start() {
     items.set(code, { item, number });
   }
   voyages.append(element("small", ""));
-  voyages.addEventListener("click", () => open({ title: "Voyages", route: () => true }));
+  voyages.addEventListener("click", () => open({ title: say("Voyages"), route: () => true }));
 
   function fill() {
     if (opened) { tell(); return; }
@@ -231,7 +232,7 @@ async function start() {
     const [a, b] = span();
     voyages.lastChild.textContent = String(data.voyages.filter((v) => v.day >= a && v.day <= b).length);
     if (list.firstChild !== first) list.replaceChildren(first, ...(data.voyages.length ? [voyages] : []));
-    if (!list.querySelector("h2")) list.prepend(element("h2", "Places"));
+    if (!list.querySelector("h2")) list.prepend(element("h2", say("Places")));
   }
 
   function open(asked) {
@@ -241,7 +242,7 @@ async function start() {
   }
 
   function tell() {
-    const back = element("button", "All places", { type: "button", class: "quiet" }), rows = document.createElement("ul"), [a, b] = span();
+    const back = element("button", say("All places"), { type: "button", class: "quiet" }), rows = document.createElement("ul"), [a, b] = span();
     back.addEventListener("click", () => { opened = null; list.replaceChildren(); fill(); list.querySelector("button")?.focus(); });
     let number = 0;
     const add = (why, when, words, text) => {
@@ -252,7 +253,7 @@ async function start() {
       rows.append(item);
     };
     if (opened.route) {
-      for (const v of data.voyages) if (v.day >= a && v.day <= b && opened.route(v)) add(v.why, v.date, `${v.ship}, ${v.origin} to ${v.destination}`, `probability ${Math.round(v.probability * 100)}\u202f%`);
+      for (const v of data.voyages) if (v.day >= a && v.day <= b && opened.route(v)) add(v.why, v.date, `${v.ship}, ${say("{a} to {b}", { a: v.origin, b: v.destination })}`, say("probability {p}", { p: `${Math.round(v.probability * 100)}\u202f%` }));
     } else {
       for (let i = run[0]; i < run[1]; i++) {
         if (!opened.holds(i)) continue;
@@ -261,8 +262,8 @@ async function start() {
       }
     }
     const parts = [back, element("h2", `${opened.title}: ${number.toLocaleString("en")}`, { tabindex: "-1" })];
-    if (opened.why) parts.push(element("a", "the place in the case", { href: `/why/${encodeURIComponent(opened.why)}` }));
-    if (number > LISTED) parts.push(element("p", `The first ${LISTED} are listed; narrow the time to see others.`, { class: "note" }));
+    if (opened.why) parts.push(element("a", say("the place in the case"), { href: `/why/${encodeURIComponent(opened.why)}` }));
+    if (number > LISTED) parts.push(element("p", say("The first {n} are listed; narrow the time to see others.", { n: LISTED }), { class: "note" }));
     list.replaceChildren(...parts, rows);
   }
 
@@ -278,13 +279,13 @@ async function start() {
       const words = [...codes].map((c) => all.place.words[c]), marks = cell, of = bin.cell, held = new Uint8Array(count);
       return () => {
         for (let i = 0; i < count; i++) held[i] = marks[i] === of;  // kept: the cells change when the map moves
-        open({ title: words.length === 1 ? words[0] : words.length ? `${words.slice(0, 2).join(", ")}${words.length > 2 ? " and near" : ""}` : "Here", holds: (i) => held[i] });
+        open({ title: words.length === 1 ? words[0] : words.length ? `${words.slice(0, 2).join(", ")}${words.length > 2 ? ` ${say("and near")}` : ""}` : say("Here"), holds: (i) => held[i] });
       };
     }
     const spot = spots.find((p) => near(p, 10));
     if (spot) return () => open({ title: spot.place, holds: (i) => place[i] === spot.code, why: spot.why });
     const route = routes.find(({ ends }) => distance([a, b], ...ends.map(([c, d]) => screen(at, c, d))) < 6);
-    return route && (() => open({ title: `${route.origin} to ${route.destination}`, route: (v) => v.origin === route.origin && v.destination === route.destination }));
+    return route && (() => open({ title: say("{a} to {b}", { a: route.origin, b: route.destination }), route: (v) => v.origin === route.origin && v.destination === route.destination }));
   }
 
   let due = false;
@@ -303,10 +304,10 @@ async function start() {
   for (const slider of [from, to]) slider.addEventListener("input", redraw);
   let timer = null;
   const play = document.querySelector("#play");
-  function stop() { clearInterval(timer); timer = null; play.textContent = "Play"; }
+  function stop() { clearInterval(timer); timer = null; play.textContent = say("Play"); }
   play.addEventListener("click", () => {
     if (timer) { stop(); return; }
-    play.textContent = "Stop";
+    play.textContent = say("Stop");
     if (+to.value >= +to.max) to.value = from.value;
     timer = setInterval(() => {
       to.value = +to.value + 7;
@@ -324,7 +325,7 @@ async function start() {
   paint();
   const legend = document.querySelector("#legend");
   legend.replaceChildren(...[...new Set(all.what.codes)].map((code) => { const item = element("span", word(kinds[code])), dot = element("i", "", { class: FORMS[kinds[code]] ?? "triangle" }); dot.style.background = colour(kinds[code]); item.prepend(dot); return item; }));
-  if (data.voyages.length) { const item = element("span", "voyages tied down, by number; lines join ports and are no tracks"), dash = element("i", "", { class: "dash" }); item.prepend(dash); legend.append(item); }
+  if (data.voyages.length) { const item = element("span", say("voyages tied down, by number; lines join ports and are no tracks")), dash = element("i", "", { class: "dash" }); item.prepend(dash); legend.append(item); }
   if (!map.loaded()) await new Promise((done) => map.once("load", done));
   const coast = await land;
   document.querySelector("#credit").textContent = coast.credit;

@@ -3,6 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const DAY = 864e5;
+const korean = document.documentElement.lang === "ko";
 
 function mark(name, attributes = {}, ...inside) {
   const made = document.createElementNS(SVG, name);
@@ -11,6 +12,7 @@ function mark(name, attributes = {}, ...inside) {
   return made;
 }
 
+const said = (words, places) => window.tumenSay?.(words, places) ?? words;
 const titled = (words) => mark("title", {}, words);
 const linked = (why, words, ...inside) => mark("a", { href: `/why/${encodeURIComponent(why)}`, "aria-label": words }, titled(words), ...inside);
 
@@ -33,7 +35,7 @@ function drawTimeline(width, data, year) {
   const first = Date.parse(year ? `${year}-01-01` : data.start), last = Date.parse(year ? `${year}-12-31` : end);
   const x = (day) => left + ((Date.parse(day) - first) / (last - first)) * (width - left - right);
   const inside = (day) => Date.parse(day) >= first && Date.parse(day) <= last;
-  const svg = mark("svg", { width, role: "group", "aria-label": "Looks and visits over time" });
+  const svg = mark("svg", { width, role: "group", "aria-label": said("Looks and visits over time") });
   let y = 26;
   // Months and years.
   const axis = mark("g", { class: "axis" });
@@ -43,7 +45,7 @@ function drawTimeline(width, data, year) {
     const at = x(d.toISOString().slice(0, 10)), start = d.getUTCMonth() === 0 || +d === first;
     grid.push([at, start]);
     if (start) axis.append(mark("text", { x: at + 3, y: 14, class: "year" }, String(d.getUTCFullYear())));
-    else if (year || (!phone && d.getUTCMonth() % 3 === 0)) axis.append(mark("text", { x: at + 3, y: 14 }, d.toLocaleString("en", { month: "short", timeZone: "UTC" })));
+    else if (year || (!phone && d.getUTCMonth() % 3 === 0)) axis.append(mark("text", { x: at + 3, y: 14 }, d.toLocaleString(korean ? "ko" : "en", { month: "short", timeZone: "UTC" })));
   }
   const label = (words, at) => svg.append(mark("text", { x: phone ? left : left - 12, y: at, class: "row", "text-anchor": phone ? "start" : "end" }, words));
   const most = Math.max(1, ...data.months.map((m) => (m.seen?.median ?? 0) + (m.unseen?.high90 ?? 0)));
@@ -54,7 +56,7 @@ function drawTimeline(width, data, year) {
     label(row, phone ? y : y + 10);
     if (phone) y += 6;
     for (const look of looks) {
-      const words = `${look.date}, ${row}${look.berth ? `, ${look.berth}` : ""}: ${{ ship: "ship", empty: "no ship", cloud: "clouded", other: "cannot tell" }[look.kind]}${look.vessel ? `, ${look.vessel}` : ""}${look.collector ? ` (${look.collector})` : ""}${look.note ? `. ${look.note}` : ""}`;
+      const words = `${look.date}, ${row}${look.berth ? `, ${look.berth}` : ""}: ${said({ ship: "ship", empty: "no ship", cloud: "clouded", other: "cannot tell" }[look.kind])}${look.vessel ? `, ${look.vessel}` : ""}${look.collector ? ` (${look.collector})` : ""}${look.note ? `. ${look.note}` : ""}`;
       svg.append(linked(look.why, words, mark("rect", { x: x(look.date) - 3, y, width: 7, height: 15, rx: 1.5, class: `look ${look.kind}` })));
     }
     y += 20;
@@ -63,7 +65,7 @@ function drawTimeline(width, data, year) {
       const wide = Math.max(3, (width - left - right) / ((last - first) / DAY / 30.4) - 3);
       for (const m of months) {
         const at = x(m.month.slice(0, 10)) + 1, seen = m.seen?.median ?? 0, unseen = m.unseen?.median ?? 0;
-        const words = `${row}, ${m.month.slice(0, 7)}: ${seen} seen, ${unseen} unseen (90 %: ${m.unseen?.low90 ?? 0} to ${m.unseen?.high90 ?? 0})`;
+        const words = `${row}, ${m.month.slice(0, 7)}: ${said("{n} seen, {m} unseen (90 %: {a} to {b})", { n: seen, m: unseen, a: m.unseen?.low90 ?? 0, b: m.unseen?.high90 ?? 0 })}`;
         const middle = at + wide / 2;
         svg.append(linked(m.why, words,
           mark("rect", { x: at, y: y, width: wide, height: tall, fill: "transparent" }),
@@ -71,7 +73,7 @@ function drawTimeline(width, data, year) {
           mark("rect", { x: at, y: foot - (seen + unseen) * unit, width: wide, height: unseen * unit, class: "bar2" }),
           mark("line", { x1: middle, x2: middle, y1: foot - (seen + (m.unseen?.low90 ?? 0)) * unit, y2: foot - (seen + (m.unseen?.high90 ?? 0)) * unit, class: "whisker" })));
       }
-      svg.append(mark("line", { x1: left, x2: width - right, y1: foot, y2: foot, class: "foot" }), mark("text", { x: width - right, y: y + 8, class: "scale", "text-anchor": "end" }, `up to ${Math.round(most)} a month`));
+      svg.append(mark("line", { x1: left, x2: width - right, y1: foot, y2: foot, class: "foot" }), mark("text", { x: width - right, y: y + 8, class: "scale", "text-anchor": "end" }, said("up to {n} a month", { n: Math.round(most) })));
       y = foot;
     }
     y += 16;
@@ -80,10 +82,10 @@ function drawTimeline(width, data, year) {
     const events = data.events.filter((e) => e.kind === kind && inside(e.date));
     if (!events.length) continue;
     if (phone) y += 14;
-    label(words, phone ? y : y + 10);
+    label(said(words), phone ? y : y + 10);
     if (phone) y += 6;
     for (const event of events) {
-      const tick = mark("rect", { x: x(event.date) - 2, y, width: 4, height: 14, class: `tick ${kind}` }), words = `${event.date}: ${event.text}`;
+      const tick = mark("rect", { x: x(event.date) - 2, y, width: 4, height: 14, class: `tick ${kind}` }), words = `${event.date}: ${korean ? event.text_ko ?? event.text : event.text}`;
       svg.append(event.why ? linked(event.why, words, tick) : mark("g", {}, titled(words), tick));
     }
     y += 24;
@@ -112,7 +114,7 @@ function network(place, data) {
   spread(origins, 0, 150, 20, (o) => `origin:${o}`);
   spread(ways, 380, 230, box, (n) => n.name);
   spread([...held, ...wholes], 785, 232, box, (n) => n.name);
-  for (const [x, words] of [[0, "Who reported"], [380, "Ways of repayment"], [785, "What holds back, raises, sums up"]]) svg.append(mark("text", { x, y: 18, class: "year" }, words));
+  for (const [x, words] of [[0, "Who reported"], [380, "Ways of repayment"], [785, "What holds back, raises, sums up"]]) svg.append(mark("text", { x, y: 18, class: "year" }, said(words)));
   const curve = (a, b, from, to, attributes, words) => {
     const right = a.x < b.x, x1 = right ? a.x + a.w : a.x, x2 = right ? b.x : b.x + b.w, bend = (x2 - x1) / 2;
     lines.append(mark("path", { d: `M${x1},${a.y} C${x1 + bend},${a.y} ${x2 - bend},${b.y} ${x2},${b.y}`, "data-from": from, "data-to": to, ...attributes }, titled(words)));
@@ -127,11 +129,11 @@ function network(place, data) {
   }
   const show = (name) => { for (const line of lines.children) line.classList.toggle("dim", !!name && line.dataset.from !== name && line.dataset.to !== name); };
   for (const [name, { x, y, w, h, item }] of at) {
-    const origin = name.startsWith("origin:"), words = origin ? item : item.label;
+    const origin = name.startsWith("origin:"), words = origin ? item : korean ? item.label_ko ?? said(item.label) : item.label;
     const inside = [mark("rect", { x, y: y - h / 2, width: w, height: h, rx: 3, class: origin ? "origin" : item.kind })];
     if (!origin && item.probability !== null) inside.push(mark("rect", { x, y: y + h / 2 - 4, width: Math.max(1, w * item.probability), height: 4, class: "fill" }));
     inside.push(mark("text", { x: x + 8, y: origin ? y + 4 : item.probability === null ? y + 5 : y - 4 }, words.length > 32 ? `${words.slice(0, 31)}…` : words));
-    if (!origin && item.probability !== null) inside.push(mark("text", { x: x + 8, y: y + 12, class: "small" }, `${Math.round(item.probability * 100)} %, ${item.word}`));
+    if (!origin && item.probability !== null) inside.push(mark("text", { x: x + 8, y: y + 12, class: "small" }, `${Math.round(item.probability * 100)} %, ${korean ? item.word_ko ?? item.word : item.word}`));
     const made = origin ? mark("g", { tabindex: 0, role: "img", "aria-label": `${item}: ${data.origins.filter((o) => o.from === item).map((o) => `${o.supports + o.contradicts} on ${o.to}`).join(", ")}` }, ...inside) : mark("a", { href: `/why/${encodeURIComponent(item.why)}` }, titled(words), ...inside);
     made.addEventListener("pointerenter", () => show(name));
     made.addEventListener("pointerleave", () => show(null));

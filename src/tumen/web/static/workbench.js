@@ -2,6 +2,11 @@
 "use strict";
 
 const body = document.body;
+
+// Words of the page's language, as the server gives them; English stands in the scripts.
+const KNOWN = JSON.parse(body.dataset.words ?? "{}");
+window.tumenSay = (words, places = {}) => Object.entries(places).reduce((text, [name, value]) => text.replaceAll(`{${name}}`, value), KNOWN[words] ?? words);
+const inWords = window.tumenSay;
 let version = Number(body.dataset.version);
 
 // The server tells of a new answer, and of what it is computing. A hidden tab does not listen: a browser opens few
@@ -28,7 +33,7 @@ function busy(step) {
   let note = state?.querySelector(".busy");
   if (!step) { note?.remove(); return; }
   if (!note && state) { note = document.createElement("p"); note.className = "note busy"; state.append(note); }
-  if (note) note.textContent = `Computing: ${step}`;
+  if (note) note.textContent = `${inWords("Computing:")} ${step}`;
 }
 
 // A new answer replaces the main part of the page, unless that would take something out of someone's hands.
@@ -36,7 +41,7 @@ async function refresh() {
   const main = document.querySelector("main"), active = document.activeElement;
   const typing = active?.matches("input, textarea, select") && main?.contains(active);
   if (typing || document.querySelector("#map, #viewer, #answer section, #turned section, form.stack[method=post], .talk[open]")) {
-    document.querySelector("#state").innerHTML = '<p class="note">A new answer is ready. <a href="">Show it</a></p>';
+    document.querySelector("#state").innerHTML = `<p class="note">${inWords("A new answer is ready.")} <a href="">${inWords("Show it")}</a></p>`;
     return;
   }
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
@@ -79,7 +84,7 @@ function tables() {
     const label = document.createElement("label"), input = document.createElement("input"), count = document.createElement("small");
     label.className = "filter";
     input.type = "search";
-    input.placeholder = `Filter ${records.length} rows`;
+    input.placeholder = inWords("Filter {n} rows", { n: records.length });
     input.setAttribute("aria-label", `Filter ${scroll.getAttribute("aria-label") ?? "the table"}`);
     count.setAttribute("role", "status");
     input.addEventListener("input", () => {
@@ -122,6 +127,7 @@ async function counts() {
 const COLOURS = ["#0a4f8c", "#a34400", "#0b6b50", "#7a3b73", "#6b5b00", "#4d5966", "#b0235f"];
 const DASHES = [[], [9, 4], [2, 3], [12, 3, 2, 3], [5, 2], [14, 4], [2, 2, 7, 2]];
 const FONT = '12px "Inter","Noto Sans KR","Noto Sans CJK KR",system-ui,sans-serif';
+const own = (row) => (document.documentElement.lang === "ko" && row.label_ko) || row.label;
 const seconds = (day) => Date.parse(day) / 1000;
 
 // Columns of one group each: median, low, high over the days of all rows.
@@ -148,11 +154,11 @@ const bordered = (u, i) => { const [first] = u.series[i].dash ?? []; return firs
 const DRAW = {
   visits(data) {
     const rows = data.months.filter((m) => m.seen && m.unseen);
-    return { ...lines(rows, (r) => r.month, (r) => r.place, (r) => r.seen.median + r.unseen.median, (r) => r.seen.median + r.unseen.low90, (r) => r.seen.median + r.unseen.high90), label: "visits a month, seen and unseen", month: true };
+    return { ...lines(rows, (r) => r.month, (r) => r.place, (r) => r.seen.median + r.unseen.median, (r) => r.seen.median + r.unseen.low90, (r) => r.seen.median + r.unseen.high90), label: inWords("visits a month, seen and unseen"), month: true };
   },
-  owed: (data) => ({ ...lines(data.balance, (r) => r.month, (r) => r.label, (r) => r.owed_median / 1e9, (r) => r.owed_low90 / 1e9, (r) => r.owed_high90 / 1e9), label: "owed, USD bn", month: true, tall: 240 }),
-  balance: (data) => ({ ...lines(data.balance, (r) => r.month, (r) => r.label, (r) => r.owed_median / 1e9, (r) => r.owed_low90 / 1e9, (r) => r.owed_high90 / 1e9), label: "owed, USD bn", month: true }),
-  front: (data) => ({ ...lines(data.front.filter((r) => ["with", "without"].includes(r.scenario)), (r) => r.week, (r) => `${r.side === "RUS" ? "Russia" : r.side === "UKR" ? "Ukraine" : r.side}, ${r.scenario} the shipments`, (r) => r.fired_median, (r) => r.fired_low90, (r) => r.fired_high90), label: "rounds fired a day" }),
+  owed: (data) => ({ ...lines(data.balance, (r) => r.month, (r) => own(r), (r) => r.owed_median / 1e9, (r) => r.owed_low90 / 1e9, (r) => r.owed_high90 / 1e9), label: inWords("owed, USD bn"), month: true, tall: 240 }),
+  balance: (data) => ({ ...lines(data.balance, (r) => r.month, (r) => own(r), (r) => r.owed_median / 1e9, (r) => r.owed_low90 / 1e9, (r) => r.owed_high90 / 1e9), label: inWords("owed, USD bn"), month: true }),
+  front: (data) => ({ ...lines(data.front.filter((r) => ["with", "without"].includes(r.scenario)), (r) => r.week, (r) => inWords(r.scenario === "with" ? "{side}, with the shipments" : "{side}, without the shipments", { side: inWords({ RUS: "Russia", UKR: "Ukraine" }[r.side] ?? r.side) }), (r) => r.fired_median, (r) => r.fired_low90, (r) => r.fired_high90), label: inWords("rounds fired a day") }),
   trade: (data, name) => ({ ...lines(data.trades.filter((r) => r.trade === name), (r) => r.date, (r) => r.label, (r) => r.probability, (r) => r.low90, (r) => r.high90), read: percent, small: true }),
 };
 
@@ -171,12 +177,12 @@ async function charts() {
 
 async function chart(place) {
   const made = DRAW[place.dataset.chart](await fetched(place.dataset.source), place.dataset.name);
-  if (!made.days.length) { place.classList.add("none"); place.textContent = "Nothing to draw as of this day."; return; }
+  if (!made.days.length) { place.classList.add("none"); place.textContent = inWords("Nothing to draw as of this day."); return; }
   const read = made.read ?? plain, height = made.small ? 130 : made.tall ?? 320;
   const series = [{ value: (u, v) => (v === null ? "" : new Date(v * 1000).toISOString().slice(0, made.month ? 7 : 10)) }], bands = [], columns = [made.days];
   made.names.forEach((name, i) => {
     const colour = COLOURS[i % COLOURS.length], first = series.length, [middle, low, high] = made.series[i];
-    const value = (u, v, at, index) => (index === null || index === undefined || middle[index] === null ? "" : low ? `${read(middle[index])} (${read(low[index])} to ${read(high[index])})` : read(middle[index]));
+    const value = (u, v, at, index) => (index === null || index === undefined || middle[index] === null ? "" : low ? `${read(middle[index])} (${read(low[index])}–${read(high[index])})` : read(middle[index]));
     columns.push(middle);
     series.push({ label: name, stroke: colour, width: 2, dash: DASHES[i % DASHES.length], spanGaps: true, points: { show: false }, value });
     if (!low) return;
@@ -192,7 +198,7 @@ async function chart(place) {
     axes: [{ ...axis, space: 60 }, made.small ? { ...upright, splits: () => [0, 0.5, 1] } : upright],
     legend: { show: !made.small && made.names.length > 1, live: true, markers: { width: 3, dash: bordered } }, cursor: { drag: { x: true, y: false } },
   }, columns, place);
-  if (made.label) { const title = document.createElement("p"); title.className = "unit"; title.textContent = `${made.label}; the band is the 90\u202f% interval`; place.prepend(title); }
+  if (made.label) { const title = document.createElement("p"); title.className = "unit"; title.textContent = inWords("{what}; the band is the 90 % interval", { what: made.label }); place.prepend(title); }
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height })).observe(place);
   place.dataset.ready = "1";
 }
