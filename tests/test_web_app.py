@@ -222,7 +222,7 @@ def test_every_sentence_of_the_pages_has_its_korean() -> None:
     scripts = "".join(p.read_text(encoding="utf-8") for p in (room / "static").glob("*.js"))
     for word in SCRIPT_WORDS:
         assert word in known, word
-        if word == "other":  # a kind of sighting, as the data has it
+        if word in ("other", "What is owed"):  # a kind of sighting and a node, as the data names them
             continue
         assert f'"{word}"' in scripts or f"{{ {word}:" in scripts or f": {word}" in scripts, word
 

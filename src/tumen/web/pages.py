@@ -291,7 +291,8 @@ def _events(study: Study) -> list[Row]:
     """Sightings, publications of claims and indicators by day: what else the timeline shows."""
     said = {c.id: f"{c.origin_group}: {c.label}" for c in study.case.claims}
     korean = {c.evidence_id: f"{c.origin_group}: {c.label_ko}" for c in study.case.claims if c.label_ko}
-    korean |= {r.evidence_id: r.text_ko for r in (*study.case.sightings, *study.case.indicators) if r.text_ko}
+    korean |= {r.evidence_id: r.text_ko for r in study.case.sightings if r.text_ko}
+    korean |= {r.evidence_id: r.text_ko for r in study.case.indicators if r.text_ko}
     found = _sighted(study)
     for r in _rows(study, "claims"):
         if r["published"] is not None:

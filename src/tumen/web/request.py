@@ -229,7 +229,8 @@ def html(request: Request, template: str, who: Person | None, status: int = 200,
     there = urlencode([*((k, v) for k, v in request.query_params.multi_items() if k != "lang"), ("lang", other)])
     if settings and lang == "ko":
         common["title"] = settings.case.title_ko or settings.title
-    common |= {"lang": lang, "other": LANGUAGES[other], "other_lang": other, "there": f"?{there}", "script_words": script_words()}
+    common |= {"lang": lang, "other": LANGUAGES[other], "other_lang": other, "there": f"?{there}"}
+    values["script_words"] = script_words()
     answer = HTMLResponse(bench.templates.get_template(template).render(**(common | values)), status_code=status)
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie(LANGUAGE, lang, max_age=365 * 86400, httponly=True, samesite="strict", secure=bench.secure)
