@@ -69,7 +69,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    jobs = [(name, given.seed + k) for name in given.scenarios for k in range(given.worlds)]
+    # Seeds of their own: worlds of one seed share their cargo, whatever the scenario.
+    jobs = [(n, given.seed + 10_000 * i + k) for i, n in enumerate(given.scenarios) for k in range(given.worlds)]
     with ProcessPoolExecutor(given.workers) as pool:
         made = list(pool.map(place_of, jobs))
     print(f"{given.worlds} worlds a scenario, seeds from {given.seed}; all simulated")
