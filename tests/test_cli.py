@@ -99,6 +99,25 @@ def test_the_command_ends_with_its_code_and_all_its_words() -> None:
     assert subprocess.run([*run, "no-such-word"], capture_output=True, check=False).returncode == 2
 
 
+def test_a_command_told_to_end_takes_its_temporary_folder_with_it() -> None:
+    code = (
+        "import tempfile, time, tumen.cli as c\n"
+        "def app(**_):\n"
+        "    with tempfile.TemporaryDirectory() as aside:\n"
+        "        print(aside, flush=True)\n"
+        "        time.sleep(60)\n"
+        "c.app = app\n"
+        "c.entry()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    aside = Path(process.stdout.readline().strip())
+    assert aside.is_dir()
+    process.terminate()
+    assert process.wait(30) == 143
+    assert not aside.exists()
+
+
 def test_check_names_boxes_that_no_hull_holds(tmp_path):
     case = tmp_path / "case"
     assert tumen("new", case).returncode == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -82,6 +83,7 @@ def entry() -> NoReturn:
     active exception") after all its work was done. What is written is flushed first.
     """
     code: object = 0
+    signal.signal(signal.SIGTERM, _stopped)
     try:
         main()
     except SystemExit as end:
@@ -92,6 +94,11 @@ def entry() -> NoReturn:
         with contextlib.suppress(OSError, ValueError):  # the reader of a pipe has gone
             stream.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _stopped(*_: object) -> NoReturn:
+    """Told to end: unwind, so that temporary folders and locks go, which dying at once would leave behind."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def main() -> None:
