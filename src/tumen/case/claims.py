@@ -86,6 +86,7 @@ class Claim(Record):
     place: TextCell = Field(default=None, description="port that it speaks of, as in places.geojson")
     vessel: TextCell = Field(default=None, description="hull that it speaks of, as in vessels.csv")
     where: TextCell = Field(default=None, description="scope in the source's words")
+    where_ko: TextCell = Field(default=None, description="the same in Korean")
     period_start: PartialDate = Field(description="first day, month or year of the period")
     period_end: DateCell = Field(default=None, description="last day, month or year of the period")
     forecast: bool = Field(default=False, description="a plan, target or rate that runs past its publication")
