@@ -190,7 +190,7 @@ class TrafficSettings(Record):
     particles: int = Field(default=12_000, ge=500)
     # Effective number of parameter points and of paths below which the search is widened.
     min_effective_points: float = Field(default=50.0, gt=0)
-    min_effective_paths: float = Field(default=100.0, gt=0)
+    min_effective_paths: float = Field(default=300.0, gt=0)
     max_rounds: int = Field(default=6, ge=1)
 
     @property

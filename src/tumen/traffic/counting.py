@@ -33,7 +33,7 @@ from tumen.traffic.looks import (
     hulls_of,
     read_port,
 )
-from tumen.traffic.paths import Evidence, Paths, draw_paths
+from tumen.traffic.paths import LEAST_LIVE_POINTS, Evidence, Paths, draw_paths
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels
 from tumen.traffic.tie import Tie, joined
@@ -385,11 +385,14 @@ def draw_port(
     if weighed is not None:
         weighed(case, weighted)
     size = max(particles or settings.particles, draws)
-    for attempt in range(3):
-        paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
-        if particles is not None or paths.lineages >= settings.min_effective_paths or attempt == 2:
+    paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
+    for _ in range(2):
+        few = paths.lineages < settings.min_effective_paths
+        if particles is not None or not (few or paths.live_points < LEAST_LIVE_POINTS):
             break
-        size *= 2
+        size *= 2 if few else 1
+        del paths  # before the next ones: two sets of draws at once would double the memory
+        paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
     return weighted, paths
 
 

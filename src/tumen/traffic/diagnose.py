@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tumen.traffic.counting import Counted, PortCase, choices
-from tumen.traffic.paths import Evidence, draw_paths
+from tumen.traffic.paths import LEAST_LIVE_POINTS, Evidence, draw_paths
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import NAMES
 from tumen.traffic.totals import DaysEvidence, Part, TotalEvidence, common_nodes
@@ -104,15 +104,15 @@ def _effective(c: Counted) -> list[dict[str, Any]]:
     s, place = c.case.settings, c.case.place
     points = c.weighted.effective
     paths = c.paths.lineages
-    left = len(np.unique(c.paths.point))
+    left, live = len(np.unique(c.paths.point)), c.paths.live_points
     return [
         _row(
             f"effective parameter points, {place}",
             points,
             s.min_effective_points,
-            points >= s.min_effective_points,
+            points >= s.min_effective_points and live >= LEAST_LIVE_POINTS,
             f"The parameters at {place} rest on {points:.0f} effective points after {c.weighted.rounds} rounds; "
-            f"{left} distinct ones survive the published totals.",
+            f"{left} distinct ones survive the published totals, worth {live:.0f} (at least {LEAST_LIVE_POINTS:.0f}).",
         ),
         _row(
             f"distinct paths, {place}",

@@ -27,6 +27,7 @@ _MOST_POINTS = 256
 _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
 _ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
+LEAST_LIVE_POINTS = 5.0  # a draw in which one lucky point holds nearly everything is made again
 BEFORE = "rate before the period"  # of ships a day, carried by each draw
 _ALIKE = 0.6  # as in the default correlation of the collectors' shares
 
@@ -129,6 +130,12 @@ class Paths:
     def draws(self) -> int:
         """Number of draws."""
         return self.arrived.shape[0]
+
+    @property
+    def live_points(self) -> float:
+        """Effective number of parameter points that the draws share out among them, after all evidence."""
+        share = np.bincount(self.point) / self.draws
+        return float(1.0 / (share**2).sum())
 
     @property
     def lying(self) -> np.ndarray:
