@@ -377,7 +377,7 @@ def test_a_broken_indicator_is_named_with_file_and_line(broken, old, new, told):
         ("scr-fy2024", "2025-03-31,,far", "2026-03-31,,far", "the last day of the next year"),
         ("scr-fy2024", "seen,supports,weak", "seen,contradicts,weak", "likelihood ratio of 1.1"),
         ("scr-fy2023", ",174\n", ",474\n", "likelihood ratio"),
-        ("panel-veto", "month after the column,\n", "month after the column,3\n", "is no yearly count"),
+        ("panel-veto", "칼럼 한 달 뒤,\n", "칼럼 한 달 뒤,3\n", "is no yearly count"),
     ],
 )
 def test_a_broken_count_is_named_with_file_and_line(broken, name, old, new, told):
