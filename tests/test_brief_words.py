@@ -14,7 +14,8 @@ from tumen.brief.figures.trades import YARDSTICK
 from tumen.brief.words import Words, catalogue
 
 # Names and signs that Korean writes in Latin letters too.
-LATIN = re.compile(r"\{\w+\}|AIS|Planet|Tumen|English|Natural Earth|mm|%p|\bm\b|\b[A-F]\b")
+# Names of files of a case and of tables in them stay as they are written.
+LATIN = re.compile(r"\{\w+\}|\w+\.toml|\[[\w.\[\]]+\]|AIS|Planet|Tumen|English|Natural Earth|mm|%p|\bm\b|\b[A-F]\b")
 
 
 def test_both_catalogues_hold_the_same_keys_and_places() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from tumen.brief.clash import clash
 from tumen.brief.desk import Subject
 from tumen.brief.sections.checks import check_words
 from tumen.brief.words import Words
@@ -227,6 +228,8 @@ class Told:
         own = node.detail.get(f"{key}_ko")
         if own:
             return str(own)
+        if key == "text" and node.where == "table diagnostics":
+            return clash(self._words, self._about, str(value))
         if key in ("low", "point", "high") and isinstance(value, int | float) and node.detail.get("unit"):
             return self._amount(float(value), str(node.detail["unit"]))
         text = self.value(key, value)

@@ -287,7 +287,8 @@ def _particle(before: list[Span], text: str) -> str:
         return text
     last = _plain(before[-1])[-1:]
     code = ord(last) - 0xAC00 if last else -1
-    final = code % 28 if 0 <= code <= 11171 else (8 if last in "178" else 1 if last in "036" else 0)
+    # Digits and Latin letters as they are read: 일, 칠, 팔 and L end in ㄹ, 영, 삼, 육, M and N in another consonant.
+    final = code % 28 if 0 <= code <= 11171 else (8 if last in "178lL" else 1 if last in "036mnMN" else 0)
     closed = final != 0 and not (pair[0] == "으로" and final == 8)  # 로 also follows ㄹ
     return pair[0 if closed else 1] + text[len(pair[0]) + len(pair[1]) + 1 :]
 

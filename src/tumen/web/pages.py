@@ -103,7 +103,11 @@ def _judged(study: Study, judgements: dict[str, Row]) -> list[Row]:
 def _headline_balance(study: Study) -> list[Row]:
     """What is owed, month by month, on the basis of the headline."""
     basis = study.case.prices.headline_basis if study.case.prices else ""
-    return [r | {"label": say(r["basis"]), "label_ko": in_language(say(r["basis"]), "ko")} for r in _rows(study, "balance") if r["basis"] == basis]
+    return [
+        r | {"label": say(r["basis"]), "label_ko": in_language(say(r["basis"]), "ko")}
+        for r in _rows(study, "balance")
+        if r["basis"] == basis
+    ]
 
 
 def map_page(state: State, item: str, query: Query) -> Row:
@@ -298,7 +302,10 @@ def _events(study: Study) -> list[Row]:
         if r["published"] is not None:
             found.append(("claim", r["published"], str(said.get(r["claim_id"], r["origin_group"])), r["evidence_id"]))  # fmt: skip
     found += [("indicator", r["event_date"], r["text"], r["evidence_id"]) for r in _rows(study, "indicators")]
-    return [{"kind": k, "date": d.isoformat(), "text": t, "text_ko": korean.get(w or ""), "why": w} for k, d, t, w in sorted(found, key=lambda f: f[1])]
+    return [
+        {"kind": k, "date": d.isoformat(), "text": t, "text_ko": korean.get(w or ""), "why": w}
+        for k, d, t, w in sorted(found, key=lambda f: f[1])
+    ]
 
 
 def _sighted(study: Study) -> list[tuple[str, dt.date, str, str | None]]:
@@ -394,13 +401,14 @@ def visits(state: State, item: str, query: Query) -> Row:
 
 def _checks_in_korean(study: Study, rows: list[Row]) -> list[Row]:
     """Checks with their plain words in Korean beside those of the step, as the brief tells them."""
+    from tumen.brief.clash import clash
     from tumen.brief.desk import subject
     from tumen.brief.sections.checks import check_words
     from tumen.brief.told import Told
     from tumen.brief.words import Words
 
-    words = Words("ko")
-    told = Told(words, subject(study.case, "ko"))
+    words, case = Words("ko"), subject(study.case, "ko")
+    told = Told(words, case)
     made = []
     for row in rows:
         known = check_words(row["name"])
@@ -413,7 +421,8 @@ def _checks_in_korean(study: Study, rows: list[Row]) -> list[Row]:
                     places[name] = words.amount(row[name], unit)
             more["name_ko"] = words.text(f"check.{key}.name", **places)
             if "value" in places:
-                more["text_ko"] = words.text(f"check.{key}.text", **({"limit": ""} | places))
+                plain = words.text(f"check.{key}.text", **({"limit": ""} | places))
+                more["text_ko"] = f"{plain} {clash(words, case, str(row['text'] or ''))}".rstrip()
         made.append(row | more)
     return made
 
@@ -524,13 +533,20 @@ def _matrix(rows: list[Row], told: dict[str, Row], labels: dict[str, str], korea
     return {
         "findings": [
             {
-                "indicator_id": i, "text": told.get(i, {}).get("text") or i.replace("-", " "),
-                "text_ko": told.get(i, {}).get("text_ko"), "why": why[i],
+                "indicator_id": i,
+                "text": told.get(i, {}).get("text") or i.replace("-", " "),
+                "text_ko": told.get(i, {}).get("text_ko"),
+                "why": why[i],
             }
             for i in found
         ],
         "rows": [
-            {"trade": t, "label": labels.get(t, t), "label_ko": korean.get(t), "cells": [cells.get((t, i), "") for i in found]}
+            {
+                "trade": t,
+                "label": labels.get(t, t),
+                "label_ko": korean.get(t),
+                "cells": [cells.get((t, i), "") for i in found],
+            }
             for t in dict.fromkeys(r["trade"] for r in rows)
         ],
     }

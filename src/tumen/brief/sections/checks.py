@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from tumen.brief.blocks import Grid, Link, Notice, Number, Para, Section, Span, Spans, Text
+from tumen.brief.clash import clash
 from tumen.brief.desk import Desk
 
 # How the steps name their checks, the key of the words for each under `check` in
@@ -211,9 +212,16 @@ def _check(desk: Desk, row: dict) -> Spans:
     }
     head = words.say("checks.head", name=words.say(f"check.{key}.name", **places))
     told = words.say(f"check.{key}.text", **places)
-    # What exactly clashes is known in English only; in Korean the number leads to it.
-    tail: Spans = (Text(" "), *desk.said(row, "text")) if key in DETAILED and words.lang == "en" else ()
+    tail: Spans = (Text(" "), *_clash(desk, row)) if key in DETAILED else ()
     return (*(Text(s.text, strong=True) if isinstance(s, Text) else s for s in head), Text(" "), *told, *tail)
+
+
+def _clash(desk: Desk, row: dict) -> Spans:
+    """What exactly clashes, as the step says it; in Korean by the templates of `clash`, and nothing where none fits."""
+    if desk.words.lang == "en":
+        return desk.said(row, "text")
+    told = clash(desk.words, desk.about, str(row["text"] or ""))
+    return desk.said({**row, "text_ko": told}, "text") if told else ()
 
 
 def _subject(desk: Desk, subject: str) -> str:
