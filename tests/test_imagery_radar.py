@@ -21,7 +21,7 @@ from tumen.imagery import radar_ships as rs  # noqa: E402
 from tumen.imagery.areas import read_areas  # noqa: E402
 from tumen.imagery.sar import Blob  # noqa: E402
 from tumen.imagery.scene import open_scene  # noqa: E402
-from tumen.simulate.imagery import clutter, harbour, write_scene  # noqa: E402
+from tumen.simulate.imagery import TrueShip, clutter, harbour, quarter_turns, write_scene  # noqa: E402
 
 NO_LAND = Land(osm=False)
 PLAIN = DetectSettings(chips=False)
@@ -142,6 +142,21 @@ def test_simulated_harbour_without_a_coastline(tmp_path):
         ships, found = ships + len(truth), found + len(rows)
     assert hits >= 0.8 * ships
     assert hits >= 0.7 * found
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_turned_picture_keeps_its_ships_under_their_hulls(turns: int) -> None:
+    side, ship = 200, TrueShip(150.0, 60.0, 60.0, 8.0, 0.4, 1.0)
+    y, x = np.mgrid[0:side, 0:side] + 0.5
+
+    def hull(of: TrueShip) -> np.ndarray:
+        c, s = np.cos(of.angle), np.sin(of.angle)
+        along, across = (x - of.x) * c + (y - of.y) * s, (y - of.y) * c - (x - of.x) * s
+        return (np.abs(along) < of.length_px / 2) & (np.abs(across) < of.width_px / 2)
+
+    picture, (there,) = quarter_turns(hull(ship), [ship], turns)
+    assert (picture == hull(there)).mean() > 0.9995
+    assert -np.pi / 2 <= there.angle < np.pi / 2
 
 
 def test_packed_harbours_with_quays_and_stacks(tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tumen.simulate.imagery import TrueShip
+from tumen.simulate.imagery import TrueShip, quarter_turns
 
 HULL_CONTRAST = (70.0, 0.6)  # median and log deviation over the sea
 
@@ -124,13 +124,7 @@ def packed_harbour(rng: np.random.Generator, side: int = 640, ships: int = 9) ->
     power = gaussian_filter(power, rng.uniform(0.5, 0.9))
     power += 0.02 * gaussian_filter1d(np.maximum(mean - 60, 0), 14, axis=0)
     picture = np.clip(np.sqrt(power) * rng.uniform(10, 26), 0, 255).astype(np.uint8)
-    for _ in range(int(rng.integers(0, 4))):
-        picture = np.rot90(picture)
-        truth = [
-            TrueShip(t.y, side - t.x, t.length_px, t.width_px, float((t.angle) % np.pi - np.pi / 2), t.contrast)
-            for t in truth
-        ]
-    return np.ascontiguousarray(picture), truth
+    return quarter_turns(picture, truth, int(rng.integers(0, 4)))
 
 
 def _axes(x: np.ndarray, y: np.ndarray, cx: float, cy: float, turn: float) -> tuple[np.ndarray, np.ndarray]:

@@ -217,13 +217,23 @@ def harbour(rng: np.random.Generator, side: int = 800, looks: float = 3.0) -> tu
     power = gaussian_filter(power, 0.6)
     power += 0.02 * gaussian_filter1d(np.maximum(mean - 40, 0), 15, axis=0)
     picture = np.clip(np.sqrt(power) * 17, 0, 255).astype(np.uint8)
-    for _ in range(int(rng.integers(0, 4))):
-        picture = np.rot90(picture)
-        truth = [
-            TrueShip(t.y, side - t.x, t.length_px, t.width_px, float((t.angle) % np.pi - np.pi / 2), t.contrast)
-            for t in truth
+    return quarter_turns(picture, truth, int(rng.integers(0, 4)))
+
+
+def quarter_turns(picture: np.ndarray, ships: list[TrueShip], turns: int) -> tuple[np.ndarray, list[TrueShip]]:
+    """A square picture and its true ships turned `turns` quarters against the clock; ships in pixels, axes in radians.
+
+    >>> picture, (ship,) = quarter_turns(np.zeros((100, 100)), [TrueShip(90.0, 50.0, 20.0, 4.0, 0.0, 9.0)], 1)
+    >>> ship.x, ship.y, round(ship.angle, 2)
+    (50.0, 10.0, -1.57)
+    """
+    side = picture.shape[1]
+    for _ in range(turns):
+        ships = [
+            TrueShip(t.y, side - t.x, t.length_px, t.width_px, float(t.angle % np.pi - np.pi / 2), t.contrast)
+            for t in ships
         ]
-    return np.ascontiguousarray(picture), truth
+    return np.ascontiguousarray(np.rot90(picture, turns)), ships
 
 
 # Reflectances of B02 B03 B04 B08 B11 over ground that a port is made of: plain values of spectral libraries, rounded.
