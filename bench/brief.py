@@ -1,7 +1,8 @@
 """Time and weight of the brief of a case: python bench/brief.py [CASE].
 
 Runs the chain first (stored results are used), then writes the brief three times in each language and prints the
-best time of each, with the size of what was written.
+best time of each, with the size of what was written, and of how many records of evidence the Korean page leaves
+something out because the case says it in English only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import tumen
 from tumen.brief import make_brief, make_package
+from tumen.brief.words import catalogue
 
 USED: list[float] = []  # processor seconds of each piece of work
 
@@ -39,6 +41,10 @@ def main(case: str) -> None:
                 print(
                     f"{lang} {'page, figures, PDF and PNG' if pdf else 'page and SVG figures'}: {best:.2f} s ({min(USED):.2f} s of CPU); {sizes}"
                 )
+        page = (out / "brief.ko.html").read_text(encoding="utf-8")
+        records = page.count('<details class="why"')
+        left_out = page.count(catalogue("ko")["told.silent"].partition("{where}")[0])
+        print(f"Korean page: {records:,} records, {left_out} say something in English only")
         best, folder = _timed(lambda: make_package(tables, study.case, out))
         size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
         print(f"data package: {best:.2f} s, {size / 1e6:.1f} MB")
