@@ -10,7 +10,7 @@ import pytest
 from tumen.case import Case, CaseError
 from tumen.case.add import KINDS, add_row, suggest_id
 from tumen.case.folder import PARTS
-from tumen.case.format import format_case, format_changes
+from tumen.case.format import format_case, format_changes, format_csv
 from tumen.case.forms import MODELS, field_names, model_of
 from tumen.case.new import new_case
 from tumen.case.reference import file_reference, page_with_reference
@@ -151,10 +151,29 @@ def test_format_refuses_a_faulty_file_and_writes_nothing(tmp_case: Path) -> None
     assert text(tmp_case) == before
 
 
-def test_the_text_of_the_real_case_is_in_standard_form(najin_folder: Path) -> None:
-    assert [
-        c.path.name for c in format_changes(najin_folder) if c.path.name in ("looks.csv", "sightings.csv", "claims.csv")
-    ] == []
+@pytest.mark.parametrize("case", sorted(p.parent.name for p in ROOT.glob("cases/*/case.toml")))
+def test_the_text_of_the_real_cases_is_in_standard_form(case: str) -> None:
+    assert [c.path.name for c in format_changes(ROOT / "cases" / case)] == []
+
+
+@pytest.mark.parametrize("file", [name for name in MODELS if name.endswith(".csv")])
+def test_an_id_is_the_first_column_and_a_unit_follows_its_numbers(file: str) -> None:
+    names = field_names(file)
+    assert sorted(names) == sorted(model_of(file).model_fields)
+    assert "id" not in names or names[0] == "id"
+    numbers = [n for n in ("low", "point", "high", "shape") if n in names]
+    if numbers:
+        at = names.index("low")
+        assert names[at : at + len(numbers) + 1] == [*numbers, "unit"]
+
+
+def test_a_transfer_is_written_with_its_id_first() -> None:
+    header, row = ("high,unit,point,low,payer,payee,commodity,start,status,source,published,id",
+                   "3,tonnes,2,1,AAA,BBB,wheat,2024,claimed,invented-survey,2025,t-1")  # fmt: skip
+    assert format_csv(f"{header}\n{row}\n", "transfers.csv").splitlines() == [
+        "id,start,payer,payee,commodity,low,point,high,unit,status,source,published",
+        "t-1,2024,AAA,BBB,wheat,1,2,3,tonnes,claimed,invented-survey,2025",
+    ]
 
 
 def test_a_new_case_never_lands_on_another(tmp_path: Path) -> None:

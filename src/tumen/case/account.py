@@ -75,6 +75,17 @@ class Amount(Record):
             raise ValueError(f"not enough numbers for the shape '{self.shape}'; expected the values that it needs")
         return self
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """Numbers and their shape stand before their unit: inherited fields would come first, ahead of the id.
+
+        >>> Transfer.columns()[0], Transfer.columns()[5:11]
+        ('id', ['commodity', 'low', 'point', 'high', 'shape', 'unit'])
+        """
+        own = [name for name in cls.model_fields if name not in Amount.model_fields]
+        at = own.index("unit") if "unit" in own else 0
+        return [*own[:at], *Amount.model_fields, *own[at:]]
+
     @property
     def resolved_shape(self) -> str:
         """The shape that `auto` stands for."""

@@ -41,4 +41,4 @@ def model_of(file: str) -> type[Record]:
 
 def field_names(file: str) -> list[str]:
     """Columns or keys of a file, in their standard order."""
-    return list(model_of(file).model_fields)
+    return model_of(file).columns()

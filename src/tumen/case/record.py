@@ -30,6 +30,11 @@ class Record(BaseModel):
         """File (relative to the case) and line."""
         return self._at
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """Its fields in the order in which a file and its reference name them."""
+        return list(cls.model_fields)
+
     @property
     def evidence_id(self) -> str:
         """Content hash of the record, 16 hex digits."""

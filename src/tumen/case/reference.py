@@ -51,7 +51,8 @@ def _section(name: str, model: type[Record]) -> str:
 
 def _fields(model: type[Record]) -> str:
     rows = ["| field | what it takes | meaning |", "| --- | --- | --- |"]
-    for name, field in model.model_fields.items():
+    for name in model.columns():
+        field = model.model_fields[name]
         shown = field.alias or name
         rows.append(
             f"| `{shown}`{' *' if field.is_required() else ''} | {_takes(field)} | {_cell(field.description or '')} |"
