@@ -10,7 +10,7 @@ from tumen.traffic.chain import UNITS_PER_DAY, empty_state, port, transition, tr
 from tumen.traffic.counting import choices
 from tumen.traffic.filter import Kernels, Problem, count_in_window, log_evidence
 from tumen.traffic.looks import Elsewhere, Hulls, Observation, PortLooks, hulls_of, likelihood
-from tumen.traffic.paths import draw_paths
+from tumen.traffic.paths import draw_paths, pooled
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels, points, sobol
 
@@ -337,6 +337,54 @@ def test_visits_that_ais_shows_leave_the_dark_ones_poisson():
     drawn = np.bincount(paths.arrivals(0, end), minlength=24)[:24] / paths.draws
     assert np.abs(drawn[4:24] - dark).max() < 0.015
     assert paths.arrivals(9 * UNITS_PER_DAY, 10 * UNITS_PER_DAY).min() >= 2
+
+
+class Told:
+    """Evidence on paths for a test: a log weight of the arrivals, with or without a (poor) forecast of it."""
+
+    name, group, unit = "told", "", 20 * UNITS_PER_DAY
+
+    def __init__(self, weight, forecast=None):
+        self.weight, self.forecast = weight, forecast
+
+    def aim(self, history):
+        so_far = history.arrivals(0, int(history.at[history.now]))
+        return None if self.forecast is None or history.at[history.now] >= self.unit else self.forecast(so_far)
+
+    def log_weight(self, history):
+        return self.weight(history.arrivals(0, self.unit))
+
+
+def test_runs_are_pooled_by_the_evidence_they_found():
+    made, end = problem([look(10, True)]), 24 * UNITS_PER_DAY
+    known = Weighted(one_point(), np.ones(1), 1.0, 1, 0.0)
+    rng = np.random.default_rng(4)
+
+    def run(count, *pieces):
+        return draw_paths(made, known, end, pieces, count, rng)
+
+    # A constant weight is the evidence itself, and steering by a wrong forecast changes neither it nor the draws.
+    assert run(200, Told(lambda n: np.full(len(n), -1.25))).log_evidence == pytest.approx(-1.25, abs=1e-9)
+    exact = count_in_window(made, one_point(), np.ones(1), 0, 20 * UNITS_PER_DAY, 31)
+    weight = np.exp(-0.5 * ((np.arange(32) - 9) / 1.5) ** 2)
+    evidence = np.log(exact @ weight)
+    piece = Told(lambda n: -0.5 * ((n - 9) / 1.5) ** 2, lambda n: -0.1 * (n - 2.0) ** 2)
+    assert run(40_000, piece).log_evidence == pytest.approx(evidence, abs=0.1)
+
+    # Small runs, each of them far off: their pool agrees with the exact answer as one large run would.
+    parts = [run(150, piece) for _ in range(400)]
+    whole = pooled(parts, 4000, rng)
+    mean = (np.arange(32) * exact * weight).sum() / (exact * weight).sum()
+    assert whole.arrivals(0, 20 * UNITS_PER_DAY).mean() == pytest.approx(mean, abs=0.15)
+    assert whole.log_evidence == pytest.approx(evidence, abs=0.1)
+    assert whole.draws >= 4000
+    assert len(whole.points) == 1
+    assert whole.live_points == 1
+    # One run beside the evidence and one on it: nearly all draws come from the second.
+    away = run(500, Told(lambda n: np.full(len(n), -8.0)))
+    both = pooled([away, run(500, Told(lambda n: np.zeros(len(n))))], 500, rng)
+    assert both.draws == 500
+    assert (both.ancestor < 500).sum() <= 1
 
 
 def test_every_path_is_a_possible_port():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from tumen.traffic.looks import (
     hulls_of,
     read_port,
 )
-from tumen.traffic.paths import LEAST_LIVE_POINTS, Evidence, Paths, draw_paths
+from tumen.traffic.paths import LEAST_LIVE_POINTS, Evidence, Paths, draw_paths, pooled
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels
 from tumen.traffic.tie import Tie, joined
@@ -55,6 +55,7 @@ from tumen.traffic.voyages import Visits, alongside_after, back_after, visits_of
 Rows = Sequence[Mapping[str, Any]]
 Weighed = Callable[["PortCase", Weighted], None]
 ALL_PORTS = "all ports of loading"
+_RUN = 4000  # draws from which on they are shared out over two runs, one a core: each on parameter points of its own
 _FAR_MEMORY = 15 * UNITS_PER_DAY  # in which a ship has left a port of discharge again
 
 
@@ -385,15 +386,33 @@ def draw_port(
     if weighed is not None:
         weighed(case, weighted)
     size = max(particles or settings.particles, draws)
-    paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
+    parts = _runs(case, problem, weighted, pieces, size, rng)
+    paths = pooled(parts, draws, rng)
     for _ in range(2):
-        few = paths.lineages < settings.min_effective_paths
-        if particles is not None or not (few or paths.live_points < LEAST_LIVE_POINTS):
+        few = paths.lineages < settings.min_effective_paths or paths.live_points < LEAST_LIVE_POINTS
+        if particles is not None or not few:
             break
-        size *= 2 if few else 1
-        del paths  # before the next ones: two sets of draws at once would double the memory
-        paths = draw_paths(problem, weighted, case.last_unit, pieces, size, rng)
+        parts += _runs(case, problem, weighted, pieces, sum(p.draws for p in parts), rng)
+        paths = pooled(parts, draws, rng)
     return weighted, paths
+
+
+def _runs(
+    case: PortCase,
+    problem: Problem,
+    weighted: Weighted,
+    pieces: Sequence[Evidence],
+    size: int,
+    rng: np.random.Generator,
+) -> list[Paths]:
+    """`size` draws; many are shared out over two runs side by side, each with a generator of its own."""
+    runs = 2 if size >= 2 * _RUN else 1
+
+    def one(own: np.random.Generator) -> Paths:
+        return draw_paths(problem, weighted, case.last_unit, pieces, size // runs, own)
+
+    with ThreadPoolExecutor(runs) as threads:
+        return list(threads.map(one, rng.spawn(runs)))
 
 
 def with_visits(case: PortCase, weighted: Weighted, paths: Paths, rng: np.random.Generator) -> Counted:

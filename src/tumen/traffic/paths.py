@@ -30,6 +30,7 @@ _ARRIVALS_A_STEP = 11  # in the half-week steps after the last evidence
 LEAST_LIVE_POINTS = 5.0  # a draw in which one lucky point holds nearly everything is made again
 BEFORE = "rate before the period"  # of ships a day, carried by each draw
 _ALIKE = 0.6  # as in the default correlation of the collectors' shares
+_SURE = 60 * UNITS_PER_DAY  # from so long before a total is complete, draws are steered ever closer to it
 
 
 class Evidence(Protocol):
@@ -110,7 +111,8 @@ class Paths:
     `at` (T,) units; `arrived`, `ships` (N, T); `rate` (W, N) arrivals a day by week and 0 while paused; `point` (N,)
     index into `points`; `lowest_effective` the least effective number met at a piece of evidence and `lowest_at` its name; `lineages` distinct paths left;
     `surprise` the log probability of each piece of evidence given all the others (the conditional predictive
-    ordinate, Geisser 1980); `carried` what evidence remembers of each draw.
+    ordinate, Geisser 1980); `carried` what evidence remembers of each draw; `ancestor` (N,) the draw at the start that each
+    goes back to; `log_evidence` the log probability of all evidence on paths given the looks, as these draws estimate it.
     """
 
     at: np.ndarray
@@ -125,6 +127,8 @@ class Paths:
     lineages: int
     surprise: dict[str, float]
     carried: dict[str, np.ndarray]
+    ancestor: np.ndarray
+    log_evidence: float
 
     @property
     def draws(self) -> int:
@@ -175,6 +179,8 @@ class Paths:
             self.lineages,
             self.surprise,
             {name: value[..., which] for name, value in self.carried.items()},
+            self.ancestor[which],
+            self.log_evidence,
         )
 
     def arrivals(self, first: int, last: int) -> np.ndarray:
@@ -246,6 +252,52 @@ def draw_paths(
         len(np.unique(crowd.ancestor)),
         {name: -_log_mean(-value.astype(float)) for name, value in crowd.told.items()},
         h.carried,
+        crowd.ancestor,
+        crowd.log_evidence,
+    )
+
+
+def pooled(parts: Sequence[Paths], least: int, rng: np.random.Generator) -> Paths:
+    """Draws of several runs on the same evidence as one, each run by the evidence that it found (Whiteley and others 2016).
+
+    Each run's estimate of the evidence is unbiased, so runs weighed by it are as exact as one run of all their draws, and a
+    run in which luck put its draws beside the evidence counts for little. Gives as many draws as can be had without
+    repeating one, `least` at any rate.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.array([p.draws for p in parts])
+    log_w = np.array([p.log_evidence for p in parts]) + np.log(sizes)
+    weight = _normed(log_w)
+    total = max(int((sizes / np.maximum(weight, 1e-12)).min()), least)
+    edges = np.rint(np.cumsum(weight) * total).astype(int)
+    picks = [
+        np.resize(rng.permutation(p.draws), count)
+        for p, count in zip(parts, np.diff(edges, prepend=0).tolist(), strict=True)
+    ]
+    some = [p.take(pick) for p, pick in zip(parts, picks, strict=True)]
+    offsets = np.cumsum([0, *(len(p.points) for p in parts[:-1])])
+    z = np.concatenate([p.points.z for p in parts])
+    _, first, same = np.unique(z, axis=0, return_index=True, return_inverse=True)
+    point = same.reshape(-1)[np.concatenate([p.point + offset for p, offset in zip(some, offsets, strict=True)])]
+    ancestor = np.concatenate([p.ancestor + n for p, n in zip(some, np.cumsum([0, *sizes[:-1]]), strict=True)])
+    names = {name for p in parts for name in p.surprise}
+    hardest = min(parts, key=lambda p: p.lowest_effective / p.draws)
+    return Paths(
+        parts[0].at,
+        np.concatenate([p.arrived for p in some]),
+        np.concatenate([p.ships for p in some]),
+        np.concatenate([p.rate for p in some], axis=1),
+        np.concatenate([p.paused for p in some], axis=1),
+        point,
+        Points.joined([p.points for p in parts]).take(first),
+        float(sum(p.lowest_effective for p in parts)),
+        hardest.lowest_at,
+        len(np.unique(ancestor)),
+        {name: -float(np.log(weight @ np.exp([-p.surprise.get(name, 0.0) for p in parts]))) for name in sorted(names)},
+        {name: np.concatenate([p.carried[name] for p in some], axis=-1) for name in parts[0].carried},
+        ancestor,
+        float(np.logaddexp.reduce(log_w) - np.log(sizes.sum())),
     )
 
 
@@ -259,6 +311,7 @@ class _Crowd:
         self.aimed: dict[str, np.ndarray] = {}
         self.told: dict[str, np.ndarray] = {}
         self.lowest, self.lowest_at = float(count), "none"
+        self.log_evidence = 0.0
 
     def aim(self, pieces: Sequence[Evidence]) -> None:
         """Weigh by what evidence to come will say, less what it said so far."""
@@ -266,8 +319,11 @@ class _Crowd:
         # Collectors who buy the same scenes say much the same: together they may not steer harder than they will weigh.
         groups = {p.group for p, _ in targets.values() if p.group}
         temper = 1.0 / (1.0 + _ALIKE * max(len(groups) - 1, 0))
+        now = int(self.walk.at[self.walk.history.now])
         for name, (piece, value) in targets.items():
-            target = temper * value if piece.group else value
+            # Near its end a total is foretold well: what is held back of it until then would come as one blow.
+            near = max(1.0 - (piece.unit - now) / _SURE, 0.0)
+            target = (temper + (1.0 - temper) * near) * value if piece.group else value
             self.log_w = self.log_w + target - self.aimed.get(name, 0.0)
             self.aimed[name] = target
         self._even()
@@ -293,6 +349,7 @@ class _Crowd:
     def resample(self) -> None:
         """Draw the draws anew in proportion to their weights."""
         keep = systematic(_normed(self.log_w), self.count, self.rng)
+        self.log_evidence += _log_mean(self.log_w)
         self.walk.keep(keep)
         self.ancestor = self.ancestor[keep]
         self.aimed = {name: value[keep] for name, value in self.aimed.items()}

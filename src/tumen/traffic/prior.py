@@ -8,6 +8,7 @@ random digital shift (Joe and Kuo 2008; L'Ecuyer and Lemieux 2002).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,11 @@ class Points:
     def take(self, which: np.ndarray) -> Points:
         """Points by index."""
         return Points(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    @staticmethod
+    def joined(parts: Sequence[Points]) -> Points:
+        """The points of several sets, one after the other."""
+        return Points(*(np.concatenate([getattr(p, name) for p in parts]) for name in Points.__dataclass_fields__))
 
 
 def points(z: np.ndarray, settings: TrafficSettings, dwell: SpreadPrior) -> Points:
