@@ -351,6 +351,9 @@ class Told:
         so_far = history.arrivals(0, int(history.at[history.now]))
         return None if self.forecast is None or history.at[history.now] >= self.unit else self.forecast(so_far)
 
+    def foretold(self, points):
+        return None
+
     def log_weight(self, history):
         return self.weight(history.arrivals(0, self.unit))
 

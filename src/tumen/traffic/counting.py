@@ -364,7 +364,7 @@ def count_port(
     weighed: Weighed | None = None,
 ) -> Counted:
     """Joint draws of one port; more particles where too few distinct paths survive the totals."""
-    weighted, paths = draw_port(case, rng, draws, evidence=evidence, particles=particles, weighed=weighed)
+    weighted, paths = draw_port(case, rng, draws, evidence=evidence, particles=particles, weighed=weighed, most=draws)
     return with_visits(case, weighted, paths.take(rng.permutation(paths.draws)[:draws]), rng)
 
 
@@ -376,8 +376,12 @@ def draw_port(
     evidence: Sequence[Evidence] | None = None,
     particles: int | None = None,
     weighed: Weighed | None = None,
+    most: int | None = None,
 ) -> tuple[Weighted, Paths]:
-    """Weighted parameters and at least `draws` paths of one port; `weighed` is told the parameters before paths are drawn."""
+    """Weighted parameters and at least `draws` paths of one port, `most` where that is said.
+
+    `weighed` is told the parameters before paths are drawn.
+    """
     settings = case.settings
     pieces = list(case.evidence if evidence is None else evidence)
     problem = case.problem
@@ -387,13 +391,13 @@ def draw_port(
         weighed(case, weighted)
     size = max(particles or settings.particles, draws)
     parts = _runs(case, problem, weighted, pieces, size, rng)
-    paths = pooled(parts, draws, rng)
+    paths = pooled(parts, draws, rng, most)
     for _ in range(2):
         few = paths.lineages < settings.min_effective_paths or paths.live_points < LEAST_LIVE_POINTS
         if particles is not None or not few:
             break
         parts += _runs(case, problem, weighted, pieces, sum(p.draws for p in parts), rng)
-        paths = pooled(parts, draws, rng)
+        paths = pooled(parts, draws, rng, most)
     return weighted, paths
 
 

@@ -22,7 +22,7 @@ from tumen.traffic.filter import Kernels, Problem, cuts
 from tumen.traffic.points import Weighted
 from tumen.traffic.prior import Points
 
-_MESSAGE_BYTES = 100_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
+_MESSAGE_BYTES = 60_000_000  # memory for the lookahead; beyond it fewer parameter points are carried
 _MOST_POINTS = 256
 _ARRIVALS_A_UNIT = 3  # arrivals told apart in three hours: at 1 a day under 1e-4 lie beyond
 _ARRIVALS_A_DAY = 5  # in a step of a day or less: at 1 a day under 1e-3 lie beyond
@@ -61,6 +61,10 @@ class Evidence(Protocol):
 
     def aim(self, history: History) -> np.ndarray | None:
         """What its log likelihood will be, as far as the history so far tells; None outside its span."""
+        ...
+
+    def foretold(self, points: Points) -> np.ndarray | None:
+        """Roughly what it will say of each parameter point, before anything has happened; None if little."""
         ...
 
 
@@ -213,7 +217,8 @@ def draw_paths(
     days = last_look // UNITS_PER_DAY + 1
     affordable = int(_MESSAGE_BYTES / max(days * 2 * rates * size * 4, 1))
     kept = max(8, min(most_points, affordable))
-    chosen, copies = np.unique(systematic(weighted.weight, kept, rng), return_counts=True)
+    likely = _likely(weighted, evidence)
+    chosen, copies = np.unique(systematic(likely, kept, rng), return_counts=True)
     p = weighted.points.take(chosen)
     chances = Kernels(problem, p, np.float32)
     last = max([last_look, *(min(e.unit, until) for e in evidence)])
@@ -225,7 +230,7 @@ def draw_paths(
     waiting: dict[int, list[Evidence]] = {}
     for piece in evidence:
         waiting.setdefault(int(np.searchsorted(at, min(max(piece.unit, 0), until))), []).append(piece)
-    crowd = _Crowd(walk, count, rng)
+    crowd = _Crowd(walk, np.log(weighted.weight[chosen] / likely[chosen])[point], rng)
     for i in range(len(at)):
         if i:
             walk.step(i)
@@ -257,25 +262,47 @@ def draw_paths(
     )
 
 
-def pooled(parts: Sequence[Paths], least: int, rng: np.random.Generator) -> Paths:
+def _likely(weighted: Weighted, evidence: Sequence[Evidence]) -> np.ndarray:
+    """Weights (P,) by which to choose points that will still count when all evidence is in; draws weigh the difference.
+
+    What evidence on paths says of a point is foretold roughly, so it is taken by half, and a tenth is left as the looks
+    have it: no point that the looks allow is shut out.
+    """
+    said = np.zeros(len(weighted.weight))
+    groups = len({e.group for e in evidence if e.group})
+    for piece in evidence:
+        value = piece.foretold(weighted.points)
+        if value is not None:
+            said += 0.5 * (value / _crowding(groups) if piece.group else value)
+    tilted = weighted.weight * np.exp(said - said.max())
+    return 0.9 * tilted / tilted.sum() + 0.1 * weighted.weight
+
+
+def _crowding(groups: int) -> float:
+    # Collectors who buy the same scenes say much the same: together they may not steer harder than they will weigh.
+    return 1.0 + _ALIKE * max(groups - 1, 0)
+
+
+def pooled(parts: Sequence[Paths], least: int, rng: np.random.Generator, most: int | None = None) -> Paths:
     """Draws of several runs on the same evidence as one, each run by the evidence that it found (Whiteley and others 2016).
 
     Each run's estimate of the evidence is unbiased, so runs weighed by it are as exact as one run of all their draws, and a
     run in which luck put its draws beside the evidence counts for little. Gives as many draws as can be had without
-    repeating one, `least` at any rate.
+    repeating one, `least` at any rate, `most` of them where that is said; lineages are counted over all.
     """
-    if len(parts) == 1:
-        return parts[0]
     sizes = np.array([p.draws for p in parts])
     log_w = np.array([p.log_evidence for p in parts]) + np.log(sizes)
     weight = _normed(log_w)
     total = max(int((sizes / np.maximum(weight, 1e-12)).min()), least)
-    edges = np.rint(np.cumsum(weight) * total).astype(int)
-    picks = [
-        np.resize(rng.permutation(p.draws), count)
-        for p, count in zip(parts, np.diff(edges, prepend=0).tolist(), strict=True)
-    ]
-    some = [p.take(pick) for p, pick in zip(parts, picks, strict=True)]
+    orders = [rng.permutation(n) for n in sizes]
+
+    def picked(total: int) -> list[np.ndarray]:
+        edges = np.rint(np.cumsum(weight) * total).astype(int)
+        return [np.resize(order, n) for order, n in zip(orders, np.diff(edges, prepend=0).tolist(), strict=True)]
+
+    picks = picked(total)
+    lineages = sum(len(np.unique(p.ancestor[pick])) for p, pick in zip(parts, picks, strict=True))
+    some = [p.take(pick) for p, pick in zip(parts, picked(min(total, most or total)), strict=True)]
     offsets = np.cumsum([0, *(len(p.points) for p in parts[:-1])])
     z = np.concatenate([p.points.z for p in parts])
     _, first, same = np.unique(z, axis=0, return_index=True, return_inverse=True)
@@ -293,7 +320,7 @@ def pooled(parts: Sequence[Paths], least: int, rng: np.random.Generator) -> Path
         Points.joined([p.points for p in parts]).take(first),
         float(sum(p.lowest_effective for p in parts)),
         hardest.lowest_at,
-        len(np.unique(ancestor)),
+        lineages,
         {name: -float(np.log(weight @ np.exp([-p.surprise.get(name, 0.0) for p in parts]))) for name in sorted(names)},
         {name: np.concatenate([p.carried[name] for p in some], axis=-1) for name in parts[0].carried},
         ancestor,
@@ -304,9 +331,9 @@ def pooled(parts: Sequence[Paths], least: int, rng: np.random.Generator) -> Path
 class _Crowd:
     """The weights of the draws: evidence is weighed, and draws are resampled where their weights grow uneven."""
 
-    def __init__(self, walk: _Walk, count: int, rng: np.random.Generator) -> None:
-        self.walk, self.count, self.rng = walk, count, rng
-        self.log_w = np.zeros(count)
+    def __init__(self, walk: _Walk, log_w: np.ndarray, rng: np.random.Generator) -> None:
+        self.walk, self.log_w, self.rng = walk, log_w, rng
+        self.count = count = len(log_w)
         self.ancestor = np.arange(count)
         self.aimed: dict[str, np.ndarray] = {}
         self.told: dict[str, np.ndarray] = {}
@@ -316,9 +343,7 @@ class _Crowd:
     def aim(self, pieces: Sequence[Evidence]) -> None:
         """Weigh by what evidence to come will say, less what it said so far."""
         targets = {p.name: (p, value) for p in pieces if (value := p.aim(self.walk.history)) is not None}
-        # Collectors who buy the same scenes say much the same: together they may not steer harder than they will weigh.
-        groups = {p.group for p, _ in targets.values() if p.group}
-        temper = 1.0 / (1.0 + _ALIKE * max(len(groups) - 1, 0))
+        temper = 1.0 / _crowding(len({p.group for p, _ in targets.values() if p.group}))
         now = int(self.walk.at[self.walk.history.now])
         for name, (piece, value) in targets.items():
             # Near its end a total is foretold well: what is held back of it until then would come as one blow.
@@ -489,6 +514,7 @@ class _Walk:
             self.problem.chain.ships,
             h.ships[i],
         )
+        self.messages[i] = None  # heard: what is still to come is held, no more
         h.now = i
         self._tell(i)
         unit = int(self.at[i])

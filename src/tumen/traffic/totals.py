@@ -295,14 +295,24 @@ class TotalEvidence:
         told = _MEMORY_DAYS / days * (1 - np.exp(-days / _MEMORY_DAYS))
         rate = np.where(history.paused, 0.5 * usual, usual * (np.maximum(history.rate, 1e-6) / usual) ** told)
         expected = rate * _admitted(history.occupied) * days
-        ahead = self._ahead[0 if days < 21 else 1 if days < 90 else 2]
+        visits = np.minimum(history.arrivals(p.first, now), _MOST)
+        return self._if_expected(expected, visits, 0 if days < 21 else 1 if days < 90 else 2)
+
+    def foretold(self, points: Points) -> np.ndarray:
+        """Log likelihood of the part at the long-run pace of each point."""
+        busy = _usually_busy(points)
+        expected = points.rate_per_day * _running(points) * _admitted(busy) * (self.part.last - self.part.first)
+        return self._if_expected(expected / UNITS_PER_DAY, np.zeros(len(points), int), 2)
+
+    def _if_expected(self, expected: np.ndarray, visits: np.ndarray, horizon: int) -> np.ndarray:
+        """Log likelihood of the part given the visits so far and those expected yet, off the grid of `_ahead`."""
+        ahead = self._ahead[horizon]
         at = np.clip(
             (np.log(np.maximum(expected, 1e-6)) - _LOG_MEAN[0]) / (_LOG_MEAN[1] - _LOG_MEAN[0]),
             0,
             len(_LOG_MEAN) - 1.001,
         )
         low = at.astype(int)
-        visits = np.minimum(history.arrivals(p.first, now), _MOST)
         part = at - low
         return ahead[visits, low] * (1 - part) + ahead[visits, low + 1] * part
 
@@ -328,6 +338,16 @@ class TotalEvidence:
 def _admitted(occupied: np.ndarray) -> np.ndarray:
     # A ship in three is turned away from a port that is always occupied: near enough to steer by.
     return 1 - 0.3 * occupied
+
+
+def _running(points: Points) -> np.ndarray:
+    """Share of the time in which traffic is not paused, (P,)."""
+    return 1.0 / (1.0 + points.pause_days / points.campaign_days)
+
+
+def _usually_busy(points: Points) -> np.ndarray:
+    """About the share of days with a ship alongside in the long run, (P,)."""
+    return _running(points) * (1 - np.exp(-points.rate_per_day * points.dwell_days))
 
 
 def _integrated(history: History) -> np.ndarray:
@@ -370,6 +390,12 @@ class DaysEvidence:
         share = self._share(history, done * self._busy(history, now)[0] + (1 - done) * coming)
         # Foretold from its first day, the share of a season is known to about a fifth: a weight of some five days.
         return self._value(share, 1.0 / (1.5 / self.weight + (1 - done) / 5.0))
+
+    def foretold(self, points: Points) -> np.ndarray:
+        """Log likelihood at the long-run occupied share of each point, known to about a fifth."""
+        busy = _usually_busy(points)
+        share = points.detection * busy + points.false_sighting * (1 - busy)
+        return self._value(share, 1.0 / (1.5 / self.weight + 1.0 / 5.0))
 
     def log_weight(self, history: History) -> np.ndarray:
         """Beta-binomial log likelihood of the occupied days."""
@@ -421,6 +447,9 @@ class SpanEvidence:
     def aim(self, history: History) -> None:
         """Nothing before its time."""
 
+    def foretold(self, points: Points) -> None:
+        """Little of the parameters."""
+
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of each path."""
         i, j = history.index(self.span.start), history.index(self.span.end)
@@ -450,6 +479,9 @@ class ChoiceEvidence:
 
     def aim(self, history: History) -> None:
         """Nothing before its time."""
+
+    def foretold(self, points: Points) -> None:
+        """Little of the parameters."""
 
     def log_weight(self, history: History) -> np.ndarray:
         """The norm that the filter used, out; the exact one, in."""
@@ -503,6 +535,15 @@ class ReportsEvidence:
     def aim(self, history: History) -> None:
         """Nothing before its time."""
 
+    def foretold(self, points: Points) -> np.ndarray:
+        """Log likelihood of the silence at the occupied share of each point, that share half as large or as large again."""
+        if self.told:
+            return np.zeros(len(points))
+        busy = _usually_busy(points)
+        shares = [points.reported_share * np.minimum(busy * factor, 1.0) for factor in (0.5, 1.0, 1.5)]
+        silent = np.mean([(1.0 - share) ** len(self.days) for share in shares], axis=0)
+        return np.log(0.5 * silent + 0.5)
+
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of what was told and not told, less what the filter has weighed already."""
         before = history.carried.get("watched")
@@ -538,6 +579,9 @@ class FarEvidence:
 
     def aim(self, history: History) -> None:
         """Nothing before its time."""
+
+    def foretold(self, points: Points) -> None:
+        """Little of the parameters."""
 
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of ships seen or not at the far end, given the departures of the path."""
