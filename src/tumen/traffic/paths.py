@@ -368,7 +368,8 @@ class _Crowd:
             self.lowest, self.lowest_at = share, name
 
     def _even(self) -> None:
-        if _effective(self.log_w) < 0.5 * self.count:
+        # Late enough that few draws die of chance alone, early enough that none is carried for nothing.
+        if _effective(self.log_w) < 0.3 * self.count:
             self.resample()
 
     def resample(self) -> None:
