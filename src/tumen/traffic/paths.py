@@ -284,7 +284,7 @@ def _crowding(groups: int) -> float:
 
 
 def pooled(parts: Sequence[Paths], least: int, rng: np.random.Generator, most: int | None = None) -> Paths:
-    """Draws of several runs on the same evidence as one, each run by the evidence that it found (Whiteley, Lee and Heine 2016).
+    """Draws of several runs on the same evidence as one, each run by the evidence that it found (Vergé and others 2015).
 
     Each run's estimate of the evidence is unbiased, so runs weighed by it are as exact as one run of all their draws, and a
     run in which luck put its draws beside the evidence counts for little. Gives as many draws as can be had without
