@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tumen.ais import delimited, nmea, reasons, records
+from tumen.ais import delimited, nmea, reasons, records, stores
 from tumen.ais.columns import Mapping, lacking_note, not_there, plain
 from tumen.ais.compiled import kernel
 from tumen.ais.fields import NO_TIME
@@ -80,25 +80,18 @@ def expand(archives: Iterable[str | Path]) -> list[str]:
     out: list[str] = []
     for item in archives:
         name = str(item)
-        if "://" in name:
-            found = _expand_remote(name)
+        if stores.is_address(name):
+            # what is wrong with an address is told when it is opened
+            with contextlib.suppress(stores.StoreError):
+                out += stores.files(name) or [name]
+                continue
+            found = [name]
         elif Path(name).is_dir():
             found = sorted(str(p) for p in Path(name).rglob("*") if p.is_file() and not p.name.startswith("."))
         else:
             found = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))
         out.extend(found or [name])
     return list(dict.fromkeys(out))
-
-
-def _expand_remote(name: str) -> list[str]:
-    if not any(c in name for c in "*?["):
-        return [name]
-    import fsspec
-
-    try:
-        return sorted(f.full_name if hasattr(f, "full_name") else f.path for f in fsspec.open_files(name))
-    except (OSError, ValueError, ImportError):
-        return [name]
 
 
 def mapping_for(name: str, mapping: Mapping | Sequence[Mapping] | None) -> Mapping | None:
@@ -131,6 +124,8 @@ def plan(
 
 def _short(error: BaseException) -> str:
     """What is wrong, in plain words where they are known."""
+    if isinstance(error, stores.StoreError):
+        return str(error)
     if isinstance(error, FileNotFoundError):
         return "no such file or folder, and no file fits it as a pattern"
     if isinstance(error, IsADirectoryError):
@@ -258,14 +253,8 @@ def _cut(task: Task, offset: int, block_bytes: int) -> list[Task]:
 
 def fingerprint(source: Source) -> str:
     """What tells one state of an archive from another without reading it: path, size and time of change."""
-    if "://" in source.path:
-        import fsspec
-
-        fs, path = fsspec.core.url_to_fs(source.path)
-        info = fs.info(path)
-        return json.dumps(
-            [source.name, info.get("size"), str(info.get("mtime") or info.get("LastModified") or info.get("ETag"))]
-        )
+    if stores.is_address(source.path):
+        return json.dumps([source.name, *stores.state(source.path)])
     stat = Path(source.path).stat()
     return json.dumps([str(Path(source.name).resolve()), stat.st_size, stat.st_mtime_ns])
 

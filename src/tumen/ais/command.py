@@ -50,7 +50,7 @@ def events_command(
     """Port visits, gaps, encounters, loitering and identity tricks from any AIS archive.
 
     Exit codes: 0 done; 1 done, and something in the data was at fault (see drops.parquet); 2 wrong use;
-    3 no archive, or the cluster, could be reached.
+    3 no archive, or the cluster, or the work folder's store, could be reached.
     """
     raise typer.Exit(
         events_step(archives, out, gazetteer or [], settings, column or [], positions, workers, dask, work, quiet, csv)
@@ -80,6 +80,7 @@ def events_step(
         from tumen.ais.pipeline import PRELOAD, run
         from tumen.ais.places import PlaceError, gather
         from tumen.ais.settings import EventSettings
+        from tumen.ais.stores import StoreError
     except ImportError as error:
         console.print(str(error), markup=False)
         return 2
@@ -108,8 +109,12 @@ def events_step(
     except engine.EngineError as error:
         console.print(str(error), markup=False)
         return 3
+    except StoreError as error:
+        console.print(str(error), markup=False, soft_wrap=True)
+        return 3
     except OSError as error:
-        console.print(f"{out}: {error}", markup=False)
+        # a full disk has no name of its own
+        console.print(str(error) if error.filename else f"{out}: {error}", markup=False, soft_wrap=True)
         return 2
     if not quiet:
         _summary(console, made, time.monotonic() - started, len(places), out, csv)

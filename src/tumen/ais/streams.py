@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import bz2
 import codecs
-import io
 import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+
+from tumen.ais import stores
 
 # A block of 64 MB holds about 400,000 Danish rows or a million sentences: small against 4 GiB, large
 # against the cost of a task.
@@ -31,21 +32,8 @@ class BreaksOff(Exception):
 
 
 def open_bytes(path: str) -> BinaryIO:
-    """Open a local path or an fsspec address for reading. Raises OSError where that fails."""
-    if "://" in path:
-        import fsspec
-
-        try:
-            return fsspec.open(path, "rb").open()  # type: ignore[no-any-return]
-        except (ImportError, ValueError) as error:
-            raise OSError(f"{path}: {error}") from error
-    return open(path, "rb")
-
-
-def size_of(path: str) -> int:
-    """Bytes of a file."""
-    with open_bytes(path) as file:
-        return file.seek(0, io.SEEK_END)
+    """Open a local path or an address of a store for reading. Raises OSError where that fails."""
+    return cast(BinaryIO, stores.open_read(path)) if stores.is_address(path) else open(path, "rb")
 
 
 def compression_of(head: bytes) -> str:

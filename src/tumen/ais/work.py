@@ -10,8 +10,9 @@ import os
 import secrets
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
+
+from tumen.ais import stores
 
 
 class Folder:
@@ -21,13 +22,8 @@ class Folder:
         self.address = address
         self._fs: Any = None
         self._root = address
-        if "://" in address:
-            import fsspec
-
-            try:
-                self._fs, self._root = fsspec.core.url_to_fs(address)
-            except (ImportError, ValueError) as error:
-                raise OSError(f"{address}: {error}") from error
+        if stores.is_address(address):
+            self._fs, self._root = stores.system(address)
             if "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,)):
                 self._fs = None
         self._made: set[str] = set()
@@ -38,13 +34,17 @@ class Folder:
     def exists(self, name: str) -> bool:
         """Was this file written?"""
         path = self._path(name)
-        return os.path.exists(path) if self._fs is None else bool(self._fs.exists(path))
+        if self._fs is None:
+            return os.path.exists(path)
+        with stores.naming(self.address):
+            return bool(self._fs.exists(path))
 
     def write(self, name: str, parts: Iterable[Any]) -> None:
         """Write the parts one after the other, whole or not at all."""
         path = self._path(name)
         if self._fs is not None:
-            self._fs.pipe_file(path, b"".join(parts))
+            with stores.naming(self.address):
+                self._fs.pipe_file(path, b"".join(parts))
             return
         folder = os.path.dirname(path)
         if folder not in self._made:
@@ -59,7 +59,18 @@ class Folder:
         """Bytes [start, start+size) of a file, the rest of it without a size."""
         path = self._path(name)
         if self._fs is not None:
-            return bytes(self._fs.cat_file(path, start, None if size is None else start + size))
+            if size == 0:
+                return b""
+            # limits by name, for stores differ in their order, and none where all is wanted
+            limits = (
+                {} if size is None and not start else {"start": start, "end": None if size is None else start + size}
+            )
+            where = f"{self.address.rstrip('/')}/{name}"
+            with stores.naming(where):
+                data = bytes(self._fs.cat_file(path, **limits))
+            if size is not None and len(data) < size:
+                raise stores.StoreError(f"{where}: ends at {start + len(data)}, expected {start + size} bytes")
+            return data
         with open(path, "rb", buffering=0) as file:
             if start:
                 file.seek(start)
@@ -73,15 +84,6 @@ class Folder:
                     raise OSError(f"{path}: ends at {start + len(data)}, expected {start + size} bytes")
                 data += more
             return data
-
-    def names(self, under: str) -> list[str]:
-        """Names of the files in a part of the folder, sorted."""
-        path = self._path(under)
-        if self._fs is None:
-            return sorted(f"{under}/{p.name}" for p in Path(path).glob("*") if not p.name.endswith(".part"))
-        if not self._fs.exists(path):
-            return []
-        return sorted(f"{under}/{p.rsplit('/', 1)[-1]}" for p in self._fs.ls(path, detail=False))
 
 
 @lru_cache(maxsize=4)
