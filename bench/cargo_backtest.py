@@ -56,6 +56,10 @@ def main() -> None:
                 found = [r for r in mine if r["method"] == method and day in (r["as_of"].isoformat(), "all")]
                 if found:
                     print(f"| {day}{'' if own else ', derived'} | {method} | {scores(found)} |")
+    mine = [r for r in rows if r["used"] != "derived"]
+    line = {(r["as_of"], r["claim_id"]) for r in mine if r["method"] == "straight line"}
+    both = [r for r in mine if r["method"] == "tumen" and (r["as_of"], r["claim_id"]) in line]
+    print(f"| all that the line foretells | tumen | {scores(both)} |")
     print("\nOutside the model's 80 % interval:\n")
     print("| as of | claim | published | foretold: median, 80 %, 95 % |\n|---|---|---|---|")
     for r in rows:
