@@ -300,46 +300,60 @@ def prepare(p: dict) -> dict:
     return {"pack": torch.from_numpy(pack), "ships": p["ships"], "shore": shore, "pad": pad, "size": p["w"].shape}
 
 
-def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
-    """Augmented windows: turned, mirrored, scaled, dimmed, land moved or unknown, bands missing."""
-    windows, grids = [], []
+def spot(p: dict, rng: np.random.Generator) -> tuple[float, float]:
+    """Where to look in a world: beside a ship, along a shore, or anywhere."""
+    height, width = p["size"]
+    draw = rng.random()
+    if draw < 0.6 and p["ships"]:
+        cx, cy, *_ = p["ships"][rng.integers(len(p["ships"]))]
+        return cx + rng.uniform(-34, 34), cy + rng.uniform(-34, 34)
+    if draw < 0.93 and len(p["shore"]):
+        cy, cx = p["shore"][rng.integers(len(p["shore"]))] + rng.uniform(-30, 30, 2)
+        return cx, cy
+    return rng.uniform(0, width), rng.uniform(0, height)
+
+
+def windows(worlds: list[dict], share: np.ndarray, rng: np.random.Generator, where=spot) -> torch.Tensor:
+    """Windows of some worlds, turned, mirrored and scaled: bands, truth and weight (BATCH, 10, CROP, CROP)."""
+    cut, grids = [], []
     for _ in range(BATCH):
         p = worlds[rng.choice(len(worlds), p=share)]
         height, width = p["size"]
-        draw = rng.random()
-        if draw < 0.6 and p["ships"]:
-            cx, cy, *_ = p["ships"][rng.integers(len(p["ships"]))]
-            cx, cy = cx + rng.uniform(-34, 34), cy + rng.uniform(-34, 34)
-        elif draw < 0.93 and len(p["shore"]):
-            cy, cx = p["shore"][rng.integers(len(p["shore"]))] + rng.uniform(-30, 30, 2)
-        else:
-            cx, cy = rng.uniform(0, width), rng.uniform(0, height)
+        cx, cy = where(p, rng)
         cx, cy = np.clip(cx, 0, width - 1), np.clip(cy, 0, height - 1)
         half = 80
         x0, y0 = int(cx), int(cy)  # in the padded tensor the window starts at centre - 80 + pad
-        windows.append(p["pack"][:, y0 : y0 + 2 * half, x0 : x0 + 2 * half])
+        cut.append(p["pack"][:, y0 : y0 + 2 * half, x0 : x0 + 2 * half])
         turn, zoom, flip = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-0.42, 0.4)), rng.choice([-1, 1])
         c, s = np.cos(turn) / zoom * CROP / 2 / half, np.sin(turn) / zoom * CROP / 2 / half
         grids.append([[c, -s * flip, 0], [s, c * flip, 0]])
-    pack = torch.stack(windows)
     grid = F.affine_grid(
         torch.tensor(np.array(grids), dtype=torch.float32), [BATCH, 1, CROP, CROP], align_corners=False
     )
-    pack = F.grid_sample(pack, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    x, y, w = pack[:, :7].numpy(), (pack[:, 7:9] > 0.5).float(), pack[:, 9:]
+    return F.grid_sample(torch.stack(cut), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def weather(x: np.ndarray, rng: np.random.Generator) -> None:
+    """Another light, other bands and noise, in place."""
     # Ports differ most in how far quays and hulls stand off the water (0.5 in Busan, 1.7 in Honolulu).
     x[:, :5] *= np.exp(rng.normal(0, 0.35, (BATCH, 1, 1, 1)) + rng.normal(0, 0.08, (BATCH, 5, 1, 1)))
     x[:, :5] += rng.normal(0, 0.06, (BATCH, 5, 1, 1)) + rng.normal(0, 0.09, (BATCH, 1, 1, 1))
     x[:, :5] += (rng.standard_normal(x[:, :5].shape, np.float32) * rng.uniform(0, 0.04, (BATCH, 1, 1, 1))).astype(
         np.float32
     )
+
+
+def lacks(x: np.ndarray, rng: np.random.Generator, unknown: float = 0.25, soft: float = 0.0) -> None:
+    """Bands that are missing, pictures that are soft, land that has moved or is not known, in place."""
     for i in range(BATCH):
         draw = rng.random()
         if draw < 0.12:  # red, green and blue alone
             x[i, 3] = x[i, 4] = x[i, 2]
         elif draw < 0.25:  # no short-wave infrared
             x[i, 4] = x[i, 3]
-        if rng.random() < 0.25:
+        if soft and rng.random() < soft:  # haze, resampling
+            x[i, :5] = ndimage.gaussian_filter(x[i, :5], (0, *[rng.uniform(0.2, 0.8)] * 2))
+        if rng.random() < unknown:
             x[i, 5:] = 0  # land unknown
         else:
             x[i, 5] = np.roll(x[i, 5], rng.integers(-2, 3, 2), (0, 1))
@@ -347,7 +361,33 @@ def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
                 a, b = rng.integers(0, CROP - 30, 2)
                 x[i, 5, a : a + rng.integers(10, 50), b : b + rng.integers(10, 50)] = 0
             x[i, 6] = 1
+
+
+def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
+    """Augmented windows: turned, mirrored, scaled, dimmed, land moved or unknown, bands missing."""
+    pack = windows(worlds, share, rng)
+    x, y, w = pack[:, :7].numpy(), (pack[:, 7:9] > 0.5).float(), pack[:, 9:]
+    weather(x, rng)
+    lacks(x, rng)
     return torch.from_numpy(x), y, w
+
+
+def missed(z: torch.Tensor, y: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """Loss: weighed cross entropy and one minus the Dice overlap."""
+    weight = torch.tensor([1.5, 2.0])[None, :, None, None]
+    loss = (F.binary_cross_entropy_with_logits(z, y, pos_weight=weight, reduction="none") * w).mean()
+    p = torch.sigmoid(z) * w
+    dice = 1 - (2 * (p * y).sum((0, 2, 3)) + 1) / (p.sum((0, 2, 3)) + (y * w).sum((0, 2, 3)) + 1)
+    return 2 * loss + dice.mean()
+
+
+def average(kept: Network, model: Network, step: int, most: float) -> None:
+    """Move a running mean of the weights on: worth as much as a longer training."""
+    with torch.no_grad():
+        keep = min(most, (step + 1) / (step + 10))
+        for a, b in zip(kept.state_dict().values(), model.state_dict().values(), strict=True):
+            if a.dtype.is_floating_point:
+                a.mul_(keep).add_(b, alpha=1 - keep)
 
 
 def fit(ports: list[dict], steps: int, seed: int) -> Network:
@@ -375,22 +415,12 @@ def fit(ports: list[dict], steps: int, seed: int) -> Network:
     model.train()
     for step in range(steps):
         x, y, w = batch(worlds, share, rng)
-        z = model(x)
-        weight = torch.tensor([1.5, 2.0])[None, :, None, None]
-        loss = (F.binary_cross_entropy_with_logits(z, y, pos_weight=weight, reduction="none") * w).mean()
-        p = torch.sigmoid(z) * w
-        dice = 1 - (2 * (p * y).sum((0, 2, 3)) + 1) / (p.sum((0, 2, 3)) + (y * w).sum((0, 2, 3)) + 1)
-        total = 2 * loss + dice.mean()
+        total = missed(model(x), y, w)
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
         schedule.step()
-        # A running mean of the weights: worth as much as a longer training.
-        with torch.no_grad():
-            keep = min(0.98, (step + 1) / (step + 10))
-            for a, b in zip(kept.state_dict().values(), model.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.mul_(keep).add_(b, alpha=1 - keep)
+        average(kept, model, step, 0.98)
         if step % 50 == 49:
             print(step + 1, f"{float(total.detach()):.3f} {time.process_time() - began:.0f} s", flush=True)
     return kept.eval()

@@ -19,42 +19,45 @@ import torch
 from scipy import ndimage
 from torch.nn import functional as F
 
-from imagery_train import BATCH, CROP, WORLDS, Network, cut_outs, pairs, port, prepare, together, with_ships, write
+from imagery_train import (
+    BATCH,
+    CROP,
+    WORLDS,
+    Network,
+    average,
+    cut_outs,
+    lacks,
+    missed,
+    pairs,
+    port,
+    prepare,
+    together,
+    weather,
+    windows,
+    with_ships,
+    write,
+)
 
 FRESH, MINE = 60, 400  # steps after which a copy is made anew, and after which false hulls are looked for
 
 
-def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
-    """Augmented windows: turned, mirrored, scaled, dimmed, land moved or unknown, bands missing.
+def spot(p: dict, rng: np.random.Generator) -> tuple[float, float]:
+    """Where to look in a world: beside a ship, where a hull was marked that is none, along a shore, or anywhere."""
+    height, width = p["size"]
+    draw = rng.random()
+    if draw < 0.5 and p["ships"]:
+        cx, cy, *_ = p["ships"][rng.integers(len(p["ships"]))]
+        return cx + rng.uniform(-34, 34), cy + rng.uniform(-34, 34)
+    for least, spots, reach in ((0.7, p["hard"], 34), (0.95, p["shore"], 30)):
+        if draw < least and len(spots):
+            cy, cx = spots[rng.integers(len(spots))] + rng.uniform(-reach, reach, 2)
+            return cx, cy
+    return rng.uniform(0, width), rng.uniform(0, height)
 
-    Ships and ground get a brightness and a colour of their own in each window, so that neither can be known by it.
-    """
-    windows, grids = [], []
-    for _ in range(BATCH):
-        p = worlds[rng.choice(len(worlds), p=share)]
-        height, width = p["size"]
-        draw = rng.random()
-        if draw < 0.5 and p["ships"]:
-            cx, cy, *_ = p["ships"][rng.integers(len(p["ships"]))]
-            cx, cy = cx + rng.uniform(-34, 34), cy + rng.uniform(-34, 34)
-        elif draw < 0.7 and len(p["hard"]):
-            cy, cx = p["hard"][rng.integers(len(p["hard"]))] + rng.uniform(-34, 34, 2)
-        elif draw < 0.95 and len(p["shore"]):
-            cy, cx = p["shore"][rng.integers(len(p["shore"]))] + rng.uniform(-30, 30, 2)
-        else:
-            cx, cy = rng.uniform(0, width), rng.uniform(0, height)
-        cx, cy = np.clip(cx, 0, width - 1), np.clip(cy, 0, height - 1)
-        half = 80
-        x0, y0 = int(cx), int(cy)  # in the padded tensor the window starts at centre - 80 + pad
-        windows.append(p["pack"][:, y0 : y0 + 2 * half, x0 : x0 + 2 * half])
-        turn, zoom, flip = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-0.42, 0.4)), rng.choice([-1, 1])
-        c, s = np.cos(turn) / zoom * CROP / 2 / half, np.sin(turn) / zoom * CROP / 2 / half
-        grids.append([[c, -s * flip, 0], [s, c * flip, 0]])
-    pack = torch.stack(windows)
-    grid = F.affine_grid(
-        torch.tensor(np.array(grids), dtype=torch.float32), [BATCH, 1, CROP, CROP], align_corners=False
-    )
-    pack = F.grid_sample(pack, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
+    """Augmented windows in which ships and ground get a brightness and a colour of their own: neither is known by it."""
+    pack = windows(worlds, share, rng, spot)
     x, y, w = pack[:, :7].numpy(), (pack[:, 7:9] > 0.5).float(), pack[:, 9:]
     hull = pack[:, 7:8].numpy()
     dry = np.clip((x[:, :5].max(1, keepdims=True) - 0.15) * 5, 0, 1)
@@ -66,28 +69,8 @@ def batch(worlds: list[dict], share: np.ndarray, rng: np.random.Generator):
         torch.from_numpy(rng.standard_normal((BATCH, 1, 13, 13), np.float32)), size=(CROP, CROP), mode="bilinear"
     ).numpy()
     x[:, :5] += (1 - hull) * dry * field * rng.uniform(0, 0.2, (BATCH, 1, 1, 1)).astype(np.float32)
-    # Ports differ most in how far quays and hulls stand off the water (0.5 in Busan, 1.7 in Honolulu).
-    x[:, :5] *= np.exp(rng.normal(0, 0.35, (BATCH, 1, 1, 1)) + rng.normal(0, 0.08, (BATCH, 5, 1, 1)))
-    x[:, :5] += rng.normal(0, 0.06, (BATCH, 5, 1, 1)) + rng.normal(0, 0.09, (BATCH, 1, 1, 1))
-    x[:, :5] += (rng.standard_normal(x[:, :5].shape, np.float32) * rng.uniform(0, 0.04, (BATCH, 1, 1, 1))).astype(
-        np.float32
-    )
-    for i in range(BATCH):
-        draw = rng.random()
-        if draw < 0.12:  # red, green and blue alone
-            x[i, 3] = x[i, 4] = x[i, 2]
-        elif draw < 0.25:  # no short-wave infrared
-            x[i, 4] = x[i, 3]
-        if rng.random() < 0.3:  # a softer picture: haze, resampling
-            x[i, :5] = ndimage.gaussian_filter(x[i, :5], (0, *[rng.uniform(0.2, 0.8)] * 2))
-        if rng.random() < 0.2:
-            x[i, 5:] = 0  # land unknown
-        else:
-            x[i, 5] = np.roll(x[i, 5], rng.integers(-2, 3, 2), (0, 1))
-            if rng.random() < 0.3:  # a pier that the coastline does not hold
-                a, b = rng.integers(0, CROP - 30, 2)
-                x[i, 5, a : a + rng.integers(10, 50), b : b + rng.integers(10, 50)] = 0
-            x[i, 6] = 1
+    weather(x, rng)
+    lacks(x, rng, unknown=0.2, soft=0.3)
     return torch.from_numpy(np.clip(x, -1.5, 3)), y, w
 
 
@@ -150,22 +133,12 @@ def fit(ports: list[dict], steps: int, seed: int, base: int = 8) -> Network:
         x, y, w = batch(worlds, share, rng)
         with torch.autocast("cpu", torch.bfloat16):
             z = model(x.contiguous(memory_format=torch.channels_last))
-        z = z.float()
-        weight = torch.tensor([1.5, 2.0])[None, :, None, None]
-        loss = (F.binary_cross_entropy_with_logits(z, y, pos_weight=weight, reduction="none") * w).mean()
-        p = torch.sigmoid(z) * w
-        dice = 1 - (2 * (p * y).sum((0, 2, 3)) + 1) / (p.sum((0, 2, 3)) + (y * w).sum((0, 2, 3)) + 1)
-        total = 2 * loss + dice.mean()
+        total = missed(z.float(), y, w)
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
         schedule.step()
-        # A running mean of the weights: worth as much as a longer training.
-        with torch.no_grad():
-            keep = min(0.995, (step + 1) / (step + 10))
-            for a, b in zip(kept.state_dict().values(), model.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.mul_(keep).add_(b, alpha=1 - keep)
+        average(kept, model, step, 0.995)
         if step % 100 == 99:
             hard = sum(len(w["hard"]) for w in worlds[:: WORLDS + 1])
             print(step + 1, f"{float(total.detach()):.3f} {time.process_time() - began:.0f} s, {hard} hard", flush=True)
