@@ -7,6 +7,7 @@ import csv
 import datetime as dt
 import gzip
 import json
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -466,3 +467,106 @@ def test_rows_that_no_event_can_be_made_of_are_told_with_their_place(tmp_path: P
         f"first at @{len(HEAD + ROW)}: vessel 273413400, 2199-02-28T12:00:00Z"
     )
     assert "latitude 95.5, longitude 130.3" in str(told["a.csv", "position out of range"]["note"])
+
+
+PACKED = {
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lambda raw: lzma.compress(raw, preset=0),
+    "zstd": lambda raw: pytest.importorskip("zstandard").ZstdCompressor(write_checksum=True).compress(raw),
+}
+
+
+@pytest.mark.parametrize("how", [*PACKED, "zip"])
+def test_a_fault_in_a_packed_stream_costs_nothing_of_what_came_before(tmp_path: Path, how: str) -> None:
+    """Small enough for one read of the packed bytes: what unpacks before the fault is kept all the same."""
+    rng = np.random.default_rng(1)
+    lines = [f"273413400,{1709121600 + k},{42 + rng.random():.6f},{130 + rng.random():.6f},7.1\n" for k in range(60000)]
+    text = (HEAD + "".join(lines)).encode()
+    if how == "zip":
+        with zipfile.ZipFile(tmp_path / "a", "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("a.csv", text)
+        raw = bytearray((tmp_path / "a").read_bytes())
+    else:
+        raw = bytearray(PACKED[how](text))
+    fault = len(raw) * 3 // 4
+    raw[fault : fault + 64] = bytes(b ^ 0x5A for b in raw[fault : fault + 64])
+    table, drops = read(put(tmp_path, "a", bytes(raw)))
+    assert drops["archive breaks off"] == 1
+    # bzip2 gives blocks of 900 kB, whole or not at all
+    least = 30000 if how == "bz2" else 42000
+    assert least < table.num_rows <= 60000
+    # where a checksum alone tells the fault, some rows behind it may have come through in another form
+    same = np.flatnonzero(table.column("t").to_numpy().astype("M8[s]").astype(int) != 1709121600 + np.arange(table.num_rows))  # fmt: skip
+    assert not len(same) or same[0] > least
+
+
+@pytest.mark.parametrize("how", sorted(PACKED))
+def test_one_endless_line_packed_to_nothing_costs_bounded_memory(how: str) -> None:
+    import io
+    import tracemalloc
+
+    raw = PACKED[how](b"x" * (192 << 20))
+    assert len(raw) < 1 << 20
+    stream = streams.Inflated(io.BytesIO(raw), {"bz2": "bzip2"}.get(how, how))  # type: ignore[arg-type]
+    tracemalloc.start()
+    try:
+        assert sum(p.long_lines for p in streams.pieces(stream, size=1 << 20)) == 1
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
+    assert not stream.broken
+
+
+def test_json_of_a_line_each_has_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives.records, "MAX_DOCUMENT_BYTES", 4000)
+    monkeypatch.setattr(archives, "_JSON_PIECE_BYTES", 70_000)
+    rows = [
+        json.dumps({"mmsi": 273413400 + k % 3, "time": 1709121600 + k, "lat": 42.24, "lon": 130.3}) for k in range(6000)
+    ]
+    rows[5000] = rows[5000][:30]
+    rows[5001] = rows[5001].replace("}", ', "name": "K\xd8B"}')
+    table, drops = read(put(tmp_path, "a.jsonl", "\n".join(rows).encode("latin-1")))
+    assert table.num_rows == 5999
+    assert drops == {"half line": 1, "wrong encoding": 1}
+    made = run([tmp_path / "a.jsonl"], bucket_bits=0, latest_us=2**62).tables["drops"].to_pylist()
+    assert [r["first_line"] for r in made if r["fault"]] == [5001, 5002]
+    # in an array, a comma behind each
+    assert read(put(tmp_path, "b.json", "[\n" + ",\n".join(rows[:5000]) + "\n]"))[0].num_rows == 5000
+    # and a document that is one value is refused above the limit
+    assert read(put(tmp_path, "c.json", json.dumps([json.loads(r) for r in rows[:5000]])))[1] == {"line too long": 1}
+
+
+def test_a_json_document_that_breaks_off_keeps_its_whole_objects(tmp_path: Path) -> None:
+    point = {"type": "Point", "coordinates": [130.3, 42.24]}
+    features = [
+        {
+            "type": "Feature",
+            "geometry": point,
+            "properties": {"mmsi": 273413400, "timestampExternal": 1709121600000 + k * 60000},
+        }
+        for k in range(5)
+    ]
+    for indent in (None, 1):
+        text = json.dumps({"type": "FeatureCollection", "features": features}, indent=indent)
+        table, drops = read(put(tmp_path, "a.json", text[: len(text) - len(text) // 6]))
+        assert table.num_rows == 4
+        assert drops == {"half line": 1}
+
+
+@pytest.mark.parametrize("kind", ["csv", "nmea", "jsonl"])
+def test_an_endless_line_is_told_where_it_stands_and_what_follows_is_read(tmp_path: Path, kind: str) -> None:
+    sentence = "\\c:1709121600*52\\!AIVDM,1,1,,A,15M67FC000G?ufbE`FepT@3n00Sa,0*5F\n"
+    row = '{"mmsi": 273413400, "time": 1709121600, "lat": 42.24, "lon": 130.3}\n'
+    head, good = {"csv": (HEAD, ROW), "nmea": ("", sentence), "jsonl": ("", row)}[kind]
+    lines = head + good * 2, good * 3 + "broken\n"
+    path = put(tmp_path, f"a.{kind}", lines[0] + "x" * (5 << 20) + "\n" + lines[1])
+    made = run([path], bucket_bits=0, latest_us=2**62, block_bytes=1 << 20)
+    assert made.positions == 5
+    told = {r["reason"]: r["first_line"] for r in made.tables["drops"].to_pylist() if r["fault"]}
+    at = lines[0].count("\n") + 1
+    if kind == "jsonl":  # its pieces are larger than the line
+        assert told == {"half line": at}
+    else:
+        assert told.pop("line too long") == at
+        assert set(told.values()) == {at + 4}

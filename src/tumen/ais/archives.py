@@ -29,7 +29,7 @@ from tumen.ais.geo import E7, NO_ANGLE
 from tumen.ais.nmea import Block
 from tumen.ais.reasons import Drops
 from tumen.ais.rows import Positions, Statics
-from tumen.ais.streams import BLOCK_BYTES, Source, compression_of, open_bytes, pieces
+from tumen.ais.streams import BLOCK_BYTES, MAX_LINE_BYTES, Source, compression_of, open_bytes, pieces
 from tumen.ais.tracks import bucket_of
 
 HEAD_BYTES = 256 << 10
@@ -317,17 +317,17 @@ def _text_blocks(task: Task, drops: Drops, block_bytes: int) -> Iterator[Rows]:
     clock = NO_TIME
     start, end = (task.start, task.end) if task.source.seekable else (0, None)
     for piece in pieces(stream, start, end, block_bytes):
-        if piece.long_lines:
-            drops.add(reasons.TOO_LONG, piece.long_lines, "", drops.lines + 1)
-        if piece.own >= piece.stop:
-            continue
-        if task.kind == "nmea":
-            block = nmea.read_block(piece.buf, piece.own, piece.stop, clock)
-            clock = block.clock
-        else:
-            block = delimited.read_block(piece.buf[piece.own : piece.stop], task.how)
-        _encoding_faults(piece.buf[piece.own : piece.stop], block)
-        yield _take(block, drops, piece.base + skip)
+        if piece.own < piece.stop:
+            if task.kind == "nmea":
+                block = nmea.read_block(piece.buf, piece.own, piece.stop, clock)
+                clock = block.clock
+            else:
+                block = delimited.read_block(piece.buf[piece.own : piece.stop], task.how)
+            _encoding_faults(piece.buf[piece.own : piece.stop], block)
+            yield _take(block, drops, piece.base + skip)
+        # it stands behind the whole lines of its piece
+        drops.add(reasons.TOO_LONG, piece.long_lines, "", drops.lines + 1)
+        drops.lines += piece.long_lines
     if getattr(stream, "broken", ""):
         drops.add(reasons.BREAKS_OFF, 1, stream.broken)
 
@@ -369,33 +369,110 @@ def _parquet_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
 
 def _json_blocks(task: Task, drops: Drops) -> Iterator[Rows]:
     stream = task.source.open()
-    text = stream.read(records.MAX_DOCUMENT_BYTES + 1)
+    head = _all_of(stream, MAX_LINE_BYTES)
+    if records.is_lines(head):
+        yield from _json_lines(_Ahead(head, stream), task, drops)
+    else:
+        text = head + _all_of(stream, records.MAX_DOCUMENT_BYTES + 1 - len(head))
+        if len(text) > records.MAX_DOCUMENT_BYTES:
+            drops.add(reasons.TOO_LONG, 1, "JSON document over 128 MiB; one object a line has no limit")
+            return
+        found = list(records.flatten(_document(text, drops)))
+        if not found:
+            drops.add(reasons.UNKNOWN_FORMAT, 1, "no JSON object with vessel, time and position")
+        else:
+            yield from _of_records(found, task, drops, 0)
     if getattr(stream, "broken", ""):
         drops.add(reasons.BREAKS_OFF, 1, stream.broken)
-    if len(text) > records.MAX_DOCUMENT_BYTES:
-        drops.add(reasons.TOO_LONG, 1, "JSON document over 1 GiB; one object a line has no limit")
-        return
-    try:
-        found = list(records.flatten(json.loads(text)))
-    except (ValueError, RecursionError):
-        found = []
-        for number, line in enumerate(text.splitlines(), 1):
-            stripped = line.strip().rstrip(b",")
-            if not stripped or stripped in (b"[", b"]"):
-                continue
-            try:
-                found += list(records.flatten(json.loads(stripped)))
-            except (ValueError, RecursionError):
-                drops.add(reasons.HALF_LINE, 1, "not a JSON object", number)
-    if not found:
+
+
+# JSON takes ten times its size as objects.
+_JSON_PIECE_BYTES = 8 << 20
+
+
+def _json_lines(stream: Any, task: Task, drops: Drops) -> Iterator[Rows]:
+    """One object a line, in pieces of bounded size; a line that is none is counted."""
+    number, base = 0, 0
+    for piece in pieces(stream, size=_JSON_PIECE_BYTES):
+        found: list[dict[str, Any]] = []
+        for line in piece.buf[piece.own : piece.stop].tobytes().splitlines():
+            number += 1
+            stripped = line.strip(b" \t\r,\xef\xbb\xbf")
+            if stripped not in (b"", b"[", b"]"):
+                found += records.flatten(_object(stripped, drops, number))
+        if found:
+            yield from _of_records(found, task, drops, base)
+            base += len(found)
+        drops.add(reasons.TOO_LONG, piece.long_lines, "", number + 1)
+        number += piece.long_lines
+    if not base:
         drops.add(reasons.UNKNOWN_FORMAT, 1, "no JSON object with vessel, time and position")
-        return
+
+
+def _object(line: bytes, drops: Drops, number: int) -> Any:
+    try:
+        return json.loads(_readable(line, drops, number))
+    except (ValueError, RecursionError):
+        drops.add(reasons.HALF_LINE, 1, "not a JSON object", number)
+        return None
+
+
+def _readable(raw: bytes, drops: Drops, number: int = 0) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        drops.add(reasons.BAD_ENCODING, 1, "", number)
+        return raw.decode("utf-8", "replace")
+
+
+def _document(raw: bytes, drops: Drops) -> Any:
+    """A whole document; of a broken one the lines that are objects, else the objects before the break."""
+    text = _readable(raw, drops).lstrip("\ufeff")
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text)
+    whole, broken = [], Drops()
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip(" \t\r,")
+        if stripped not in ("", "[", "]"):
+            made = _object(stripped.encode(), broken, number)
+            whole += [made] if isinstance(made, dict) else []
+    if whole:
+        drops.merge(broken)
+        return whole
+    made, count = records.up_to_break(text)
+    if count:
+        drops.add(reasons.HALF_LINE, 1, f"JSON breaks off behind {count} whole objects")
+    return made
+
+
+def _of_records(found: list[dict[str, Any]], task: Task, drops: Drops, base: int) -> Iterator[Rows]:
     made = records.from_records(found, task.mapping)
     if isinstance(made, list):
         drops.add(reasons.MISSING_COLUMN, 1, f"no field for {', '.join(made)}")
         return
     made.lines = 0
-    yield _take(made, drops, 0)
+    yield _take(made, drops, base)
+
+
+def _all_of(stream: Any, size: int) -> bytes:
+    """Bytes up to a size or the end, of a stream that may give fewer at a time."""
+    parts: list[bytes] = []
+    while size > 0 and (data := stream.read(size)):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
+
+
+class _Ahead:
+    """A stream of which some was read already."""
+
+    def __init__(self, head: bytes, stream: Any) -> None:
+        self._head, self._stream = head, stream
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes."""
+        out, self._head = self._head[:size], self._head[size:]
+        return out if len(out) == size else out + self._stream.read(size - len(out))
 
 
 def _take(block: Block, drops: Drops, base: int) -> Rows:

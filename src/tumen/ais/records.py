@@ -6,6 +6,7 @@ Takes Arrow batches, or JSON objects; gives positions and identity messages like
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,8 +40,8 @@ from tumen.ais.rows import (
 )
 
 _VOID = {"", "unknown", "undefined", "null", "none", "nan", "n/a"}
-# A JSON document is read whole; above this it should have come as lines.
-MAX_DOCUMENT_BYTES = 1 << 30
+# A JSON document is read whole, and takes about ten times its size; above this it should have come as lines.
+MAX_DOCUMENT_BYTES = 128 << 20
 
 
 def parquet_roles(schema: pa.Schema, mapping: Mapping | None = None) -> dict[str, str]:
@@ -368,6 +369,49 @@ def flatten(item: Any, outer: dict[str, Any] | None = None) -> Iterator[dict[str
     for part in inner:
         scalar |= {k: v for k, v in part.items() if not isinstance(v, dict | list)}
     yield {**here, **scalar}
+
+
+def is_lines(head: bytes) -> bool:
+    """Does JSON stand one object a line? Told by the first whole line (behind an opening bracket).
+
+    >>> is_lines(b'{"mmsi": 1}\\n{"mm'), is_lines(b'[\\n{"mmsi": 1},\\n'), is_lines(b'[\\n  {\\n   "mmsi": 1,\\n')
+    (True, True, False)
+    """
+    *lines, _ = head.split(b"\n")
+    first = next(
+        (stripped for line in lines if (stripped := line.strip(b" \t\r,\xef\xbb\xbf")) not in (b"", b"[")), b""
+    )
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def up_to_break(text: str) -> tuple[Any, int]:
+    """A JSON document that breaks off, closed behind its last whole object; and how many objects that leaves.
+
+    >>> up_to_break('{"type": "FeatureCollection", "features": [{"a": 1}, {"a": 2}, {"a"')
+    ({'type': 'FeatureCollection', 'features': [{'a': 1}, {'a': 2}]}, 2)
+    """
+    opened = re.search(r"\[\s*(?=\{)", text)
+    at = opened.end() if opened else len(text)
+    decoder, end, count = json.JSONDecoder(), at, 0
+    while at < len(text):
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        count += 1
+        behind = re.compile(r"\s*,\s*").match(text, end)
+        if not behind:
+            break
+        at = behind.end()
+    for closing in ("]", "]}", "]}}") if count else ():
+        try:
+            return json.loads(text[:end] + closing), count
+        except (ValueError, RecursionError):
+            continue
+    return None, 0
 
 
 _HANDED = {"timestamp", "time", "mmsi", "dataupdatedtime", "updatetime"}

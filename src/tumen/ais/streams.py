@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import lzma
 import zipfile
 import zlib
@@ -25,6 +26,10 @@ BLOCK_BYTES = 64 << 20
 MARGIN_BYTES = 64 << 10
 MAX_LINE_BYTES = 1 << 20
 _FEED_BYTES = 64 << 10
+# Packed bytes unpacked at a time: of what unpacks to thousands of times its size (2 GB of one letter) only so much is
+# held at once.
+_BITE_BYTES = 2 << 10
+_ROOM_BYTES = 4 << 20
 
 
 class BreaksOff(Exception):
@@ -69,7 +74,9 @@ class Inflated:
         self._make = _MAKERS[compression]
         self._machine = self._make()
         self._fresh = True
-        self._left = b""
+        self._left = memoryview(b"")
+        # offsets in the packed stream: of the next byte to unpack, and of the member that it belongs to; what that gave
+        self._at = self._member = self._given = 0
         self._ready = bytearray()
         self.broken = ""
         self._done = False
@@ -83,27 +90,68 @@ class Inflated:
         return out
 
     def _step(self) -> None:
-        data = self._left or self._raw.read(_FEED_BYTES)
-        self._left = b""
-        if not data:
-            self._done = True
-            if not self._fresh:
-                self.broken = "ends in the middle"
+        data = self._bite()
+        if data is None:
             return
         try:
-            self._ready += self._machine.decompress(data)
-            self._fresh = False
+            more = self._unpacked(data)
         except Exception as error:  # every library has an error of its own
             if self._fresh and not any(data):
                 # zero padding after the last member, as tape and some object stores leave it
                 self._done = True
                 return
             self.broken, self._done = f"fails: {error}", True
+            self._ready += self._before_fault(len(data))
             return
+        self._ready += more
+        self._given += len(more)
+        self._fresh = False
+        behind = len(self._machine.unused_data) if getattr(self._machine, "eof", False) else 0
+        self._at += len(data) - behind
         if getattr(self._machine, "eof", False):
-            self._left = self._machine.unused_data
-            self._machine = self._make()
-            self._fresh = True
+            self._left = memoryview(bytes(data[len(data) - behind :]) + bytes(self._left)) if behind else self._left
+            self._machine, self._member, self._given, self._fresh = self._make(), self._at, 0, True
+
+    def _bite(self) -> memoryview | None:
+        """The next packed bytes, none of them while the machine has more to give; nothing at the end."""
+        if not getattr(self._machine, "needs_input", True):
+            return memoryview(b"")
+        try:
+            self._left = self._left or memoryview(self._raw.read(_FEED_BYTES))
+        except OSError as error:
+            self.broken, self._done = f"fails: {error}", True
+            return None
+        if not self._left:
+            self._done = True
+            self.broken = "" if self._fresh else "ends in the middle"
+            return None
+        data, self._left = self._left[:_BITE_BYTES], self._left[_BITE_BYTES:]
+        return data
+
+    def _unpacked(self, data: memoryview) -> bytes:
+        limited = hasattr(self._machine, "needs_input")
+        return bytes(self._machine.decompress(data, _ROOM_BYTES) if limited else self._machine.decompress(data))
+
+    def _before_fault(self, size: int) -> bytes:
+        """What the step that failed would have given before the fault: the member once more, its last bytes one by one."""
+        machine, skip, out = self._make(), self._given, bytearray()
+        end = self._at + size
+        slow = max(self._member, end - 2 * _BITE_BYTES)
+        try:
+            self._raw.seek(self._member)
+            at = self._member
+            while at < end:
+                data = self._raw.read(min(_BITE_BYTES, slow - at) if at < slow else 1)
+                if not data:
+                    break
+                at += len(data)
+                more = machine.decompress(data)
+                out += more[skip:]
+                skip = max(0, skip - len(more))
+        except Exception:
+            # the fault again, or a stream that cannot go back
+            return bytes(out)
+        return bytes(out)
 
 
 class Recoded:
@@ -164,21 +212,43 @@ class _Member:
     """One file in a zip; a damaged one breaks off."""
 
     def __init__(self, raw: BinaryIO, member: str) -> None:
-        self._file = zipfile.ZipFile(raw).open(member)  # noqa: SIM115 - read on by the caller
+        self._raw, self._name = raw, member
+        self._file = self._opened()
+        self._at = 0
         self.broken = ""
+
+    def _opened(self) -> Any:
+        return zipfile.ZipFile(self._raw).open(self._name)
 
     def read(self, size: int) -> bytes:
         out = bytearray()
         while len(out) < size and not self.broken:
             try:
                 data = self._file.read(min(size - len(out), 1 << 20))
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            except _ZIP_ERRORS as error:
                 self.broken = f"fails: {error}"
+                out += self._before_fault()
                 break
             if not data:
                 break
             out += data
+            self._at += len(data)
         return bytes(out)
+
+    def _before_fault(self) -> bytes:
+        """What the read that failed held before the fault, but for its last piece of 4 KB."""
+        out = bytearray()
+        with contextlib.suppress(*_ZIP_ERRORS):
+            again = self._opened()
+            left = self._at
+            while left:
+                left -= len(again.read(min(left, 1 << 20)))
+            while data := again.read(zipfile.ZipExtFile.MIN_READ_SIZE):
+                out += data
+        return bytes(out)
+
+
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
 @dataclass
