@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -250,6 +251,40 @@ def test_dask_cluster_with_a_worker_killed_in_the_middle(archive: Path, tmp_path
         with engine.executor(dask=cluster.scheduler_address) as runner:
             assert events(archive, runner, work=tmp_path / "work", progress=kill) == alone
         assert killed
+
+
+def test_a_cluster_that_is_lost_is_told_in_one_line(archive: Path, tmp_path: Path) -> None:
+    """A task over which every worker dies; a scheduler that is killed while it works: errors of ours."""
+    distributed = pytest.importorskip("distributed")
+
+    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]  # fmt: skip
+    with subprocess.Popen(scheduler, stderr=subprocess.PIPE, text=True) as main:
+        assert main.stderr
+        address = next(found[0] for line in main.stderr if (found := re.findall(r"tcp://127.0.0.1:\d+", line)))
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]  # fmt: skip
+        workers = [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
+        try:
+            with distributed.Client(address) as client:
+                client.wait_for_workers(2, timeout=60)
+            # a task is tried on four workers
+            workers += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(3)]
+            with (
+                pytest.raises(engine.EngineError, match="every worker that took one task died"),
+                engine.executor(dask=address) as runner,
+            ):
+                engine.run(runner, os._exit, [1])
+            workers.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL))
+
+            def kill(stage: str, done: int, total: int) -> None:
+                if stage == "walking":
+                    main.kill()
+
+            with pytest.raises(engine.EngineError, match="went away"), engine.executor(dask=address) as runner:
+                events(archive, runner, work=tmp_path / "work", progress=kill)
+        finally:
+            for process in (main, *workers):
+                process.kill()
+                process.wait()
 
 
 def test_command(archive: Path, tmp_path: Path) -> None:

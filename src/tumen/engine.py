@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -245,18 +246,38 @@ def executor(workers: int | None = None, dask: str | None = None, preload: Seque
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[Executor]:
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
+        from distributed.comm import CommClosedError
     except ImportError as error:
         raise EngineError("Dask is not installed; install it with: pip install 'tumen[dask]'") from error
     try:
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"no Dask scheduler answers at {address}: {error}") from error
+    with _quiet("distributed", "distributed.client", "tornado.application"):
+        try:
+            # pure=False: a task is run for its files, never answered from an older one of the same arguments.
+            yield client.get_executor(pure=False, retries=ATTEMPTS)
+        except KilledWorker as error:
+            raise EngineError(f"every worker that took one task died over it, at {address}: {error}") from error
+        except (CommClosedError, CancelledError) as error:
+            raise EngineError(f"the Dask scheduler at {address} went away; what was done is kept") from error
+        finally:
+            client.close(timeout=5)
+
+
+@contextlib.contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """What a cluster's threads log about a lost scheduler: the error that is raised says it."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        # pure=False: a task is run for its files, never answered from an older one of the same arguments.
-        yield client.get_executor(pure=False, retries=ATTEMPTS)
+        yield
     finally:
-        client.close()
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def run(
