@@ -66,6 +66,9 @@ class Bucket(fsspec.AbstractFileSystem):  # type: ignore[misc]
                 raise FileNotFoundError(path)
         return self.listed[path] if detail else [i["name"] for i in self.listed[path]]
 
+    def rm_file(self, path: str) -> None:
+        del self.held[self._strip_protocol(path)]
+
     def _info(self, path: str) -> dict[str, Any]:
         if path not in self.held:
             return {"name": path, "type": "directory", "size": 0}
@@ -135,6 +138,40 @@ def test_a_bucket_gives_the_same_bytes_as_local_files_and_a_new_day_writes_only_
     assert tables(tmp_path / "glob") == tables(tmp_path / "local")
     assert {n: bucket.info(n)["ETag"] for n in before} == before
     assert len(bucket.find("ais/work")) > len(before)
+
+
+def test_tables_and_positions_may_be_written_to_a_bucket(bucket: Bucket, days: list[Path], tmp_path: Path) -> None:
+    for out in (str(tmp_path / "out"), "bucket://ais/out"):
+        assert events_step([str(days[0])], out, [], None, [], workers=1, quiet=True, positions=True, csv=True) == 0
+    local = {str(p.relative_to(tmp_path)): p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert {"out/gaps.parquet", "out/loitering.csv", "out/positions/00000.parquet"} <= set(local)
+    assert {n.removeprefix("ais/"): data for n, (data, _) in bucket.held.items()} == local
+
+
+def test_positions_beside_a_kept_work_folder_are_those_of_the_run(
+    bucket: Bucket, days: list[Path], tmp_path: Path
+) -> None:
+    """Missing ones are written again, those of other archives are replaced or taken away, and what fits stays."""
+    lone = tmp_path / "lone.csv"
+    lone.write_text("mmsi,timestamp,lat,lon\n273413400,1709121600,42.0,130.3\n")
+
+    def made(archives_: list[Path], out: str) -> dict[str, bytes]:
+        given = [str(p) for p in archives_]
+        assert events_step(given, out, [], None, [], workers=1, quiet=True, positions=True, work=str(tmp_path / "work")) == 0  # fmt: skip
+        return {n.removeprefix("ais/out/positions/"): v for n, (v, _) in bucket.held.items() if "positions" in n}
+
+    out = "bucket://ais/out"
+    first = made(days[:1], out)
+    assert len(first) > 5
+    written = bucket.held["ais/out/positions/" + min(first)][1]
+    assert made(days[:1], out) == first
+    assert bucket.held["ais/out/positions/" + min(first)][1] == written
+    del bucket.held["ais/out/positions/" + min(first)]
+    assert made(days[:1], out) == first
+    assert len(made([lone], out)) == 1
+    assert made(days[:1], out) == first
+    bucket.held["ais/out/positions/" + min(first)] = (b"PAR1 of somebody else", 0)
+    assert made(days[:1], out) == first
 
 
 def test_an_archive_that_changes_in_a_bucket_is_read_again(bucket: Bucket, tmp_path: Path) -> None:

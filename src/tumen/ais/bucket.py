@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ from tumen.ais.ids import event_ids
 from tumen.ais.places import Index, Places, index, with_learned
 from tumen.ais.settings import EventSettings
 from tumen.ais.shuffle import Part, positions_of, statics_of
-from tumen.ais.work import folder
+from tumen.ais.work import folder, parquet
 
 # Changes whenever results made before must not be used again.
 BUCKET_VERSION = 7
@@ -55,7 +54,8 @@ LAND_ROWS = 1000
 
 @dataclass(frozen=True)
 class Walk:
-    """One task of the second stage; `learned` are anchorages (name, lat, lon) beside the known places."""
+    """One task of the second stage; `learned` are anchorages (name, lat, lon) beside the known places, `positions` the
+    folder for cleaned positions, and `mark` tells what they are made of."""
 
     bucket: int
     folder: str
@@ -67,6 +67,12 @@ class Walk:
     positions: str | None
     pairs: bool = True
     learned: tuple[tuple[str, float, float], ...] = ()
+    mark: str = ""
+
+    @property
+    def positions_name(self) -> str:
+        """File of the bucket's cleaned positions."""
+        return f"positions/{self.bucket:05d}.parquet"
 
 
 @dataclass
@@ -513,7 +519,8 @@ def raised_confidence(visit: Mapping[str, Any]) -> int:
 def walk_bucket(job: Walk) -> str:
     """Clean and walk one bucket; name of the file of its tables."""
     work = folder(job.folder)
-    if work.exists(job.out):
+    wanted = job.positions and folder(job.positions).mark(job.positions_name) != job.mark.encode()
+    if work.exists(job.out) and not wanted:
         return job.out
     statics = statics_of(work, job.parts).collapse()
     idents: dict[int, str] = {}
@@ -539,18 +546,16 @@ def walk_bucket(job: Walk) -> str:
         made[name] = table(who[name], types)
     counted = [{"archive": a, "reason": r, "count": c} for (a, r), c in sorted(data.counts.items())]
     made["counts"] = table(counted, COUNT_TYPES)
-    if job.positions:
-        _write_positions(events, Path(job.positions))
+    if job.positions and wanted:
+        folder(job.positions).write(job.positions_name, parquet(_cleaned_positions(events), job.mark))
     # the tables mark the bucket as done: they come last
     work.write(f"{job.out}.slow", [np.ascontiguousarray(values).data for values in events.slow])
     write_tables(made, work, job.out)
     return job.out
 
 
-def _write_positions(events: Events, path: Path) -> None:
-    """Cleaned positions of the bucket as Parquet, in the columns of the table `positions`."""
-    import pyarrow.parquet as pq
-
+def _cleaned_positions(events: Events) -> pa.Table:
+    """Cleaned positions of the bucket, in the columns of the table `positions`."""
     from tumen.tables import ais as tables
 
     data = events.data
@@ -566,7 +571,7 @@ def _write_positions(events: Events, path: Path) -> None:
     owner = data.owner[events.of_track]
     ids = pa.DictionaryArray.from_arrays(pa.array(owner, pa.int32()), pa.array(events.ids, pa.string()))
     heading, status = told("heading"), told("status")
-    made = tables.POSITIONS.build(
+    return tables.POSITIONS.build(
         {
             "vessel_id": ids.dictionary_decode(), "track": pa.array(data.number[events.of_track], pa.int32()),
             "t": pa.array(data.t).cast(TIME), "lat": pa.array(lat), "lon": pa.array(lon),
@@ -577,4 +582,3 @@ def _write_positions(events: Events, path: Path) -> None:
             "message": events.messages(np.arange(len(data.t))),
         }
     )  # fmt: skip
-    pq.write_table(made, path, compression="zstd")

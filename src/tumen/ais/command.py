@@ -15,7 +15,9 @@ def events_command(
         list[str],
         typer.Argument(metavar="ARCHIVE...", help="NMEA logs, CSV, JSON or Parquet; files, folders, globs, addresses."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables, as Parquet.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="DIR", help="Folder or address for the tables, as Parquet.")
+    ],
     gazetteer: Annotated[
         list[Path] | None,
         typer.Option(
@@ -59,7 +61,7 @@ def events_command(
 
 def events_step(
     archives: list[str],
-    out: Path,
+    out: Path | str,
     gazetteer: list[Path],
     settings: Path | None,
     column: list[str],
@@ -168,7 +170,7 @@ class _Bar:
         self._bar.update(self._tasks[stage], completed=done)
 
 
-def _summary(console: Any, made: Any, seconds: float, places: int, out: Path, csv: bool) -> None:
+def _summary(console: Any, made: Any, seconds: float, places: int, out: Path | str, csv: bool) -> None:
     from rich.table import Table
 
     listing = Table(box=None, pad_edge=False)

@@ -34,8 +34,9 @@ from tumen.ais.columns import Mapping as ColumnMapping
 from tumen.ais.places import Places
 from tumen.ais.reasons import Drops
 from tumen.ais.settings import EventSettings
+from tumen.ais.stores import is_address
 from tumen.ais.streams import BLOCK_BYTES
-from tumen.ais.work import folder
+from tumen.ais.work import Folder, folder, parquet
 from tumen.tables import ais as tables
 from tumen.tables.schema import Table
 
@@ -58,7 +59,7 @@ class Made:
 
 def events(
     archives: Iterable[str | Path],
-    out: Path | None = None,
+    out: Path | str | None = None,
     *,
     gazetteer: Any = None,
     settings: EventSettings | Mapping[str, object] | None = None,
@@ -89,7 +90,7 @@ def events(
 
 def run(
     archives: Iterable[str | Path],
-    out: Path | None = None,
+    out: Path | str | None = None,
     *,
     gazetteer: Any = None,
     settings: EventSettings | Mapping[str, object] | None = None,
@@ -110,17 +111,21 @@ def run(
     runner = executor or engine.Serial()
     known = places.gather(gazetteer, case_places)
     tell = progress or (lambda stage, done, total: None)
+    target = None if out is None else _address(out)
+    if target is not None and not is_address(target):
+        # to be told before the work rather than after it
+        Path(target).mkdir(parents=True, exist_ok=True)
     with _workplace(work) as address:
         planned = sources.plan(archives, mapping, block_bytes)
         latest = latest_us if latest_us is not None else sources.now_us()
         bits = _bits(bucket_bits, planned, address, work is not None)
         segments = _ingest(planned, address, latest, bits, block_bytes, runner, tell)
-        stage = _Walking(planned, segments, address, out, rules, known, positions, bits, pairs, runner, tell)
+        stage = _Walking(planned, segments, address, target, rules, known, positions, bits, pairs, runner, tell)
         buckets, learned = stage.run()
         with _clearing(address, work is None):
             made = _join(planned, buckets, address, rules, known, learned, runner, tell, pairs)
-    if out is not None:
-        write(made, out, csv)
+    if target is not None:
+        write(made, target, csv)
     unreachable = sum(int(d.counts[sources.reasons.UNREADABLE]) for d in planned.drops)
     return Made(made, sum(d.faults for d in planned.drops), unreachable, sum(d.rows for d in planned.drops))
 
@@ -143,11 +148,15 @@ def _bits(asked: int | None, planned: sources.Plan, address: str, kept: bool) ->
     return bits
 
 
+def _address(folder_: Path | str) -> str:
+    """An address of a store as it stands, a local folder in full, for workers may stand elsewhere."""
+    return str(folder_) if is_address(str(folder_)) else str(Path(folder_).resolve())
+
+
 @contextlib.contextmanager
 def _workplace(work: Path | str | None) -> Iterator[str]:
     if work is not None:
-        address = str(work)
-        yield address if "://" in address else str(Path(address).resolve())
+        yield _address(work)
         return
     made = Path(tempfile.mkdtemp(prefix="tumen-ais-"))
     try:
@@ -189,7 +198,7 @@ class _Walking:
     planned: sources.Plan
     segments: list[shuffle.Segment]
     address: str
-    out: Path | None
+    out: str | None
     rules: EventSettings
     known: Places
     positions: bool
@@ -206,8 +215,6 @@ class _Walking:
         places_file = f"places-{mark}.pickle"
         if not work.exists(places_file):
             work.write(places_file, [raw])
-        if self.positions and self.out is not None:
-            (self.out / "positions").mkdir(parents=True, exist_ok=True)
         parts: dict[int, list[shuffle.Part]] = {}
         for segment in self.segments:
             for bucket, part in enumerate(segment.parts()):
@@ -226,6 +233,12 @@ class _Walking:
             for k, tables_ in zip(again, self._go(later, "in learned anchorages"), strict=True):
                 made[k] = tables_
                 jobs[k] = later[again.index(k)]
+        if self.positions and self.out is not None:
+            place, kept = Folder(self.out), {job.positions_name for job in jobs}
+            for name in place.names("positions"):
+                # of an earlier run into the same folder
+                if name.endswith(".parquet") and name not in kept:
+                    place.remove(name)
         for job, tables_ in zip(jobs, made, strict=True):
             for row in tables_["counts"].to_pylist():
                 name = job.archives[row["archive"]]
@@ -236,15 +249,9 @@ class _Walking:
         self, bucket: int, parts: tuple[shuffle.Part, ...], places_file: str,
         learned: tuple[tuple[str, float, float], ...] = (),
     ) -> Walk:  # fmt: skip
-        target = None
-        if self.positions and self.out is not None:
-            target = str(self.out.resolve() / "positions" / f"{bucket:05d}.parquet")
         # only what its own parts, the rules and the places decide names a bucket's result
-        told = [
-            BUCKET_VERSION, bucket, self.bits, [p.name for p in parts], self.rules.as_dict(), places_file, target,
-            self.pairs, learned,
-        ]  # fmt: skip
-        key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+        read = [BUCKET_VERSION, bucket, self.bits, [p.name for p in parts], self.rules.as_dict()]
+        key = _hash([*read, places_file, self.pairs, learned])
         archives = tuple(dict.fromkeys(p.archive for p in parts))
         return Walk(
             bucket,
@@ -254,14 +261,19 @@ class _Walking:
             f"buckets/{key}",
             self.rules,
             places_file,
-            target,
+            self.out if self.positions else None,
             self.pairs,
             learned,
+            _hash(read),
         )
 
     def _go(self, jobs: list[Walk], stage: str) -> list[dict[str, Any]]:
         names = engine.run(self.runner, walk_bucket, jobs, lambda a, b: self.tell(stage, a, b))
         return [{"file": name, **read_tables(folder(self.address), name)} for name in names]
+
+
+def _hash(told: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
 
 
 def _join(
@@ -446,28 +458,24 @@ def _with_visits(raw: pa.Table, visits: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
-def write(made: dict[str, pa.Table], out: Path, csv: bool = False) -> None:
-    """Each table as Parquet in a folder, whole or not at all; with `csv` also as text for spreadsheets.
+def write(made: dict[str, pa.Table], out: Path | str, csv: bool = False) -> None:
+    """Each table as Parquet in a folder or at an address, whole or not at all; with `csv` also as text for spreadsheets.
 
     In the text times are UTC as 2024-03-01T12:00:00Z, an empty cell is null, and lists are parted by semicolons.
     """
-    import pyarrow.parquet as pq
-
-    out.mkdir(parents=True, exist_ok=True)
+    place = Folder(str(out))
 
     def one(name: str) -> None:
-        aside = out / f".{name}.parquet.part"
-        pq.write_table(made[name], aside, compression="zstd")
-        aside.replace(out / f"{name}.parquet")
+        place.write(f"{name}.parquet", parquet(made[name]))
         if csv:
-            _write_text(made[name], out / f"{name}.csv")
+            place.write(f"{name}.csv", [_text(made[name])])
 
     with ThreadPoolExecutor(engine.cores()) as threads:
         # the largest first, so that none is left over at the end
         list(threads.map(one, sorted(made, key=lambda name: (-made[name].num_rows, name))))
 
 
-def _write_text(table: pa.Table, path: Path) -> None:
+def _text(table: pa.Table) -> pa.Buffer:
     from pyarrow import csv as pacsv
 
     plain = {}
@@ -479,6 +487,6 @@ def _write_text(table: pa.Table, path: Path) -> None:
         elif pa.types.is_dictionary(column.type):
             column = column.cast(pa.string())
         plain[name] = column
-    aside = path.with_name(f".{path.name}.part")
-    pacsv.write_csv(pa.table(plain), aside, pacsv.WriteOptions(quoting_style="needed"))
-    aside.replace(path)
+    sink = pa.BufferOutputStream()
+    pacsv.write_csv(pa.table(plain), sink, pacsv.WriteOptions(quoting_style="needed"))
+    return sink.getvalue()

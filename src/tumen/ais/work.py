@@ -1,4 +1,4 @@
-"""The work folder: sorted segments and results by bucket, in a directory or under any fsspec address.
+"""The work folder (sorted segments, results by bucket) and the folder of tables: a directory or any fsspec address.
 
 Every file is written whole or not at all: beside its place and renamed on a file system, in one request on
 an object store. Names are made of what a file was made from, so two writers of one name write the same bits.
@@ -11,6 +11,8 @@ import secrets
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+
+import pyarrow as pa
 
 from tumen.ais import stores
 
@@ -26,7 +28,6 @@ class Folder:
             self._fs, self._root = stores.system(address)
             if "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,)):
                 self._fs = None
-        self._made: set[str] = set()
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -46,10 +47,7 @@ class Folder:
             with stores.naming(self.address):
                 self._fs.pipe_file(path, b"".join(parts))
             return
-        folder = os.path.dirname(path)
-        if folder not in self._made:
-            os.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         aside = f"{path}.{os.getpid()}-{secrets.token_hex(4)}.part"
         with open(aside, "wb", buffering=1 << 20) as file:
             file.writelines(parts)
@@ -84,6 +82,52 @@ class Folder:
                     raise OSError(f"{path}: ends at {start + len(data)}, expected {start + size} bytes")
                 data += more
             return data
+
+    def names(self, under: str) -> list[str]:
+        """Names of the files in a part of the folder, sorted."""
+        path = self._path(under)
+        if self._fs is None:
+            held = os.listdir(path) if os.path.isdir(path) else []
+        else:
+            with stores.naming(self.address):
+                self._fs.invalidate_cache()
+                held = [p.rsplit("/", 1)[-1] for p in self._fs.ls(path, detail=False)] if self._fs.exists(path) else []
+        return sorted(f"{under}/{name}" for name in held)
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        if self._fs is None:
+            os.remove(self._path(name))
+            return
+        with stores.naming(self.address):
+            self._fs.rm_file(self._path(name))
+
+    def mark(self, name: str) -> bytes | None:
+        """What a Parquet file was made of (see `parquet`); None where it is not there or says nothing."""
+        import pyarrow.parquet as pq
+
+        if not self.exists(name):
+            return None
+        path = self._path(name)
+        with open(path, "rb") if self._fs is None else stores.open_read(self._fs.unstrip_protocol(path)) as file:
+            try:
+                return (pq.read_metadata(file).metadata or {}).get(_MARK)
+            except pa.ArrowException:
+                return None
+
+
+_MARK = b"made of"
+
+
+def parquet(table: pa.Table, mark: str = "") -> list[Any]:
+    """A table as the bytes of a Parquet file, with a word of what it was made of."""
+    import pyarrow.parquet as pq
+
+    if mark:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _MARK: mark})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return [sink.getvalue()]
 
 
 @lru_cache(maxsize=4)
