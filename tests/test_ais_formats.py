@@ -8,7 +8,10 @@ import datetime as dt
 import gzip
 import json
 import lzma
+import zipfile
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -229,3 +232,78 @@ def test_a_parquet_footer_with_bytes_that_are_no_text_is_named(tmp_path: Path) -
     made = run([path], bucket_bits=0)
     assert {r["reason"] for r in made.tables["drops"].to_pylist()} <= {"cannot be read", "archive breaks off"}
     assert made.faults == 1
+
+
+FIFTY: dict[str, Any] = {
+    "mmsi": [273413400] * 50, "timestamp": [1709121600 + 60 * k for k in range(50)], "lat": [42.0 + k / 1000 for k in range(50)],
+    "lon": [130.3] * 50, "sog": [7.5] * 50,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "rows", "told"),
+    [
+        ("mmsi", pa.array([b"273413400"] * 50), 50, None),
+        ("mmsi", pa.array(["273413400"] * 50).dictionary_encode(), 50, None),
+        ("mmsi", pa.array([Decimal(273413400)] * 50), 50, None),
+        ("lat", pa.array([Decimal("42.5")] * 50), 50, None),
+        ("timestamp", pa.array([NOON.date()] * 50), 50, None),
+        ("timestamp", pa.array([NOON] * 50).cast(pa.timestamp("ns", "Asia/Seoul")), 50, None),
+        ("mmsi", pa.array([2**63] * 25 + [273413400] * 25, pa.uint64()), 25, ("no vessel", 25, None)),
+        ("mmsi", pa.array([-5] * 25 + [273413400] * 25), 25, ("no vessel", 25, None)),
+        ("mmsi", pa.array([-5.0, float("nan")] + [273413400.0] * 48), 48, ("no vessel", 2, None)),
+        ("lat", pa.array([{"deg": 1.0}] * 50), 0, ("missing column", 1, "column lat holds struct<deg: double>, expected numbers")),
+        ("timestamp", pa.array([True] * 50), 0, ("missing column", 1, "column timestamp holds bool, expected times, numbers or text")),
+        ("sog", pa.array([{"kn": 7.5}] * 50), 50, ("missing column", 1, "column sog holds struct<kn: double>, expected numbers")),
+    ],
+)  # fmt: skip
+def test_parquet_columns_of_other_types_are_read_or_named(
+    tmp_path: Path, column: str, values: pa.Array, rows: int, told: tuple[str, int, str | None] | None
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({**FIFTY, column: values}), path)
+    made = run([path], bucket_bits=0, latest_us=2**62)
+    assert made.positions == rows
+    found = [(r["reason"], r["count"], r["note"]) for r in made.tables["drops"].to_pylist() if r["fault"]]
+    assert found == ([told] if told else [])
+
+
+def test_a_parquet_column_that_stands_twice_is_named(tmp_path: Path) -> None:
+    whole = pa.table(FIFTY)
+    for name, rows in (("lat", 0), ("sog", 50)):
+        pq.write_table(whole.append_column(name, whole.column(name)), tmp_path / "a.parquet")
+        made = run([tmp_path / "a.parquet"], bucket_bits=0, latest_us=2**62)
+        assert (made.positions, made.faults) == (rows, 1)
+        assert f"column {name} stands 2 times" in {r["note"] for r in made.tables["drops"].to_pylist()}
+
+
+def test_a_zip_without_files_is_an_empty_archive(tmp_path: Path) -> None:
+    zipfile.ZipFile(tmp_path / "a.zip", "w").close()
+    made = run([tmp_path / "a.zip"], bucket_bits=0)
+    assert [r["reason"] for r in made.tables["drops"].to_pylist()] == ["empty archive"]
+
+
+KEYS = st.sampled_from(["type", "mmsi", "timestamp", "timestampExternal", "lat", "lon", "geometry", "coordinates", "properties", "features", "name", "a"])  # fmt: skip
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(["Feature", 1709121600])
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6), max_leaves=20
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(VALUES, st.booleans(), st.integers(0, 200))
+def test_no_json_breaks_a_run(tmp_path: Path, value: object, lines: bool, cut: int) -> None:
+    """Any value, whole or broken off, alone or behind a good line: the good line is read, the rest is named or read."""
+    good = json.dumps({"mmsi": 273413400, "timestamp": 1709121600, "lat": 42.0, "lon": 130.3})
+    text = json.dumps(value)
+    path = tmp_path / "a.json"
+    path.write_text(f"{good}\n{text}\n" if lines else text[: max(0, len(text) - cut)])
+    drops: list[Drops] = []
+    batches = list(archives.read([path], None, drops))
+    told = [r for d in drops for r in d.listing()]
+    if lines:
+        assert sum(b.num_rows for b in batches) >= 1
+    else:
+        assert batches or told

@@ -142,8 +142,11 @@ def _sources(path: str, made: Plan) -> list[Source]:
             if compression == "zip":
                 with zipfile.ZipFile(file) as zipped:
                     inside = [i.filename for i in zipped.infolist() if not i.is_dir() and i.file_size]
-                if inside:
-                    return [Source(path, "zip", member) for member in sorted(inside)]
+                if not inside:
+                    made.names.append(path)
+                    made.drops.append(Drops(path))
+                    made.drops[-1].add(reasons.EMPTY, 1, "a zip without files")
+                return [Source(path, "zip", member) for member in sorted(inside)]
     except (OSError, zipfile.BadZipFile) as error:
         drops = Drops(path)
         drops.add(reasons.UNREADABLE, 1, _short(error))
@@ -270,6 +273,12 @@ def _parquet_tasks(number: int, source: Source, mapping: Mapping | None, drops: 
         if lacking:
             drops.add(reasons.MISSING_COLUMN, 1, lacking_note(lacking, parquet.schema_arrow.names, given))
             return []
+        wrong = records.unfit(parquet.schema_arrow, roles)
+        if wrong:
+            drops.add(reasons.MISSING_COLUMN, len(wrong), "; ".join(dict.fromkeys(wrong.values())))
+            roles = {role: name for role, name in roles.items() if role not in wrong}
+            if records.missing(roles):
+                return []
         _name_absent(parquet.schema_arrow.names, mapping, drops)
         if not parquet.metadata.num_rows or not parquet.metadata.num_row_groups:
             drops.add(reasons.EMPTY, 1, "no rows")

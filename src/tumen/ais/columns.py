@@ -200,6 +200,8 @@ def lacking_note(lacking: list[str], header: list[str], mapping: Mapping | None)
     absent = not_there(header, mapping)
     wrong = f"; no column {', '.join(absent)}" if absent else ""
     there = ", ".join(header[:20]) + (", ..." if len(header) > 20 else "")
+    # what is no table at all may hold anything
+    there = " ".join("".join(c if c.isprintable() else " " for c in there).split())
     return (
         f"no column for {', '.join(lacking)}{wrong}; the table has: {there[:300]}; name them with "
         "--column ROLE=HEADER or [[columns]] in the settings"

@@ -55,6 +55,38 @@ def parquet_roles(schema: pa.Schema, mapping: Mapping | None = None) -> dict[str
     return roles
 
 
+# What a column may hold: of numbers also such as are written as text, or as bytes.
+_NUMBERS = "numbers"
+_KINDS = {"vessel": "numbers or text", "time": "times, numbers or text"}
+
+
+def unfit(schema: pa.Schema, roles: dict[str, str]) -> dict[str, str]:
+    """Roles whose column stands twice, or holds what they cannot be read from; each with what is wrong, in words.
+
+    >>> unfit(pa.schema({"mmsi": pa.int64(), "lat": pa.list_(pa.int8())}), {"vessel": "mmsi", "lat": "lat"})
+    {'lat': 'column lat holds list<item: int8>, expected numbers'}
+    """
+    told = {}
+    for role, name in roles.items():
+        if schema.names.count(name) > 1:
+            told[role] = f"column {name} stands {schema.names.count(name)} times"
+            continue
+        kind = schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        fits = (
+            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+            or pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_bytes(kind)
+            or (role == "time" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)))
+        )  # fmt: skip
+        if not fits:
+            told[role] = f"column {name} holds {kind}, expected {_KINDS.get(role, _NUMBERS)}"
+    return told
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
 def missing(roles: dict[str, Any]) -> list[str]:
     """Needed roles that no column has."""
     return [role for role in NEEDED if role not in roles]
@@ -84,6 +116,8 @@ def _times(array: pa.Array, counts: np.ndarray, month_first: bool) -> np.ndarray
     n = len(array)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("us"))
     if pa.types.is_timestamp(array.type):
         unit = {"s": 1_000_000, "ms": 1000, "us": 1, "ns": 0}[array.type.unit]
         if unit == 1 and not array.null_count:
@@ -115,10 +149,12 @@ def _vessels(array: pa.Array) -> tuple[np.ndarray, list[str | None] | None]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_integer(array.type):
-        return pc.fill_null(array.cast(pa.int64()), 0).to_numpy(zero_copy_only=False), None
-    if pa.types.is_floating(array.type):
-        value = array.to_numpy(zero_copy_only=False)
-        return np.where(np.isfinite(value), np.nan_to_num(value), 0).astype(np.int64), None
+        number = pc.fill_null(array.cast(pa.int64(), safe=False), 0).to_numpy(zero_copy_only=False)
+        # negative ones stand for identifiers in letters
+        return np.maximum(number, 0), None
+    if pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
+        value = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return np.where((value > 0) & (value < 2**63), np.nan_to_num(value), 0).astype(np.int64), None
     texts = [str(v).strip() if v is not None else "" for v in array.to_pylist()]
     cache: dict[str, int] = {}
     for text in set(texts):
@@ -169,7 +205,7 @@ def _codes(array: pa.Array, words: dict[int, int]) -> np.ndarray:
         )
         return table[pc.fill_null(coded.indices, len(table) - 1).to_numpy(zero_copy_only=False)]
     value = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.where(np.isfinite(value), np.nan_to_num(value), -1).astype(np.int64)
+    return np.clip(np.where(np.isfinite(value), np.nan_to_num(value), -1), -1, 2**31).astype(np.int64)
 
 
 def _is_number(text: str) -> bool:
@@ -195,7 +231,11 @@ def from_batch(batch: pa.RecordBatch | pa.Table, roles: dict[str, str], mapping:
 
     def column(role: str) -> pa.Array:
         array = batch.column(roles[role])
-        return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        if _is_bytes(array.type) and roles["lat"] != roles["lon"]:
+            # text that its writer did not mark as text
+            return pa.array([v if v is None else v.decode("utf-8", "replace") for v in array.to_pylist()], pa.string())
+        return array
 
     pos = Positions.empty(n)
     pos.at[:] = np.arange(n, dtype=np.uint32)
@@ -350,9 +390,13 @@ def flatten(item: Any, outer: dict[str, Any] | None = None) -> Iterator[dict[str
     if item.get("type") == "Feature" and isinstance(item.get("properties"), dict):
         scalar.pop("type")
         scalar |= {k: v for k, v in item["properties"].items() if not isinstance(v, dict | list)}
-        point = (item.get("geometry") or {}).get("coordinates") or [None, None]
-        scalar.setdefault("lon", point[0])
-        scalar.setdefault("lat", point[1])
+        geometry = item.get("geometry")
+        point = geometry.get("coordinates") if isinstance(geometry, dict) else None
+        if isinstance(point, list) and len(point) >= 2:
+            scalar.setdefault("lon", point[0])
+            scalar.setdefault("lat", point[1])
+        else:
+            scalar |= {"lon": scalar.get("lon"), "lat": scalar.get("lat")}
         # Digitraffic: `timestamp` is the second of the minute (0..63), `timestampExternal` the time
         if "timestampExternal" in scalar:
             scalar["timestamp"] = scalar.pop("timestampExternal")
