@@ -16,6 +16,7 @@ import gzip
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tumen import engine
+from tumen.ais.bucket import Walk
 from tumen.ais.pipeline import PRELOAD, run
 from tumen.ais.places import Places, Shape
 from tumen.simulate import ais
@@ -61,6 +63,23 @@ def main() -> int:
             return compare(Path(folder), s3fs.S3FileSystem(), round(given.rows * 1e6), given.days)
     finally:
         server.stop()
+
+
+class Counted(engine.Serial):
+    """Runs in this process and counts what a scheduler would have to carry: tasks and their results, pickled."""
+
+    def __init__(self) -> None:
+        self.carried, self.parts, self.walks = 0, 0, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Run at once."""
+        future = super().submit(fn, *args, **kwargs)
+        task = len(pickle.dumps((fn, args, kwargs)))
+        self.carried += task + len(pickle.dumps(future.result()))
+        if isinstance(args[0], Walk):
+            self.walks += task
+            self.parts += len(args[0].parts)
+        return future
 
 
 def days(folder: Path, rows: int, count: int) -> list[Path]:
@@ -108,8 +127,11 @@ def compare(folder: Path, store: Any, rows: int, count: int) -> int:
         failed += bool(differ)
         print(f"  {name}: {', '.join(differ) + ' DIFFER' if differ else f'all {len(ours)} tables the same bytes'}")
 
-    one = engine.Serial()
-    local = go("local files", [str(p) for p in archives], one)
+    one, counted = engine.Serial(), Counted()
+    local = go("local files", [str(p) for p in archives], counted)
+    print(
+        f"  through the executor: {counted.carried:,} bytes, {counted.walks / counted.parts:.0f} for a part of a bucket"
+    )
     everything = ["s3://tumen/days/"]
     same("as local", local, go("bucket, one process", everything, one, work="s3://tumen/one"))
     same("as local", local, go("bucket, again", everything, one, work="s3://tumen/one"))

@@ -164,6 +164,31 @@ def test_what_is_left_out_is_the_same_for_any_workers_buckets_and_blocks(archive
             assert made(runner, **more) == alone
 
 
+def test_rows_never_go_through_the_executor(archive: Path, tmp_path: Path) -> None:
+    """Tasks and results as they would be carried to workers: as many bytes for four times the rows."""
+    import pickle
+
+    import pyarrow.parquet as pq
+
+    class Counted(engine.Serial):
+        carried = 0
+
+        def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+            future = super().submit(fn, *args, **kwargs)
+            self.carried += len(pickle.dumps((fn, args, kwargs))) + len(pickle.dumps(future.result()))
+            return future
+
+    whole = pq.read_table(archive)
+    carried = []
+    for name, rows in (("a", whole.num_rows // 4), ("b", whole.num_rows)):
+        pq.write_table(whole.slice(0, rows), tmp_path / f"{name}.parquet")
+        runner = Counted()
+        events(tmp_path / f"{name}.parquet", runner)
+        carried.append(runner.carried)
+    assert carried[1] < 1.1 * carried[0]
+    assert carried[1] < whole.num_rows * 36 / 10
+
+
 def test_the_work_folder_may_be_on_any_store(archive: Path, tmp_path: Path) -> None:
     import fsspec
 
