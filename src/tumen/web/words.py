@@ -208,9 +208,16 @@ LANGUAGES = {"en": "English", "ko": "한국어"}
 
 @cache
 def _korean() -> dict[str, str]:
-    """Korean for English words of the workbench, from `words.ko.yaml`."""
+    """Korean for English words of the workbench, from `words.ko.yaml`, and for what fields mean, from `fields.ko.yaml`."""
     text = resources.files("tumen.web").joinpath("words.ko.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text))
+    return _forms()["help"] | dict(yaml.safe_load(text))
+
+
+@cache
+def _forms() -> dict[str, dict[str, str]]:
+    """Korean of the forms: meanings of fields, their names, and words that they allow."""
+    text = resources.files("tumen.web").joinpath("fields.ko.yaml").read_text(encoding="utf-8")
+    return {part: {str(k): str(v) for k, v in words.items()} for part, words in yaml.safe_load(text).items()}
 
 
 def in_language(text: str, language: str) -> str:
@@ -242,18 +249,38 @@ def script_words() -> dict[str, str]:
 
 
 @cache
-def _fields() -> dict[str, str]:
+def _records() -> dict[str, dict[str, str]]:
     text = resources.files("tumen.brief").joinpath("record.ko.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text)["field"])
+    return dict(yaml.safe_load(text))
 
 
 @pass_context
 def field_name(context: Context, name: str) -> str:
     """What a field of a row is called on a form."""
-    own = _fields().get(name) or _fields().get(name.removesuffix("_ko"), "")
+    known = _records()["field"] | _forms()["field"]
+    own = known.get(name) or known.get(name.removesuffix("_ko"), "")
     if context.get("lang") == "ko" and own:
         return f"{own}(한국어)" if name.endswith("_ko") else own
     return name.replace("_", " ")
+
+
+@pass_context
+def choice_name(context: Context, word: str, field: str) -> str:
+    """A word that a field allows, as a form lists it: on a Korean page with its Korean, where it has one."""
+    korean = choice_in_korean(word, field) if context.get("lang") == "ko" else ""
+    return f"{word} · {korean}" if korean else word
+
+
+def choice_in_korean(word: str, field: str) -> str:
+    """Korean of a word that a field of the case allows; nothing where there is none.
+
+    >>> choice_in_korean("voyages", "quantity"), choice_in_korean("tasked", "selection")
+    ('항차', '표적 촬영')
+    """
+    brief, records = Words("ko"), _records()
+    if field == "quantity" and brief.has(f"quantity.{word}"):
+        return brief.text(f"quantity.{word}")
+    return _forms()["choice"].get(word) or records["value"].get(word, "")
 
 
 def _told(words: Callable[..., str]) -> Callable[..., str]:
@@ -288,5 +315,5 @@ def measured(context: Context, value: Any, limit: Any = None) -> str:
 
 FILTERS = {
     "slug": slug, "num": num, "pct": pct, "usd": dollars, "day": day, "measure": measured, "own": own,
-    "tf": filled, "fieldname": field_name, "say": _told(say), "head": _told(head), "t": _told(str),
+    "tf": filled, "fieldname": field_name, "choice": choice_name, "say": _told(say), "head": _told(head), "t": _told(str),
 }  # fmt: skip
