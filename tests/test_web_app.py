@@ -419,7 +419,7 @@ def _opened(client: TestClient, kind: str, name: str) -> dict[str, str]:
     form = text[text.index('class="stack"') :]
     fields = {n: html.unescape(v) for n, v in re.findall(r'<input name="([^"]+)" value="([^"]*)"', form)}
     for n, options in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', form):
-        chosen = re.search(r"<option selected>([^<]*)", options)
+        chosen = re.search(r'<option value="([^"]*)" selected>', options)
         fields[n] = html.unescape(chosen[1]) if chosen else ""
     base = re.search(r'name="base" value="([^"]*)"', form)
     assert base
