@@ -113,6 +113,7 @@ def _ais(x: Inputs) -> Tables:
     """Events of the case's AIS archives; empty tables where it has none, without loading any AIS code."""
     folder, settings = x.case.folder / "ais", dict(x.case.settings.ais)
     published, source = settings.pop("published", None), settings.pop("source", ())
+    work = settings.pop("work", None)
     if not folder.is_dir() or not any(folder.iterdir()):
         return {name: TABLES[name].empty() for name in (*AIS_TABLES, "sightings")}
     if published is None:
@@ -129,13 +130,22 @@ def _ais(x: Inputs) -> Tables:
         return {name: TABLES[name].empty() for name in (*AIS_TABLES, "sightings")}
     from tumen.ais.case import case_events, visit_sightings
     from tumen.ais.settings import SettingsError
+    from tumen.ais.stores import StoreError, is_address
     from tumen.engine import executor
 
+    if work is not None:
+        if not isinstance(work, str) or not work:
+            raise RunError(
+                f"{x.case.folder / 'case.toml'}: [ais] work: {work!r}, expected a folder or an address in quotes"
+            )
+        work = work if is_address(work) else x.case.folder / work
     with executor(x.workers, x.dask) as pool:
         try:
-            made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool)
+            made = case_events([folder], x["case:places"], x["case:vessels"], settings, executor=pool, work=work)
         except SettingsError as error:
             raise RunError(f"{x.case.folder / 'case.toml'}: [ais] {error}") from error
+        except StoreError as error:
+            raise RunError(f"{x.case.folder / 'case.toml'}: [ais] work: {error}") from error
     seen = visit_sightings(made, day, source, places=x["case:places"])
     return {name: made.get(name, TABLES[name].empty()) for name in AIS_TABLES} | {"sightings": seen}
 

@@ -95,7 +95,10 @@ class Settings(Record):
     traffic: TrafficSettings = Field(
         default_factory=TrafficSettings, description="settings of the traffic model, see docs/traffic.md"
     )
-    ais: dict[str, Any] = Field(default={}, description="AIS archives: globs and column mappings")
+    ais: dict[str, Any] = Field(
+        default={},
+        description="AIS archives: the day they could be had, thresholds, column mappings, a work folder that is kept",
+    )
     imagery: dict[str, Any] = Field(default={}, description="image sources: STAC addresses and the like")
     assumption: list[Assumption] = Field(default=[], description="other judgements of ours, each with its reason")
 
