@@ -364,12 +364,43 @@ def moving(n: int = 400) -> archives.Positions:
 
 def test_swapped_columns_are_found_by_range_and_by_course() -> None:
     pos = moving()
-    assert shuffle._swapped(pos) == ""
+    assert shuffle._order(pos) == (shuffle.AS_WRITTEN, "")
     pos.lat, pos.lon = pos.lon, pos.lat
-    assert "courses" in shuffle._swapped(pos)
+    order, why = shuffle._order(pos)
+    assert order == shuffle.EXCHANGED
+    assert "courses" in why
     far = archives.Positions.nulls(10)
+    assert shuffle._order(far) == (shuffle.UNKNOWN, "")
     far.lat[:], far.lon[:] = 1_303_000_000, 422_400_000
-    assert "beyond 90" in shuffle._swapped(far)
+    assert "beyond 90" in shuffle._order(far)[1]
+    far.lat[:], far.lon[:] = 422_400_000, 1_303_000_000
+    assert shuffle._order(far) == (shuffle.AS_WRITTEN, "")
+
+
+def test_a_swapped_archive_is_exchanged_as_a_whole(tmp_path: Path) -> None:
+    """Parts in which nobody moves tell nothing by themselves: they go with the rest, in any size of parts."""
+    pos = moving()
+    still = "".join(f"273413400,{1709900000 + k},{10.5 + k * 1e-6:.6f},55.2,0.0,0.0\n" for k in range(4000))
+    rows = "".join(
+        f"{v},{t // 1_000_000},{x / 1e7:.6f},{y / 1e7:.6f},{s:.1f},{c:.1f}\n"
+        for v, t, y, x, s, c in zip(pos.vessel, pos.t, pos.lat, pos.lon, pos.sog, pos.cog, strict=True)
+    )
+    path = put(tmp_path, "a.csv", "mmsi,timestamp,lat,lon,sog,cog\n" + still + rows + still)
+    made = {}
+    for size in (1 << 26, len(still)):
+        out = tmp_path / str(size)
+        whole = run([path], out, bucket_bits=1, block_bytes=size, latest_us=2**62, positions=True, pairs=False)
+        held = pa.concat_tables([pq.read_table(p) for p in sorted((out / "positions").glob("*.parquet"))])
+        made[size] = held.drop(["message"]).to_pylist()
+        told = [(r["reason"], r["count"]) for r in whole.tables["drops"].to_pylist() if r["fault"]]
+        assert told == [("coordinates swapped", 1)]
+        here = held.filter(pa.compute.equal(held.column("vessel_id"), "273413400")).column("lat").to_numpy()
+        assert len(here) > 3000
+        assert np.all(here == 55.2)
+    assert made[1 << 26] == made[len(still)]
+    # and one of which no part tells anything stays as it is written
+    path = put(tmp_path, "b.csv", "mmsi,timestamp,lat,lon,sog,cog\n" + still)
+    assert run([path], bucket_bits=1, latest_us=2**62, pairs=False).faults == 0
 
 
 def test_real_archives(shared: Path) -> None:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -184,10 +184,19 @@ def _ingest(
 ) -> list[shuffle.Segment]:  # fmt: skip
     jobs = [shuffle.Ingest(task, address, bits, latest, block_bytes) for task in planned.tasks]
     done = engine.run(runner, shuffle.ingest, jobs, lambda a, b: tell("reading", a, b))
+    later = shuffle.again(jobs, done)
+    if later:
+        other = [replace(jobs[k], exchanged=True) for k in later]
+        read = engine.run(runner, shuffle.ingest, other, lambda a, b: tell("exchanged", a, b))
+        for k, one in zip(later, read, strict=True):
+            done[k] = one
     segments: list[shuffle.Segment] = []
     for one in done:
         planned.drops[one.archive].merge(one.drops)
         segments += one.segments
+    for drops in planned.drops:
+        # a fault of the archive, however many parts it was read in
+        drops.counts[sources.reasons.SWAPPED] = min(1, drops.counts[sources.reasons.SWAPPED])
     return segments
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ from tumen.ais.tracks import bucket_order
 from tumen.ais.work import Folder, folder
 
 # Changes whenever segments made before must not be read again.
-SEGMENT_VERSION = 3
+SEGMENT_VERSION = 4
 # Rows that are looked at for columns in each other's place.
 SWAP_ROWS = 50_000
 
@@ -45,6 +46,8 @@ class Ingest:
     bits: int
     latest_us: int
     block_bytes: int
+    # what other parts of the archive told, for blocks that tell nothing of the order of their coordinates
+    exchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Segment:
     columns: list[str]
     rows: list[int]
     identities: list[int]
+    # of latitude and longitude, as the block itself tells it: EXCHANGED, AS_WRITTEN or UNKNOWN
+    order: str = ""
 
     def parts(self) -> list[Part]:
         """The segment bucket by bucket."""
@@ -105,15 +110,17 @@ def ingest(job: Ingest) -> Ingested:
     segments: list[Segment] = []
     for number, rows in enumerate(blocks(task, drops, job.block_bytes)):
         pos = rows.positions
-        swap = "" if task.kind == "nmea" else _swapped(pos)
-        if swap:
-            drops.add(reasons.SWAPPED, 0 if drops.counts[reasons.SWAPPED] else 1, swap)
+        order, why = (AS_WRITTEN, "") if task.kind == "nmea" else _order(pos)
+        if order == EXCHANGED or (order == UNKNOWN and job.exchanged):
+            drops.add(reasons.SWAPPED, 0 if drops.counts[reasons.SWAPPED] else 1, why)
             pos.lat, pos.lon = pos.lon, pos.lat
             _null_sentinels(pos)
         bucket, start = sift(pos, drops, job.latest_us, task.earliest_us, job.bits, rows.base)
         stat = rows.statics.collapse()
         segments.append(
-            _write(pos, stat, bucket, start, job.bits, f"{key}-{number:05d}.rows", task.source.name, rows.base, work)
+            _write(
+                pos, stat, bucket, start, job.bits, f"{key}-{number:05d}.rows", task.source.name, rows.base, work, order
+            )
         )
     _write_note(work, note, segments, drops)
     return Ingested(task.archive, segments, drops)
@@ -123,33 +130,55 @@ def _key(job: Ingest) -> str:
     task = job.task
     told = [
         SEGMENT_VERSION, task.fingerprint, task.source.name, task.kind, task.start, task.end, repr(task.how), repr(task.mapping),
-        job.bits, job.block_bytes, task.earliest_us,
+        job.bits, job.block_bytes, task.earliest_us, job.exchanged,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
 
 
-def _swapped(pos: Positions) -> str:
-    """Does 'latitude' hold longitudes? Told by range, and by courses that only fit the other way round."""
+EXCHANGED, AS_WRITTEN, UNKNOWN = "exchanged", "as written", ""
+
+
+def again(jobs: Sequence[Ingest], done: Sequence[Ingested]) -> list[int]:
+    """Tasks to read again because they hold blocks that tell nothing, in archives whose other blocks are exchanged.
+
+    Such a block is of the order of the nearest before it that tells, else of the first that does.
+    """
+    out: dict[int, None] = {}
+    for archive in dict.fromkeys(one.archive for one in done):
+        told = [(k, s.order) for k, one in enumerate(done) if one.archive == archive for s in one.segments]
+        now = next((order for _, order in told if order != UNKNOWN), AS_WRITTEN)
+        for k, order in told:
+            now = order or now
+            if order == UNKNOWN and now == EXCHANGED and not jobs[k].exchanged:
+                out[k] = None
+    return list(out)
+
+
+def _order(pos: Positions) -> tuple[str, str]:
+    """Does 'latitude' hold longitudes? Told by range, and by courses that only fit one way; and why, where it does."""
     # a fault of the whole table shows in any part of it
     some = slice(None, None, max(1, len(pos) // SWAP_ROWS))
     ok = (pos.lat[some] != NO_ANGLE) & (pos.lon[some] != NO_ANGLE)
     lat, lon = np.abs(pos.lat[some][ok]), np.abs(pos.lon[some][ok])
-    beyond = np.count_nonzero(
-        (lat > 900_000_000) & (lat <= 1_800_000_000) & (lat != 910_000_000) & (lon <= 900_000_000)
+    beyond, wide = (
+        np.count_nonzero((a > 900_000_000) & (a <= 1_800_000_000) & (a != 910_000_000) & (b <= 900_000_000))
+        for a, b in ((lat, lon), (lon, lat))
     )
     if beyond > 0.05 * max(1, len(lat)) and not np.count_nonzero(lon > 900_000_000):
-        return f"{beyond} of {len(lat)} values in the latitude column are beyond 90"
-    return _swapped_by_course(pos)
+        return EXCHANGED, f"{beyond} of {len(lat)} values in the latitude column are beyond 90"
+    if wide > 0.05 * max(1, len(lat)) and not beyond:
+        return AS_WRITTEN, ""
+    return _order_by_course(pos)
 
 
-def _swapped_by_course(pos: Positions) -> str:
+def _order_by_course(pos: Positions) -> tuple[str, str]:
     """Compare told courses with the way made good, as written and with the columns exchanged."""
     pos = pos.take(slice(0, 4 * SWAP_ROWS))
     moving = np.flatnonzero(
         (pos.sog > 3) & (pos.sog < 60) & ~np.isnan(pos.cog) & (pos.lat != NO_ANGLE) & (pos.lon != NO_ANGLE)
     )[:20000]
     if len(moving) < 200:
-        return ""
+        return UNKNOWN, ""
     part = pos.take(moving)
     order = np.lexsort((part.t, part.vessel))
     v, t = part.vessel[order], part.t[order]
@@ -157,7 +186,7 @@ def _swapped_by_course(pos: Positions) -> str:
     dt = np.diff(t) / 1e6
     use = (np.diff(v) == 0) & (dt > 5) & (dt < 900) & ((np.abs(np.diff(y)) + np.abs(np.diff(x))) > 2e-4)
     if np.count_nonzero(use) < 100:
-        return ""
+        return UNKNOWN, ""
 
     def miss(y: np.ndarray, x: np.ndarray) -> float:
         way = np.degrees(np.arctan2(np.diff(x) * np.cos(np.radians(np.clip(y[:-1], -89, 89))), np.diff(y)))
@@ -165,8 +194,11 @@ def _swapped_by_course(pos: Positions) -> str:
 
     as_is, other = miss(y, x), miss(x, y)
     if other < 15 and as_is > 3 * other and as_is > 25 and np.abs(x).max() <= 90:
-        return f"told courses miss the way made good by {as_is:.0f} degrees as written, by {other:.0f} exchanged"
-    return ""
+        return (
+            EXCHANGED,
+            f"told courses miss the way made good by {as_is:.0f} degrees as written, by {other:.0f} exchanged",
+        )
+    return (AS_WRITTEN if as_is < 15 and other > 25 else UNKNOWN), ""
 
 
 def _null_sentinels(pos: Positions) -> None:
@@ -203,7 +235,7 @@ def _padded(size: int) -> int:
 
 
 def _write(pos: Positions, stat: Statics, bucket: np.ndarray, start: np.ndarray, bits: int, name: str, archive: str,
-           base: int, work: Folder) -> Segment:  # fmt: skip
+           base: int, work: Folder, told: str) -> Segment:  # fmt: skip
     """One file of all buckets, positions then identities."""
     made = Positions.empty(int(start[-1]))
     columns = [n for n in POSITION_BYTES if _worth(n, getattr(pos, n))]
@@ -217,7 +249,7 @@ def _write(pos: Positions, stat: Statics, bucket: np.ndarray, start: np.ndarray,
     stat.sides = np.ascontiguousarray(stat.sides)
     _lay(parts, stat, list(STATIC_BYTES), who_start)
     work.write(f"segments/{name}", parts)
-    return Segment(f"segments/{name}", archive, base, columns, rows, [int(v) for v in np.diff(who_start)])
+    return Segment(f"segments/{name}", archive, base, columns, rows, [int(v) for v in np.diff(who_start)], told)
 
 
 def _lay(parts: list[Any], rows: Positions | Statics, columns: list[str], start: np.ndarray) -> None:
