@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ import pytest
 pytest.importorskip("rasterio", reason="needs the imagery extra")
 pytest.importorskip("numba", reason="needs the imagery extra")
 
+from tumen import engine
 from tumen.imagery import DetectSettings, Land, case_looks, detect
 from tumen.imagery.areas import read_areas
 from tumen.imagery.clutter import EDGES, survival, tails
@@ -75,6 +80,24 @@ def test_search_is_repeatable(scene):
         detect([str(path)], land=NO_LAND, settings=DetectSettings(chips=False))["detections"] for _ in range(2)
     )
     assert once.equals(again)
+
+
+def test_scenes_are_searched_alike_on_a_dask_cluster_that_loses_a_worker(scene, tmp_path):
+    """Real worker processes; a task is the path of a scene on storage that all see, and none of its pixels."""
+    distributed = pytest.importorskip("distributed")
+    paths = [str(tmp_path / f"sim_2000010{day}T000000.tif") for day in range(1, 5)]
+    for path in paths:
+        shutil.copy(scene[0], path)
+    alone = detect(paths, land=NO_LAND)
+    assert alone["chips"].num_rows
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        killed = next(w.pid for w in cluster.workers.values() if w.pid)
+        with engine.executor(dask=cluster.scheduler_address) as runner:
+            threading.Timer(1.0, os.kill, (killed, signal.SIGKILL)).start()
+            made = detect(paths, land=NO_LAND, executor=runner)
+    assert {n: t.to_pylist() for n, t in made.items()} == {n: t.to_pylist() for n, t in alone.items()}
 
 
 def test_false_alarms_keep_the_stated_rate(tmp_path):
