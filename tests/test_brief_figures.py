@@ -144,3 +144,20 @@ def test_scales_and_ticks() -> None:
     scale = Scale(1, 100, 0, 200, log=True)
     assert scale(10) == pytest.approx(100)
     assert Scale(0, 1, 0, 10).clipped(3) == 10
+
+
+def test_land_that_crosses_the_date_line_is_land_on_both_sides_and_sea_nowhere() -> None:
+    from matplotlib.path import Path as Outline
+
+    def dry(lon: float, lat: float, window: tuple[float, float, float, float]) -> bool:
+        return sum(Outline(ring).contains_point((lon, lat)) for ring in land.land(*window)) % 2 == 1
+
+    west, east = (150.0, 55.0, 180.0, 75.0), (-180.0, 55.0, -160.0, 72.0)
+    assert dry(170.0, 67.0, west)  # Chukotka
+    assert not dry(165.0, 71.5, west)  # East Siberian Sea
+    assert dry(-175.0, 66.8, east)  # Chukotka beyond the line
+    assert not dry(-178.0, 60.0, east)  # Bering Sea
+    # The coarse world holds the same continents, and only the ring round the South Pole turns back.
+    broken = [ring for ring in land.outline() if np.abs(np.diff(ring[:, 0])).max() > 20]
+    assert len(broken) == 1
+    assert broken[0][:, 1].max() < -60

@@ -45,15 +45,21 @@ PATIENCE_MS = 240_000
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
+    """Starts the browser with flags of the caller's choice."""
     if CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("chromium is absent, and CI=true says that it must be there")
         pytest.skip("needs chromium")
     with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield made
-        made.close()
+        yield lambda flags: playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Any) -> Iterator[Any]:
+    made = chromium(FLAGS)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -376,6 +382,37 @@ def test_a_day_without_a_mouse(page: Any, served: Served) -> None:
     page.keyboard.press("Enter")
     assert page.locator("#pages").is_visible()
     assert page.get_attribute("#menu", "aria-expanded") == "true"
+
+
+def test_a_browser_without_webgl_gets_the_same_map(served: Served, chromium: Any) -> None:
+    bare = chromium(["--no-sandbox", "--disable-3d-apis", *FLAGS[4:]])
+    page = bare.new_page(viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.goto(f"{served.url}/map")
+    assert not page.evaluate("!!document.createElement('canvas').getContext('webgl2')")
+    page.wait_for_selector("#map[data-ready]")
+    count = """() => { const c = document.querySelector('#map canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data,
+        seen = {}; for (let i = 0; i < d.length; i += 4) { const k = `${d[i]},${d[i + 1]},${d[i + 2]}`; seen[k] = (seen[k] ?? 0) + 1; } return seen; }"""
+    colours = page.evaluate(count)
+    assert colours == {"223,233,240": sum(colours.values())}, "the invented ports lie in the open sea"
+    assert page.locator("#map-list button").count() > 0
+    # The marks are gathered anew when the map comes closer or is dragged away from them.
+    marks = int(page.get_attribute("#map", "data-bins") or 0)
+    assert marks > 0
+    box = page.locator("#map").bounding_box()
+    for _ in range(6):
+        page.mouse.move(box["x"] + 500, box["y"] + 300)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 20, box["y"] + 20, steps=4)
+        page.mouse.up()
+    page.wait_for_function("(was) => +document.querySelector('#map').dataset.bins < was", arg=marks)
+    for _ in range(9):
+        page.get_by_role("button", name="Farther").click()
+    page.wait_for_function("() => +document.querySelector('#map').dataset.bins > 0")
+    page.wait_for_function(f"() => ({count})()['246,243,236'] > 1000")  # land comes into view
+    assert errors == []
+    bare.close()
 
 
 def test_a_page_opened_before_the_first_answer_shows_it(page: Any, tmp_case: Path) -> None:

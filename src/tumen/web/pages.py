@@ -207,17 +207,20 @@ def day_numbers(table: pa.Table, start: dt.date, hours: dict[str, float]) -> np.
 
 
 def coast(state: State) -> Row:
-    """Land around the places of the case, as GeoJSON polygons: Natural Earth for the whole route, `part` land, and
-    around ports OpenStreetMap's coastline, `part` detail, in windows (`part` window) that hide the coarse land there.
+    """Land as GeoJSON polygons: a coarse world, `part` far; Natural Earth for the whole route, `part` land, in a window
+    (`part` near) that hides the coarse world there; and around ports OpenStreetMap's coastline, `part` detail, in windows (`part` window) that hide the coarse land there.
 
     The detail comes with the imagery extra; without it the map is coarse, and `credit` says so.
     """
-    from tumen.brief.figures.land import land
+    from tumen.brief.figures.land import land, outline
 
     placed = [p for p in _rows(_study(state), "places") if p["lat"] is not None]
     lon, lat = [p["lon"] for p in placed] or [0.0], [p["lat"] for p in placed] or [0.0]
     window = (max(min(lon) - 15, -180), max(min(lat) - 10, -85), min(max(lon) + 15, 180), min(max(lat) + 10, 85))
-    features = [_feature("land", [ring], 3) for ring in land(*window)]
+    west, south, east, north = window
+    frame = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    features = [_feature("far", [ring], 1) for ring in outline()] + [_feature("near", [frame], 3)]
+    features += [_feature("land", [ring], 3) for ring in land(*window)]
     detail = _detail([p for p in placed if p["kind"] in NEAR_COAST][:WINDOWS])
     credit = "Land: Natural Earth, public domain, good to about 200 m"
     if detail:
@@ -264,6 +267,9 @@ def _shore(line: Iterable[Any]) -> Row:
 
 def _feature(part: str, rings: Iterable[Any], digits: int) -> Row:
     lines = [[[round(float(x), digits), round(float(y), digits)] for x, y in ring] for ring in rings]
+    for ring in lines:  # as GeoJSON asks (RFC 7946, 3.1.6); an open one is cut off at the edge of a tile
+        if ring[0] != ring[-1]:
+            ring.append(ring[0])
     return {"type": "Feature", "properties": {"part": part}, "geometry": {"type": "Polygon", "coordinates": lines}}
 
 

@@ -153,7 +153,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
 
 
-# What map.js, views.js and workbench.js write, in English as they write it.
+# What map.js, flat.js, views.js and workbench.js write, in English as they write it.
 SCRIPT_WORDS = (
     "ship",
     "stack of containers",
@@ -171,6 +171,8 @@ SCRIPT_WORDS = (
     "the place in the case",
     "Play",
     "Stop",
+    "Closer",
+    "Farther",
     "{n} of {m} sightings",
     "The first {n} are listed; narrow the time to see others.",
     "{a} to {b}",

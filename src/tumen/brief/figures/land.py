@@ -58,24 +58,60 @@ def unpack(data: bytes) -> list[np.ndarray]:
 
 @cache
 def _world() -> tuple[list[np.ndarray], np.ndarray]:
-    rings = unpack(FILE.read_bytes())
+    rings = [_unbroken(ring) for ring in unpack(FILE.read_bytes())]
     boxes = np.array([[*ring.min(axis=0), *ring.max(axis=0)] for ring in rings])
     return rings, boxes
+
+
+def _unbroken(ring: np.ndarray) -> np.ndarray:
+    """A ring that crosses the date line goes on beyond 180 degrees instead of turning back round the world."""
+    step = np.diff(ring[:, 0], append=ring[:1, 0])
+    turns = -360.0 * np.cumsum(np.sign(step) * (np.abs(step) > 180))
+    if turns[-1]:  # round a pole
+        return ring
+    return np.column_stack([ring[:, 0] + np.concatenate([[0.0], turns[:-1]]), ring[:, 1]])
+
+
+def outline(step: float = 0.2) -> list[np.ndarray]:
+    """The land of the whole world with a point every `step` degrees or so, for what lies beyond a map's own window.
+
+    >>> 100 < len(outline()) < len(_world()[0])
+    True
+    """
+    out = []
+    for ring in _world()[0]:
+        if np.ptp(ring, axis=0).min() < 2 * step:
+            continue
+        cell = np.floor(ring / step)
+        ring = ring[np.concatenate([[True], np.any(np.diff(cell, axis=0) != 0, axis=1)])]
+        keep = [0]
+        for i in range(1, len(ring)):
+            if np.abs(ring[i] - ring[keep[-1]]).max() >= step:
+                keep.append(i)
+        if len(keep) >= 4:
+            out.append(ring[[*keep, 0]])
+    return out
 
 
 def land(west: float, south: float, east: float, north: float) -> list[np.ndarray]:
     """Land inside a window, as closed rings clipped to it (Sutherland and Hodgman 1974)."""
     rings, boxes = _world()
-    near = (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
     out = []
-    for number in np.flatnonzero(near):
-        ring = rings[number]
-        for axis, bound, keep_above in ((0, west, True), (0, east, False), (1, south, True), (1, north, False)):
-            ring = _cut(ring, axis, bound, keep_above)
-            if len(ring) < 3:
-                break
-        else:
-            out.append(ring)
+    for turn in (-360.0, 0.0, 360.0):
+        near = (
+            (boxes[:, 0] + turn <= east)
+            & (boxes[:, 2] + turn >= west)
+            & (boxes[:, 1] <= north)
+            & (boxes[:, 3] >= south)
+        )
+        for number in np.flatnonzero(near):
+            ring = rings[number] + [turn, 0.0]
+            for axis, bound, keep_above in ((0, west, True), (0, east, False), (1, south, True), (1, north, False)):
+                ring = _cut(ring, axis, bound, keep_above)
+                if len(ring) < 3:
+                    break
+            else:
+                out.append(ring)
     return out
 
 

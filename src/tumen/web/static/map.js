@@ -35,6 +35,20 @@ function element(tag, text, attributes = {}) {
   return made;
 }
 
+// A browser without WebGL 2 (an old card, a virtual machine) gets the same map, drawn by the processor.
+async function chart(options) {
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    const { Flat } = await import(box.dataset.flat);
+    return new Flat(options);
+  }
+  const made = new Chart(options);
+  made.touchZoomRotate.disableRotation();
+  made.keyboard.disableRotation();
+  made.addControl(new NavigationControl({ showCompass: false }));
+  made.addControl(new ScaleControl());
+  return made;
+}
+
 async function start() {
   // The map's own style is not needed for the first paint of the page.
   const style = element("link", "", { rel: "stylesheet", href: box.dataset.style }), styled = new Promise((done) => { style.onload = style.onerror = done; });
@@ -53,15 +67,11 @@ async function start() {
   for (const v of data.voyages) v.ends = v.line.map(([lon, lat]) => [across(lon), down(lat)]);
 
   await styled;
-  const map = new Chart({
+  const map = await chart({
     container: box, bounds: opening(data), fitBoundsOptions: { padding: 40, maxZoom: 11 }, attributionControl: false, fadeDuration: 0,
-    dragRotate: false, pitchWithRotate: false, touchPitch: false, maxPitch: 0, renderWorldCopies: true, canvasContextAttributes: { antialias: false },
+    dragRotate: false, pitchWithRotate: false, touchPitch: false, maxPitch: 0, minZoom: 1, renderWorldCopies: true, canvasContextAttributes: { antialias: false },
     style: { version: 8, sources: {}, layers: [{ id: "sea", type: "background", paint: { "background-color": "#dfe9f0" } }] },
   });
-  map.touchZoomRotate.disableRotation();
-  map.keyboard.disableRotation();
-  map.addControl(new NavigationControl({ showCompass: false }));
-  map.addControl(new ScaleControl());
   const over = element("canvas", "", { class: "over-map", "aria-hidden": "true" }), pen = over.getContext("2d", { willReadFrequently: true });  // drawn by the processor: quick also where there is no graphics card
   map.getCanvasContainer().append(over);
 
@@ -77,15 +87,17 @@ async function start() {
   let bins = [], routes = [], run = [0, count], opened = null;
 
   const view = () => { const { lng, lat } = map.getCenter(); return { cx: across(lng), cy: down(lat), size: 512 * 2 ** map.getZoom(), w: box.clientWidth, h: box.clientHeight }; };
-  const screen = ({ cx, cy, size, w, h }, a, b) => [(a - cx) * size + w / 2, (b - cy) * size + h / 2];
+  // What lies beyond the date line stands where the view is nearest to it.
+  const nearest = (a, cx) => a + Math.round(cx - a);
+  const screen = ({ cx, cy, size, w, h }, a, b) => [(nearest(a, cx) - cx) * size + w / 2, (b - cy) * size + h / 2];
 
-  // Give each sighting in view, and half a view around, its cell; one beyond the date line stands where the view is.
+  // Give each sighting in view, and half a view around, its cell.
   function settle() {
     const { cx, cy, size, w, h } = view(), step = CELL / (512 * 2 ** Math.floor(map.getZoom()));
     const west = Math.floor((cx - w / size) / step), north = Math.floor((cy - h / size) / step);
     const columns = Math.ceil((2 * w) / size / step) + 1, rows = Math.ceil((2 * h) / size / step) + 1;
     for (let i = 0; i < count; i++) {
-      u[i] = x[i] + Math.ceil(west * step - x[i]);
+      u[i] = nearest(x[i], cx);
       const c = Math.floor(u[i] / step) - west, r = Math.floor(y[i] / step) - north;
       cell[i] = c >= 0 && c < columns && r >= 0 && r < rows ? r * columns + c : -1;
     }
@@ -331,7 +343,10 @@ async function start() {
   document.querySelector("#credit").textContent = coast.credit;
   map.addSource("land", { type: "geojson", data: coast, tolerance: 0.1, maxzoom: 15 });
   const part = (name) => ["==", ["get", "part"], name];
-  map.addLayer({ id: "land", type: "fill", source: "land", filter: part("land"), paint: { "fill-color": "#f6f3ec", "fill-outline-color": "#8795a1" } });
+  map.addLayer({ id: "far", type: "fill", source: "land", filter: part("far"), paint: { "fill-color": "#f6f3ec" } });
+  map.addLayer({ id: "near", type: "fill", source: "land", filter: part("near"), paint: { "fill-color": "#dfe9f0" } });
+  // Far off the coast has no line: it would also be drawn where the window of the finer land ends.
+  map.addLayer({ id: "land", type: "fill", source: "land", filter: part("land"), paint: { "fill-color": "#f6f3ec", "fill-outline-color": ["step", ["zoom"], "#f6f3ec", 5, "#8795a1"] } });
   map.addLayer({ id: "window", type: "fill", source: "land", minzoom: 7, filter: part("window"), paint: { "fill-color": "#dfe9f0" } });
   map.addLayer({ id: "detail", type: "fill", source: "land", minzoom: 7, filter: part("detail"), paint: { "fill-color": "#f6f3ec" } });
   map.addLayer({ id: "shore", type: "line", source: "land", minzoom: 7, filter: part("shore"), paint: { "line-color": "#8795a1", "line-width": 1 } });
