@@ -188,6 +188,7 @@ class Commodity(Record):
         default="new", description="new, used (40 %) or refurbished (66 %) in the volume index"
     )
     why: str | None = Field(default=None, description="reason for weights or bounds")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Price(Amount):
@@ -202,6 +203,7 @@ class Price(Amount):
     year: int = Field(description="year of the money")
     source: str = Field(description="source id, or 'assumption' with a reason in `why`")
     why: str | None = Field(default=None, description="reason, or how the figure was read")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
     published: DateCell = Field(
         default=None, description="day of publication; needed with a source, since the newest price holds"
     )
@@ -246,6 +248,7 @@ class Conversion(Record):
     per_month: bool = Field(default=False, description="also multiply by the length of the entry in months")
     source: str = Field(description="source id, or 'assumption'")
     why: str | None = Field(default=None, description="reason")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class IndexYear(Record):
@@ -256,6 +259,7 @@ class IndexYear(Record):
     source: str = Field(description="source id")
     published: DateCell = Field(default=None, description="day of publication")
     note: str | None = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
 
 class Exchange(Record):
@@ -266,6 +270,7 @@ class Exchange(Record):
     per_usd: float = Field(description="units of the currency for one US dollar, mean of the year")
     source: str = Field(description="source id, or 'assumption'")
     why: str | None = Field(default=None, description="reason")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Valuation(Record):
@@ -283,6 +288,7 @@ class Valuation(Record):
     derived_from: list[str] = Field(default_factory=list, description="claims or origin groups that it stands on")
     source: str = Field(description="source id")
     why: str = Field(description="how it was made, in our words")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Prices(Record):
@@ -290,13 +296,16 @@ class Prices(Record):
 
     headline_basis: Basis = Field(description="value basis that the headline tells")
     headline_why: str = Field(description="reason for it")
+    headline_why_ko: TextCell = Field(default=None, description="the reason in Korean")
     base_year: int = Field(description="year of constant money")
     at_least_excess: float = Field(
         gt=0, lt=2, description="mean share by which the truth exceeds a figure given as 'at least'"
     )
     at_least_why: str = Field(description="reason for it")
+    at_least_why_ko: TextCell = Field(default=None, description="the reason in Korean")
     up_to_floor: float = Field(ge=0, lt=1, description="lower end of a figure given as 'up to', as a share of it")
     up_to_why: str = Field(description="reason for it")
+    up_to_why_ko: TextCell = Field(default=None, description="the reason in Korean")
     commodity: list[Commodity] = Field(description="what is counted")
     price: list[Price] = Field(description="prices")
     conversion: list[Conversion] = Field(default_factory=list, description="units that may be written instead")

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from tumen.case.account import ASSUMPTION, Amount, unit_name
 from tumen.case.faults import Faults
 from tumen.case.read import read_toml
-from tumen.case.record import DateCell, PartialDate, Record
+from tumen.case.record import DateCell, PartialDate, Record, TextCell
 
 Side = Literal["RUS", "UKR"]
 
@@ -34,6 +34,7 @@ class Sourced(Amount):
     unit: str = Field(description="unit of the numbers")
     source: str = Field(description="source id, or 'assumption' with a reason in `why`")
     why: str | None = Field(default=None, description="reason, or how the figure was read")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
     published: DateCell = Field(default=None, description="day of publication")
 
     @model_validator(mode="after")
@@ -161,6 +162,7 @@ class Check(Record):
     source: str = Field(description="source id")
     published: DateCell = Field(default=None, description="day of publication")
     note: str | None = Field(default=None, description="remark, shown")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
     @model_validator(mode="after")
     def _has_figure(self) -> Check:
@@ -201,13 +203,16 @@ class Rule(Record):
     ration_weeks_ukr: Sourced = Field(description="the same for Ukraine")
     window_start: dt.date = Field(description="first day of the window in which shares are told")
     window_why: str = Field(description="reason for it")
+    window_why_ko: TextCell = Field(default=None, description="the reason in Korean")
     project_until: dt.date = Field(description="Monday of the last week that is walked")
     project_months: int = Field(ge=1, le=24, description="last months whose mean goes on after the evidence ends")
     project_why: str = Field(description="reason for it")
+    project_why_ko: TextCell = Field(default=None, description="the reason in Korean")
     empty_days: float = Field(
         ge=0, description="a stock is empty when the part above the reserve feeds fewer days of the fire wished for"
     )
     empty_why: str = Field(description="reason for it")
+    empty_why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @model_validator(mode="after")
     def _monday(self) -> Rule:

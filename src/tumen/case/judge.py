@@ -79,6 +79,7 @@ class Grade(Record):
     meaning: str = Field(description="what it is taken to mean, in words")
     meaning_ko: str = Field(description="the same in Korean")
     why: str = Field(description="reason for the range")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Grades(Record):
@@ -114,6 +115,7 @@ class Restraint(Record):
     prior: Chances = Field(description="range of the chance that it binds, before any indicator")
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="reason for the range")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class BalanceLevels(Record):
@@ -124,6 +126,7 @@ class BalanceLevels(Record):
     labels: list[str] = Field(description="name of each level, lowest first: one more than bounds")
     unknown: list[float] = Field(description="chance of each level where the ledger has no balance; they sum to 1")
     why: str = Field(description="reason for bounds and chances")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @model_validator(mode="after")
     def _fit(self) -> BalanceLevels:
@@ -152,6 +155,7 @@ class Hypothesis(Record):
     by_when: str = Field(description="when it could be settled")
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="reason for the numbers")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
     prior: Chances | None = Field(
         default=None,
         description="leaf: range of its chance were no restraint binding and the balance in a level of factor 1",
@@ -196,6 +200,7 @@ class Baseline(Record):
     of: int = Field(gt=0, description="times that it could have been seen")
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="what was counted")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @model_validator(mode="after")
     def _fit(self) -> Baseline:
@@ -211,6 +216,7 @@ class YearCount(Record):
     count: float = Field(gt=0, description="the count")
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(default="", description="how it was read, where it is not printed as such")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class SignClass(Record):
@@ -247,6 +253,7 @@ class SignClass(Record):
     )
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="reason for the ranges")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @model_validator(mode="after")
     def _one(self) -> SignClass:
@@ -348,6 +355,7 @@ class Observation(Record):
         description="source id, or the word assumption; as of a day before that source it is not offered"
     )
     why: str = Field(description="why there")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @field_validator("grade")
     @classmethod
@@ -370,6 +378,7 @@ class JudgeSettings(Record):
         description="first day on which something can be repayment: a sign from before is refused"
     )
     why: str = Field(default="", description="reason for both")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Trades(Record):
@@ -436,6 +445,7 @@ class Outcome(Record):
     decided_on: dt.date = Field(description="day on which it was settled")
     source_id: str = Field(description="source, or the word assumption")
     note: TextCell = Field(default=None, description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
 
 class Redline(Record):
@@ -478,12 +488,14 @@ class Option(Record):
     cost: Amounts = Field(description="range of its cost, in points of the influence diagram")
     cost_word: Literal["low", "medium", "high"] = Field(description="low, medium or high")
     cost_note: str = Field(description="what the cost is")
+    cost_note_ko: TextCell = Field(default=None, description="the remark in Korean")
     delay_days: Amounts = Field(description="range of days until it takes effect")
     open_from: dt.date | None = Field(default=None, description="first day on which it could be chosen")
     who_must_agree: list[str] = Field(description="parties that must agree")
     agreed: Chances = Field(description="range of the chance that they do")
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="reason for the numbers")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Package(Record):
@@ -514,6 +526,7 @@ class Utility(Record):
     )
     source: str = Field(description="source id, or the word assumption")
     why: str = Field(description="reason for the scale")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Happened(Record):
@@ -526,6 +539,7 @@ class Happened(Record):
     outcome: str = Field(description="done, announced, not done ...")
     source: str = Field(description="source id")
     note: str = Field(default="", description="remark")
+    note_ko: TextCell = Field(default=None, description="the remark in Korean")
 
 
 class Responses(Record):

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tumen.case.faults import Faults
 from tumen.case.read import read_toml
-from tumen.case.record import ListCell, Record
+from tumen.case.record import ListCell, Record, TextCell
 
 FILE = "loading.toml"
 
@@ -38,6 +38,7 @@ class Prior(Record):
     unit: str
     source: ListCell
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @model_validator(mode="after")
     def _ordered(self) -> Prior:
@@ -120,6 +121,7 @@ class Load(Record):
     dwt_usable_share: float = Field(gt=0.3, le=1)
     source: ListCell
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Stack(Record):
@@ -130,6 +132,7 @@ class Stack(Record):
     count_spread: float = Field(gt=0, le=1.5)
     length_spread: float = Field(gt=0, le=1.5)
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Rail(Record):
@@ -142,6 +145,7 @@ class Rail(Record):
     before: BoxesPerMonth
     begins: dt.date | None = None
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Box(Record):
@@ -155,6 +159,7 @@ class Box(Record):
     arms_rail: Share
     source: ListCell
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Munition(Record):
@@ -205,6 +210,7 @@ class Claims(Record):
     kind: dict[str, OriginKind]
     origin: dict[str, str]
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
     # A reading 'capacity_152' says what all boxes would hold of this munition.
     capacity: dict[str, str] = Field(default={})
     # A count of rounds whose `item` is written so counts this munition alone.
@@ -230,6 +236,7 @@ class Check(Record):
     high: float = Field(gt=0)
     source: ListCell
     reason: str = Field(min_length=8)
+    reason_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @model_validator(mode="after")
     def _ordered(self) -> Check:

@@ -96,6 +96,7 @@ class Place(Record):
     )
     berths: CountCell = Field(default=None, description="ships of the route that fit alongside at one time")
     berths_why: TextCell = Field(default=None, description="how that number is known")
+    berths_why_ko: TextCell = Field(default=None, description="the reason in Korean")
     depth_m: Annotated[float, Field(gt=0)] | None = Field(default=None, description="depth alongside, m")
     position_quality: TextCell = Field(default=None, description="how exact the position is, in words")
     source: Annotated[ListCell, Field(min_length=1)] = Field(description="source ids, the main one first")

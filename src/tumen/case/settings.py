@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from tumen.case.faults import Faults
 from tumen.case.read import read_toml
-from tumen.case.record import Day, Id, ListCell, Record, Words
+from tumen.case.record import Day, Id, ListCell, Record, TextCell, Words
 from tumen.case.traffic_settings import TrafficSettings
 
 FILE = "case.toml"
@@ -65,6 +65,7 @@ class Trust(Record):
 
     probability: Share = Field(description="probability that the name is right")
     why: Words = Field(description="reason for the number")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class LookAssumptions(Record):
@@ -72,6 +73,7 @@ class LookAssumptions(Record):
 
     usable_share: Share = Field(description="share of the place that could be seen, where a look does not say")
     why: Words = Field(description="reason for the number")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Assumption(Record):
@@ -79,7 +81,9 @@ class Assumption(Record):
 
     id: Id = Field(description="short name")
     text: Words = Field(description="what is assumed")
+    text_ko: TextCell = Field(default=None, description="the same in Korean")
     why: Words = Field(description="why, and what would change it")
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class Settings(Record):

@@ -50,6 +50,7 @@ class Source(Record):
         default=None, description="latest day on which it can have been published, where `date` says less"
     )
     not_after_why: TextCell = Field(default=None, description="how that day is known")
+    not_after_why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
     @property
     def published(self) -> dt.date | None:

@@ -12,7 +12,7 @@ import math
 
 from pydantic import Field
 
-from tumen.case.record import Record
+from tumen.case.record import Record, TextCell
 
 _Z90 = 1.6448536269514722  # 95 % point of the standard normal
 
@@ -79,6 +79,7 @@ class Quiet(Record):
     usable_share: float = Field(default=0.5, gt=0, le=1)
     source: str
     why: str | None = None
+    why_ko: TextCell = Field(default=None, description="the reason in Korean")
 
 
 class TrafficSettings(Record):

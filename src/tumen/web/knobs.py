@@ -36,7 +36,7 @@ def knobs(case: Case) -> list[dict[str, Any]]:
             {
                 "path": path, **_named(path), "value": prior.median,
                 "min": _round(low), "max": _round(high), "step": _round((high - low) / 100), "unit": prior.unit,
-                "low": prior.low, "high": prior.high, "why": prior.reason,
+                "low": prior.low, "high": prior.high, "why": prior.reason, "why_ko": prior.reason_ko,
             }
         )  # fmt: skip
     return out
