@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import shutil
 from collections.abc import Iterator
@@ -99,8 +100,6 @@ def test_the_description_says_what_each_twin_gives(client: TestClient) -> None:
 
 
 def test_a_page_and_its_twin_show_the_same_numbers(client: TestClient) -> None:
-    import html
-
     from tumen.web.words import num as shown
     from tumen.web.words import pct, usd
 
@@ -237,6 +236,21 @@ def test_introductions_and_buttons_come_in_korean(client: TestClient) -> None:
         assert english not in text, path
         assert korean in text or korean.replace("라고 ", "고 ") in text, path
         assert english in client.get(path, params={"lang": "en"}).text, path
+
+
+def test_reasons_of_the_case_come_in_korean_on_a_korean_page(client: TestClient, live: Live) -> None:
+    case = live.state.study.case
+    prior, price = case.loading.load.boxes_per_voyage, case.prices.best_price("rounds_152", "russian_cost")
+    for path, english, korean in (
+        ("/cargo", prior.reason, prior.reason_ko),
+        (f"/why/{price.evidence_id}", price.why, price.why_ko),
+    ):
+        told = client.get(path, params={"lang": "ko"})
+        assert told.status_code == 200
+        text = html.unescape(told.text)
+        assert korean in text, path
+        assert english not in text, path
+        assert english in html.unescape(client.get(path, params={"lang": "en"}).text), path
 
 
 def test_headings_columns_and_names_come_in_korean(client: TestClient) -> None:
@@ -413,8 +427,6 @@ def test_an_edit_made_meanwhile_is_not_overwritten(client: TestClient, live: Liv
 
 def _opened(client: TestClient, kind: str, name: str) -> dict[str, str]:
     """The fields of the form of a row, as a browser would send them."""
-    import html
-
     text = client.get(f"/edit/{kind}/{name}").text
     form = text[text.index('class="stack"') :]
     fields = {n: html.unescape(v) for n, v in re.findall(r'<input name="([^"]+)" value="([^"]*)"', form)}

@@ -17,7 +17,7 @@ from tumen.case import Case
 from tumen.web import whatif
 from tumen.web.edit import ADDABLE, Editor
 from tumen.web.knobs import knobs
-from tumen.web.words import choice_in_korean, field_name, in_language, say
+from tumen.web.words import choice_in_korean, field_name, in_language, own, say
 
 HANGUL = re.compile("[가-힣]")
 KOREAN: dict[str, str] = {"lang": "ko"}
@@ -67,3 +67,13 @@ def test_no_meaning_is_kept_for_a_field_that_is_gone(case: Case) -> None:
     known |= {v["doc"] for kind, record in case.records() for v in whatif.described(case, kind, record)["values"]}
     kept = set(yaml.safe_load(FORMS.read_text(encoding="utf-8"))["help"])
     assert kept - known == set()
+
+
+def test_notes_to_priors_come_in_korean_where_the_case_has_them(case: Case) -> None:
+    made = knobs(case)
+    assert all(HANGUL.search(k["why_ko"]) and not HANGUL.search(k["why"]) for k in made)
+    assert own(KOREAN, made[0], "why") == made[0]["why_ko"]
+    assert own({"lang": "en"}, made[0], "why") == made[0]["why"]
+    assert own(KOREAN, made[0] | {"why_ko": None}, "why") == made[0]["why"], (
+        "as the case has it, where it has no Korean"
+    )
