@@ -114,7 +114,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [one, two]
 
 
-def events(given: list[str], out: Path, work: str | None = None, runner_workers: int = 1) -> int:
+def events(given: list[str], out: Path | str, work: str | None = None, runner_workers: int = 1) -> int:
     return events_step(given, out, [], None, [], workers=runner_workers, work=work, quiet=True)
 
 
@@ -205,6 +205,10 @@ def test_a_store_that_fails_is_named_and_the_other_archives_are_read(
     # a work folder that fails is no fault of the archives
     assert events([str(days[0])], out, work="bucket://bad/work") == 3
     assert "bucket://bad/work" in capsys.readouterr().err
+    # and where the tables cannot be written it is said before the work
+    assert events([str(days[0])], "bucket://bad/out", work="bucket://ais/work") == 3
+    assert "bucket://bad/out: 503: try again later" in capsys.readouterr().err
+    assert not [n for n in bucket.held if "work" in n]
 
 
 def test_a_store_that_fails_half_way_keeps_what_was_read(

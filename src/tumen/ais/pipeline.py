@@ -112,9 +112,9 @@ def run(
     known = places.gather(gazetteer, case_places)
     tell = progress or (lambda stage, done, total: None)
     target = None if out is None else _address(out)
-    if target is not None and not is_address(target):
-        # to be told before the work rather than after it
-        Path(target).mkdir(parents=True, exist_ok=True)
+    if target is not None:
+        # what is wrong with it is told before the work rather than after it
+        Folder(target).ready()
     with _workplace(work) as address:
         planned = sources.plan(archives, mapping, block_bytes)
         latest = latest_us if latest_us is not None else sources.now_us()

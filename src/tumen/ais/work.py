@@ -6,6 +6,7 @@ an object store. Names are made of what a file was made from, so two writers of 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterable
@@ -31,6 +32,15 @@ class Folder:
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
+
+    def ready(self) -> None:
+        """Make it where it is a directory; else see that the store answers."""
+        if self._fs is None:
+            os.makedirs(self._root, exist_ok=True)
+            return
+        # `exists` of most stores takes any failure for a no
+        with stores.naming(self.address), contextlib.suppress(FileNotFoundError):
+            self._fs.info(self._root)
 
     def exists(self, name: str) -> bool:
         """Was this file written?"""
