@@ -7,7 +7,7 @@ Hangul syllables of KS X 1001, and more); what they lack is taken from the fonts
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -28,6 +28,8 @@ JOINER = "\u2060"  # word joiner: no line breaks here
 NARROW = 3
 # A table of no more rows than this stays on one page.
 KEEP_TOGETHER = 6
+# No more rows of a longer table than this are tied together, so that a page always takes them.
+MOST_TIED = 8
 
 
 def pdf(brief: b.Brief, trace: Trace, words: Words, told: Told, version: str) -> bytes:
@@ -166,7 +168,7 @@ class _Setter:
         if isinstance(block, b.Heading):
             return f"== {_text(block.text)}\n"
         if isinstance(block, b.Items):
-            return "\n".join(f"- {self.spans(item)}" for item in block.items) + "\n"
+            return f"#bullets({', '.join(f'[{self.spans(item)}]' for item in block.items)})\n"
         if isinstance(block, b.Figure):
             caption = self.spans(block.caption)
             width = f"{block.print_width:.0%}" if block.wide else "80%"
@@ -197,9 +199,10 @@ class _Setter:
             for row in block.rows
         )
         together = "true" if len(block.rows) <= KEEP_TOGETHER else "false"
+        ties = ", ".join(map(str, ties_of([not self.spans(row[0]) for row in block.rows])))
         note = f"[{self.spans(block.note)}]" if block.note else "none"
         close = "true" if len(block.rows) > LONG else "false"
-        return f"#rows(({widths},), ({align},), ({head},), ({rows},), {_quoted(block.caption)}, {note}, {together}, {close})\n"
+        return f"#rows(({widths},), ({align},), ({head},), ({rows},), ({ties},), {_quoted(block.caption)}, {note}, {together}, {close})\n"
 
     def spans(self, spans: Iterable[b.Span], stacked: bool = False) -> str:
         """Spans as Typst markup. In Korean what follows a number leans on it, and no line breaks between."""
@@ -284,6 +287,23 @@ class _Setter:
         if len(known) > MOST_SOURCES:
             listed += f" {self.words.text('evidence.more', n=str(len(known) - MOST_SOURCES))}"
         return self.words.text("evidence.sources", list=listed)
+
+
+def ties_of(goes_on: Sequence[bool]) -> list[int]:
+    """How many rows of a table stand together on a page, from the first row on.
+
+    A row whose first cell is blank goes on with the row above it and stays with it; the first two rows stay with
+    each other under the head, and the last two, so that no page opens or ends with one row of a table.
+
+    >>> ties_of([False, False, False, False, False]), ties_of([False, True, True, False, False, True])
+    ([2, 1, 2], [3, 3])
+    """
+    starts = [0, *(i for i, blank in enumerate(goes_on) if i > 0 and not blank)]
+    starts = [i for i in starts if i not in (1, len(goes_on) - 1) or i == 0]
+    cuts = []
+    for start, end in zip(starts, [*starts[1:], len(goes_on)], strict=True):
+        cuts += range(start, end, MOST_TIED)
+    return [end - start for start, end in zip(cuts, [*cuts[1:], len(goes_on)], strict=True)]
 
 
 def _numbered(brief: b.Brief) -> dict[str, int]:
