@@ -300,7 +300,7 @@ def ties_of(goes_on: Sequence[bool]) -> list[int]:
     """
     starts = [0, *(i for i, blank in enumerate(goes_on) if i > 0 and not blank)]
     starts = [i for i in starts if i not in (1, len(goes_on) - 1) or i == 0]
-    cuts = []
+    cuts: list[int] = []
     for start, end in zip(starts, [*starts[1:], len(goes_on)], strict=True):
         cuts += range(start, end, MOST_TIED)
     return [end - start for start, end in zip(cuts, [*cuts[1:], len(goes_on)], strict=True)]
