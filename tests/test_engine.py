@@ -312,6 +312,30 @@ def test_a_cluster_that_is_lost_is_told_in_one_line(archive: Path, tmp_path: Pat
                 process.wait()
 
 
+def test_workers_that_do_not_see_the_work_folder(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each worker has a disk of its own: what the first stage wrote is not there in the second."""
+    import contextlib
+    import shutil
+
+    from tumen.ais import work
+    from tumen.ais.command import events_step
+
+    class Elsewhere(engine.Serial):
+        def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+            if fn.__name__ == "walk_bucket":
+                shutil.rmtree(Path(args[0].folder) / "segments")
+            return super().submit(fn, *args, **kwargs)
+
+    monkeypatch.setattr(engine, "executor", lambda *given: contextlib.nullcontext(Elsewhere()))
+    work.folder.cache_clear()
+    assert events_step([str(archive)], tmp_path / "out", [], None, [], dask="tcp://far:8786", quiet=True) == 2
+    told = capsys.readouterr().err
+    assert "segments" in told
+    assert "--work must name a folder or address that every worker sees" in told
+
+
 def test_command(archive: Path, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 

@@ -117,6 +117,8 @@ def events_step(
     except OSError as error:
         # a full disk has no name of its own
         console.print(str(error) if error.filename else f"{out}: {error}", markup=False, soft_wrap=True)
+        if dask and not work and isinstance(error, FileNotFoundError):
+            console.print("with --dask, --work must name a folder or address that every worker sees", soft_wrap=True)
         return 2
     if not quiet:
         _summary(console, made, time.monotonic() - started, len(places), out, csv)
