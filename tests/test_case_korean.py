@@ -35,7 +35,16 @@ def test_the_real_case_has_no_gaps(najin_folder: Path) -> None:
 
 
 # Files whose reasons a Korean brief or the sliders show, and the fields that hold them.
-REASONED = ("prices.toml", "loading.toml", "trades.toml", "responses.toml", "places.geojson", "sources.yaml")
+REASONED = (
+    "case.toml",
+    "front.toml",
+    "loading.toml",
+    "places.geojson",
+    "prices.toml",
+    "responses.toml",
+    "sources.yaml",
+    "trades.toml",
+)
 REASON = re.compile(r"(why|reason|cost_note|note)$")
 
 
