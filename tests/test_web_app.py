@@ -253,6 +253,16 @@ def test_reasons_of_the_case_come_in_korean_on_a_korean_page(client: TestClient,
         assert english in html.unescape(client.get(path, params={"lang": "en"}).text), path
 
 
+def test_the_year_of_a_price_is_a_year_and_not_a_rounded_number(client: TestClient, live: Live) -> None:
+    price = live.state.study.case.prices.best_price("rounds_152", "russian_cost")
+    for lang in ("en", "ko"):
+        text = client.get(f"/why/{price.evidence_id}", params={"lang": lang}).text
+        assert f"<dd>{price.year}</dd>" in text
+        assert "2,020" not in text
+    assert "<dd>로그정규</dd>" in text
+    assert "<dd>러시아 생산비</dd>" in text
+
+
 def test_headings_columns_and_names_come_in_korean(client: TestClient) -> None:
     for path in PATHS:
         text = client.get(path, params={"lang": "ko"}).text

@@ -285,6 +285,33 @@ def choice_in_korean(word: str, field: str) -> str:
     return _forms()["choice"].get(word) or records["value"].get(word, "")
 
 
+@pass_context
+def grade_name(context: Context, grade: str) -> str:
+    """A source's letter and what it says: `B (usually reliable)`."""
+    letter = grade[:1]
+    korean = choice_in_korean(letter, "reliability") if context.get("lang") == "ko" else ""
+    return f"{letter} ({korean})" if korean else grade
+
+
+# Whole numbers that name a thing, and are not rounded like a measure.
+NAMING = frozenset(["year", "year_built", "base_year", "seed", "line", "schema_", "imo", "mmsi", "version"])
+
+
+@pass_context
+def in_row(context: Context, value: Any, row: dict[str, Any], field: str) -> Any:
+    """A value of a row in words: a year as a year, and on a Korean page text and fixed words in Korean where there are.
+
+    >>> in_row({"lang": "ko"}, "lognormal", {"shape": "lognormal"}, "shape"), in_row({}, 2024, {"year": 2024}, "year")
+    ('로그정규', '2024')
+    """
+    if field in NAMING and isinstance(value, int):
+        return str(value)
+    if context.get("lang") != "ko" or not isinstance(value, str):
+        return value
+    korean = row.get(f"{field}_ko")
+    return korean or choice_in_korean(value, field) or (in_language(NAMES[value], "ko") if value in NAMES else value)
+
+
 def _told(words: Callable[..., str]) -> Callable[..., str]:
     """A filter whose words come in the language of the page."""
 
@@ -317,5 +344,5 @@ def measured(context: Context, value: Any, limit: Any = None) -> str:
 
 FILTERS = {
     "slug": slug, "num": num, "pct": pct, "usd": dollars, "day": day, "measure": measured, "own": own,
-    "tf": filled, "fieldname": field_name, "choice": choice_name, "say": _told(say), "head": _told(head), "t": _told(str),
+    "tf": filled, "fieldname": field_name, "choice": choice_name, "inrow": in_row, "grade": grade_name, "say": _told(say), "head": _told(head), "t": _told(str),
 }  # fmt: skip
