@@ -296,7 +296,7 @@ def ties_of(goes_on: Sequence[bool]) -> list[int]:
     each other under the head, and the last two, so that no page opens or ends with one row of a table.
 
     >>> ties_of([False, False, False, False, False]), ties_of([False, True, True, False, False, True])
-    ([2, 1, 2], [3, 3])
+    ([2, 1, 2], [3, 1, 2])
     """
     starts = [0, *(i for i, blank in enumerate(goes_on) if i > 0 and not blank)]
     starts = [i for i in starts if i not in (1, len(goes_on) - 1) or i == 0]
