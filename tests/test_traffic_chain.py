@@ -1,6 +1,8 @@
 """The port's chain and the exact pass, against closed forms and brute force."""
 
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from tumen.traffic.looks import Elsewhere, Hulls, Observation, PortLooks, hulls_
 from tumen.traffic.paths import draw_paths, pooled
 from tumen.traffic.points import Weighted, integrate
 from tumen.traffic.prior import levels, points, sobol
+from tumen.traffic.totals import FarEvidence
+from tumen.traffic.voyages import alongside_after
 
 # Everything known but the count: one rate, one stay, no pauses, no choice of looks.
 KNOWN = TrafficSettings(
@@ -308,6 +312,47 @@ def test_reports_and_their_silence_against_brute_force():
     assert np.abs(drawn - expected).max() < 4 * 0.7 / np.sqrt(effective)
     unheard = draw_paths(made, known, days * UNITS_PER_DAY, [], 40_000, rng).arrivals(0, days * UNITS_PER_DAY)
     assert paths.arrivals(0, days * UNITS_PER_DAY).mean() < unheard.mean() - 0.3  # the silence is heard
+
+
+def test_two_looks_at_a_port_of_discharge_may_show_one_ship():
+    settings = KNOWN.model_copy(update={"passage_days": SpreadPrior(median=1.5, factor=1.6)})
+    share, otherwise, usable, back = 0.7, 0.1, 0.8, 1.5
+    # Ships left 2, 3 and 6 days before the second look.
+    at = np.arange(0, 10 * UNITS_PER_DAY + 1)
+    unit, left = int(at[-1]), np.array([4.0, 7.0, 8.0])
+    departed = np.array([(left * UNITS_PER_DAY < u).sum() for u in at])
+    history = SimpleNamespace(
+        at=at,
+        index=lambda u: int(np.searchsorted(at, u)),
+        departed=lambda i: departed[i : i + 1],
+        point=np.array([0]),
+        points=one_point(settings),
+        carried={},
+    )
+    dwell, units = 3.0, round(back * UNITS_PER_DAY)
+    table = alongside_after(settings, dwell, 1, share)
+    seen = {"usable": usable, "count": 1}
+    first = FarEvidence(unit - units, "one", look(8.5, True, **seen), table, share, otherwise)
+    alone = FarEvidence(unit, "two", look(10.0, True, **seen), table, share, otherwise)
+    both = alongside_after(settings, dwell, 1, share, already=units)
+    pair = replace(alone, earlier=first, both=both)
+
+    rng = np.random.default_rng(3)
+    worlds = 400_000
+    bound = rng.random((worlds, 3)) < share
+    spread = settings.passage_days.sd_log
+    landed = left + np.exp(rng.normal(np.log(settings.passage_days.median), spread, (worlds, 3)))
+    gone = landed + rng.exponential(dwell, (worlds, 3))
+    shown = []
+    for day in (10.0 - back, 10.0):
+        there = bound & (landed < day) & (gone > day)
+        found = there & (rng.random((worlds, 3)) < usable * 0.9)
+        shown.append(found.any(1) | (rng.random(worlds) < usable * otherwise))
+    one, two = shown
+    assert np.exp(first.log_weight(history))[0] == pytest.approx(one.mean(), abs=0.01)
+    assert np.exp(alone.log_weight(history))[0] == pytest.approx(two.mean(), abs=0.01)
+    assert np.exp(pair.log_weight(history))[0] == pytest.approx(two[one].mean(), abs=0.01)
+    assert two[one].mean() > two.mean() + 0.05  # and that is not what a look alone tells
 
 
 def test_visits_that_ais_shows_leave_the_dark_ones_poisson():

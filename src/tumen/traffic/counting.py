@@ -57,6 +57,7 @@ Weighed = Callable[["PortCase", Weighted], None]
 ALL_PORTS = "all ports of loading"
 _RUN = 4000  # draws from which on they are shared out over two runs, one a core: each on parameter points of its own
 _FAR_MEMORY = 15 * UNITS_PER_DAY  # in which a ship has left a port of discharge again
+_CLOUDED = 0.05  # a far look that would find a ship less often than this tells nothing of it
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def tie_of(
     c = cases[0]
     looks: list[FarEvidence] = []
     for far in destinations:
-        looks += _far(rows, far, c.clock, c.end_unit, c.hulls, c.settings, len(destinations))
+        looks += _far(rows, far, c.clock, c.end_unit, c.hulls, c.settings, len(destinations), alone=False)
     used = [
         r for r in claims.to_pylist() if r["use"] == "evidence" and (r["place"] is None or r["place"] in destinations)
     ]
@@ -234,7 +235,7 @@ def _read_case(
     evidence += _days(days, read, settings)
     if alone:
         for far in destinations:
-            evidence += _far(rows, far, clock, end_unit, hulls, settings, len(destinations))
+            evidence += _far(rows, far, clock, end_unit, hulls, settings, len(destinations), alone=True)
     totals = tuple(r for r in used if r["vessel"] is not None and r["quantity"] in ("visits", "voyages"))
     return PortCase(
         place,
@@ -323,20 +324,33 @@ def _far(
     hulls: Hulls,
     settings: TrafficSettings,
     number: int,
+    *,
+    alone: bool,
 ) -> list[FarEvidence]:
+    """Looks at a port of discharge. `alone`: its ships come from one port of loading, whose path tells of two looks at once."""
     read = read_port(rows, far, clock, end_unit, hulls, 4, settings)
     detection, dwell = settings.detection.median, settings.dwell_at(far).median
     out: list[FarEvidence] = []
     empty: list[tuple[int, float]] = []  # looks of the last days that showed no ship, and what each would have found
+    shown: FarEvidence | None = None  # the look right before, where it showed one
     for o in read.observations:
         share = destination_shares(settings.destinations, clock.when(o.unit).date())
         part = settings.laden_share * (share.get(far, ELSEWHERE) if share else 1.0 / number)
         empty = [(unit, found) for unit, found in empty if o.unit - unit < _FAR_MEMORY]
         unseen = [(o.unit - unit, found) for unit, found in empty]
         lag = alongside_after(settings, dwell, settings.dwell_phases, part, unseen)
-        out.append(FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, settings.ships_at_destination_otherwise))
-        if not o.positive:
-            empty.append((o.unit, o.usable * detection * o.weight))
+        look = FarEvidence(o.unit, f"far look {o.look_id}", o, lag, part, settings.ships_at_destination_otherwise)
+        if alone and o.positive and shown is not None and o.unit - shown.unit < _FAR_MEMORY:
+            back = o.unit - shown.unit
+            both = alongside_after(settings, dwell, settings.dwell_phases, part, unseen, already=back)
+            look = replace(look, earlier=replace(shown, earlier=None, both=None), both=both)
+        out.append(look)
+        found = o.usable * detection * o.weight
+        if o.positive:
+            shown = look
+        else:
+            empty.append((o.unit, found))
+            shown = shown if found < _CLOUDED else None
     return out
 
 

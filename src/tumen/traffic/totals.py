@@ -563,7 +563,11 @@ class ReportsEvidence:
 
 @dataclass(frozen=True)
 class FarEvidence:
-    """A look at a port of discharge: ships that left the origin some days ago may be alongside."""
+    """A look at a port of discharge: ships that left the origin some days ago may be alongside.
+
+    A look that shows a ship soon after another that did may show the same one: `earlier` is that other look, and `both`
+    the chance by units since its departure that a ship lay there at either time.
+    """
 
     unit: int
     name: str
@@ -571,6 +575,8 @@ class FarEvidence:
     at_berth: np.ndarray
     share: float
     otherwise: float
+    earlier: FarEvidence | None = None
+    both: np.ndarray | None = None
 
     @property
     def group(self) -> str:
@@ -585,33 +591,69 @@ class FarEvidence:
 
     def log_weight(self, history: History) -> np.ndarray:
         """Log likelihood of ships seen or not at the far end, given the departures of the path."""
-        return self.told(self.log_none(history), history.points.take(history.point))
+        p, log_none = history.points.take(history.point), self.log_none(history)
+        if self.earlier is None or self.both is None:
+            return self.told(log_none, p)
+        none, before = self._none(log_none), self.earlier._none(self.earlier.log_none(history))
+        neither = self._none(self._log_neither(history)) * (1 - self.earlier._other)
+        return self._likelihood(np.clip((none - neither) / np.maximum(1 - before, 1e-9), 0.0, 1.0), p)
 
     def log_none(self, history: History) -> np.ndarray:
         """Log chance that no ship of the path was found at the far end, (N,)."""
-        lags = np.flatnonzero(self.at_berth > 1e-4)
+        return self._log_away(history, [(self._found(history), self.at_berth)])
+
+    def _log_neither(self, history: History) -> np.ndarray:
+        """Log chance that no ship of the path was found by this look nor by the earlier one, (N,)."""
+        assert self.earlier is not None
+        assert self.both is not None
+        now, then = self._found(history), self.earlier._found(history)
+        back = np.concatenate([np.zeros(self.unit - self.earlier.unit), self.earlier.at_berth])
+        twice = -now * self.earlier.observation.usable * history.points.detection[history.point]
+        return self._log_away(history, [(now, self.at_berth), (then, back), (twice, self.both)])
+
+    def _found(self, history: History) -> np.ndarray:
+        """Chance that a ship goes there and, where it lies there, is found by this look, (N,)."""
+        return self.share * self.observation.usable * history.points.detection[history.point]
+
+    def _log_away(self, history: History, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """Log chance that none of the path's ships was found; `parts` (a factor by draw, a table by lag) add up for a ship."""
+        size = max(len(table) for _, table in parts)
+        tables = [(factor, np.pad(table, (0, size - len(table)))) for factor, table in parts]
+        lags = np.flatnonzero(np.max([table for _, table in tables], axis=0) > 1e-4)
         lo = history.index(max(self.unit - int(lags.max(initial=0)), 0))
         hi = history.index(self.unit)
         log_none = np.zeros(len(history.point))
-        d = self.observation.usable * history.points.detection[history.point]
-        early = float(self.at_berth[self.unit + 1 :].sum()) * UNIT_DAYS
-        if early > 0 and BEFORE in history.carried:
+        early = [(factor, float(table[self.unit + 1 :].sum()) * UNIT_DAYS) for factor, table in tables]
+        if early[0][1] > 0 and BEFORE in history.carried:
             # Ships that left before the period began, at the pace of that time.
-            log_none -= history.carried[BEFORE] * early * self.share * d
+            log_none -= history.carried[BEFORE] * sum(factor * days for factor, days in early)
         previous = history.departed(lo)
         for i in range(lo + 1, hi + 1):
             now = history.departed(i)
             left = now - previous
             previous = now
             lag = self.unit - int((history.at[i] + history.at[i - 1]) // 2)
-            if 0 <= lag < len(self.at_berth) and left.any():
-                log_none += left * np.log1p(-np.minimum(self.share * self.at_berth[lag] * d, 0.999))
+            if 0 <= lag < size and left.any():
+                found = sum(factor * table[lag] for factor, table in tables)
+                log_none += left * np.log1p(-np.minimum(found, 0.999))
         return log_none
+
+    @property
+    def _other(self) -> float:
+        """Chance that a ship of another route was found."""
+        return self.observation.usable * self.otherwise
+
+    def _none(self, log_none: np.ndarray) -> np.ndarray:
+        """Chance that no ship was found, of this route or another."""
+        return (1 - self._other) * np.exp(log_none)
 
     def told(self, log_none: np.ndarray, p: Points) -> np.ndarray:
         """Log likelihood of the look, given the log chance that no ship of the route was found; `p` draw by draw."""
+        return self._likelihood(self._none(log_none), p)
+
+    def _likelihood(self, none: np.ndarray, p: Points) -> np.ndarray:
+        """Log likelihood of the look, given the chance that it finds no ship."""
         o = self.observation
-        none = (1 - o.usable * self.otherwise) * np.exp(log_none)
         if o.chosen:
             odds = _FAR_REPORT_ODDS if o.told else p.selection_odds
             none = none / (none + odds * (1 - none))

@@ -277,18 +277,22 @@ def alongside_after(
     share: float = 1.0,
     unseen: Sequence[tuple[int, float]] = (),
     longest_days: float = 15.0,
+    *,
+    already: int | None = None,
 ) -> np.ndarray:
     """Chance of lying at the port of discharge by units since leaving the port of loading.
 
     `unseen` are earlier looks there that showed no ship: units before this one, and the chance that each would have found it.
     A ship bound there (with probability `share`) that they did not find had mostly not come yet, or left: what they told is
-    not told again.
+    not told again. With `already`, the chance of lying there now and at that many units before as well.
     """
     from scipy.special import gammaincc
 
     grid = np.arange(0, int(longest_days * UNITS_PER_DAY))
     passage, stay = _passage_law(settings, len(grid)), gammaincc(phases, grid * UNIT_DAYS * phases / dwell_days)
     there, missed, stayed = stay * _since(grid), np.ones(len(grid)), np.ones(len(grid))
+    if already is not None:
+        there *= _since(grid - already)
     # A ship that landed y units ago lay there at every earlier look since then for which its stay lasted.
     for back, found in sorted(unseen, reverse=True):
         would = found * _since(grid - back)
