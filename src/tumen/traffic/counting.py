@@ -343,6 +343,7 @@ def _far(
         if alone and o.positive and shown is not None and o.unit - shown.unit < _FAR_MEMORY:
             back = o.unit - shown.unit
             both = alongside_after(settings, dwell, settings.dwell_phases, part, unseen, already=back)
+            # The one before without its own: what is passed to the second run would else hold the whole row of looks.
             look = replace(look, earlier=replace(shown, earlier=None, both=None), both=both)
         out.append(look)
         found = o.usable * detection * o.weight

@@ -565,8 +565,8 @@ class ReportsEvidence:
 class FarEvidence:
     """A look at a port of discharge: ships that left the origin some days ago may be alongside.
 
-    A look that shows a ship soon after another that did may show the same one: `earlier` is that other look, and `both`
-    the chance by units since its departure that a ship lay there at either time.
+    A look that shows a ship right after another that did may show the same one: `earlier` is that other look, and `both`
+    the chance of a ship's lying there at both times by units since it left the origin.
     """
 
     unit: int
